@@ -1,0 +1,57 @@
+# make demo: set up, then run the main job on real data.   make test: set up, then pass the tests.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+PYTEST = $(PY) -m pytest -n 2 --dist loadfile
+export PYTHONUTF8 = 1
+
+.PHONY: demo test test-full lint lab bench setup lock environment clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo | test | test-full | lint | lab | bench"
+
+.tools/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pforge_lab needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)")'
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.ready: requirements.lock pyproject.toml $(filter .tools/bin/uv,$(UV))
+	@test -x $(PY) || $(UV) venv --quiet --python $(PYTHON) $(VENV)
+	$(UV) pip sync --quiet --python $(PY) --require-hashes requirements.lock
+	$(UV) pip install --quiet --python $(PY) --no-deps --editable .
+	@touch $@
+
+setup: $(VENV)/.ready
+
+demo: setup
+	$(PY) -m pforge_lab demo
+
+test: setup
+	$(PYTEST) --cov --cov-report=term:skip-covered
+
+test-full: setup
+	PFORGE_TEST_FULL=1 $(PYTEST) --timeout=3000
+
+lint: setup
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/codespell
+
+lab: setup
+	$(PY) -m jupyter lab notebooks
+
+bench: setup
+	$(PY) -m tests.benchmarks
+
+lock: $(filter .tools/bin/uv,$(UV))
+	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --all-extras --group dev --python-version 3.11 pyproject.toml --output-file requirements.lock
+
+environment:
+	$(PY) -m tests.environment > environment.yml
+
+clean:
+	rm -rf $(VENV) .tools
