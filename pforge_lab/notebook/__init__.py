@@ -1,0 +1,1 @@
+"""The notebook door: ``%pforge`` and ``%%pforge``."""

@@ -1,0 +1,1 @@
+"""Executions of pipelines that can be stepped, rewound and resumed."""

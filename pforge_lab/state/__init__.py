@@ -1,0 +1,1 @@
+"""Bytes under keys, with expiry, atomic batches and compare-and-set."""

@@ -1,0 +1,1 @@
+"""Views are functions of data: data to HTML, text and figures."""
