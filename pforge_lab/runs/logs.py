@@ -1,0 +1,108 @@
+"""What a step printed and warned about: shown as it comes, and kept, bounded."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import warnings
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+from pforge_lab.runs.records import LogLine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LIMIT = 32 << 10  # characters of the first lines, and as many of the last
+
+
+class Log:
+    """Lines in order of arrival: the first 32 KiB and the last 32 KiB of them.
+
+    Examples
+    --------
+    >>> log = Log()
+    >>> log.write("stdout", "one\\ntw")
+    >>> log.write("stdout", "o\\n")
+    >>> [line.text for line in log.lines()]
+    ['one', 'two']
+    """
+
+    def __init__(self) -> None:
+        self._head: list[LogLine] = []
+        self._tail: deque[LogLine] = deque()
+        self._room = self._tail_room = LIMIT
+        self._left_out = 0
+        self._open: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def write(self, stream: str, text: str) -> None:
+        """Add text as it was written; lines are kept once they are complete."""
+        with self._lock:
+            *whole, self._open[stream] = (self._open.get(stream, "") + text).split("\n")
+            for line in whole:
+                self._add(LogLine(stream, line[:LIMIT]))
+
+    def _add(self, line: LogLine) -> None:
+        cost = len(line.text) + 1
+        if self._room >= cost and not self._tail:
+            self._head.append(line)
+            self._room -= cost
+            return
+        self._room = 0
+        self._tail.append(line)
+        self._tail_room -= cost
+        while self._tail_room < 0 and len(self._tail) > 1:
+            self._tail_room += len(self._tail.popleft().text) + 1
+            self._left_out += 1
+
+    def lines(self) -> tuple[LogLine, ...]:
+        """Return what was kept, unfinished lines included; a line says how many were left out."""
+        with self._lock:
+            for stream, rest in self._open.items():
+                if rest:
+                    self._add(LogLine(stream, rest[:LIMIT]))
+            self._open = {}
+            gap = [LogLine("stdout", f"… {self._left_out} lines left out …")] if self._left_out else []
+            return (*self._head, *gap, *self._tail)
+
+
+class _Tee:
+    """A text stream that also writes to the log, for the threads that belong to the step."""
+
+    def __init__(self, stream: TextIO, name: str, log: Log) -> None:
+        self._stream, self._name, self._log = stream, name, log
+
+    def write(self, text: str) -> int:
+        self._log.write(self._name, text)
+        return self._stream.write(text)
+
+    def writelines(self, lines: list[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def captured(log: Log) -> Iterator[Log]:
+    """Write stdout, stderr and warnings to ``log`` as well as to where they go anyway."""
+    out, err, show = sys.stdout, sys.stderr, warnings.showwarning
+
+    def showwarning(message: Any, category: Any, filename: str, lineno: int, *rest: Any) -> None:
+        log.write("warning", f"{category.__name__}: {message} ({filename}:{lineno})\n")
+        sys.stderr = err  # shown below, and already in the log
+        try:
+            show(message, category, filename, lineno, *rest)
+        finally:
+            sys.stderr = tee_err  # type: ignore[assignment]
+
+    tee_err = _Tee(err, "stderr", log)
+    sys.stdout, sys.stderr = _Tee(out, "stdout", log), tee_err  # type: ignore[assignment]
+    warnings.showwarning = showwarning
+    try:
+        yield log
+    finally:
+        sys.stdout, sys.stderr, warnings.showwarning = out, err, show

@@ -1,0 +1,260 @@
+"""Variables of a run to deduplicated chunks in a state manager, and back.
+
+A snapshot is a `Manifest`: small JSON that names the chunks. Variables that share mutable
+objects are kept as one *group*, so that ``a is b`` still holds after restoring; every other
+variable is a group of its own and can be loaded alone.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import xxhash
+
+from pforge_lab import trust
+from pforge_lab.errors import StateCorrupt
+from pforge_lab.runs.chunks import Chunks
+from pforge_lab.serialization import Packed, pack, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from pforge_lab.state import StateManager
+
+INLINE = 1024  # bytes of a stream that stay in the manifest
+Buffers = tuple[tuple[int, tuple[str, ...]], ...]  # of each buffer its length and its chunks
+ATOMS = (int, float, complex, bool, str, bytes, type(None))  # the same object is the same value
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Variables that are kept and loaded together.
+
+    Attributes
+    ----------
+    names
+        Of the variables, sorted.
+    size, chunks, inline
+        The pickle stream: its length, and where it is (in chunks, or right here).
+    digest
+        BLAKE2b of the stream: what the signature is over.
+    buffers
+        Length and chunks of each out-of-band buffer.
+    """
+
+    names: tuple[str, ...]
+    size: int
+    digest: str
+    chunks: tuple[str, ...] = ()
+    inline: bytes = b""
+    buffers: Buffers = ()
+
+    def to_json(self) -> list[Any]:
+        """Return the group as JSON values, short: a manifest may list hundreds."""
+        inline = base64.b85encode(self.inline).decode()
+        return [self.names, self.size, self.digest, self.chunks, inline, self.buffers]
+
+    @classmethod
+    def from_json(cls, data: list[Any]) -> Group:
+        """Make a group from what `to_json` returned."""
+        names, size, digest, chunks, inline, buffers = data
+        parts = tuple((length, tuple(ids)) for length, ids in buffers)
+        return cls(tuple(names), size, digest, tuple(chunks), base64.b85decode(inline), parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One snapshot: which groups of chunks hold which variables.
+
+    Attributes
+    ----------
+    groups
+        What was kept.
+    prints
+        A fingerprint per variable: equal ones mean equal content.
+    not_kept
+        Variables that could not be serialised, with the reason.
+    signature
+        HMAC over the digests of all pickle streams by the key of whoever wrote them.
+    """
+
+    groups: tuple[Group, ...]
+    prints: dict[str, str]
+    not_kept: dict[str, str] = field(default_factory=dict)
+    signature: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all variables at that moment, kept or not, sorted."""
+        return sorted({*self.prints, *self.not_kept})
+
+    def changed_since(self, other: Manifest) -> set[str]:
+        """Return the names that were added, removed or changed between ``other`` and this snapshot."""
+        here, there = self.prints | self.not_kept, other.prints | other.not_kept
+        return {name for name in {*here, *there} if here.get(name) != there.get(name)}
+
+    def group_of(self, name: str) -> Group | None:
+        """Return the group that holds ``name``, or None when it was not kept."""
+        return next((group for group in self.groups if name in group.names), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the manifest as JSON values."""
+        return {
+            "format": 1,
+            "groups": [group.to_json() for group in self.groups],
+            "prints": self.prints,
+            "not_kept": self.not_kept,
+            "signature": self.signature,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Manifest:
+        """Make a manifest from what `to_json` returned."""
+        groups = tuple(map(Group.from_json, data["groups"]))
+        return cls(groups, data["prints"], data["not_kept"], data["signature"])
+
+
+EMPTY = Manifest((), {})
+
+
+class Snapshots:
+    """Takes and loads snapshots in one state manager.
+
+    Parameters
+    ----------
+    state
+        Where the chunks live.
+    trusted
+        Names beyond the safe list that may be built from unsigned data.
+
+    Examples
+    --------
+    >>> from pforge_lab.state import open_state
+    >>> snapshots = Snapshots(open_state("memory:"))
+    >>> shared = [1, 2]
+    >>> manifest = snapshots.take({"a": shared, "b": {"list": shared}, "n": 7})
+    >>> shared.append(3)
+    >>> back = snapshots.load(manifest)
+    >>> back["a"], back["b"]["list"] is back["a"], back["n"]
+    ([1, 2], True, 7)
+    """
+
+    def __init__(self, state: StateManager, trusted: Collection[str] = ()) -> None:
+        self._chunks = Chunks(state)
+        self._trusted = frozenset(trusted)
+        self._atoms: dict[str, tuple[object, Group, str]] = {}
+
+    def take(self, variables: Mapping[str, object]) -> Manifest:
+        """Keep ``variables``; their chunks are durable in the store on return.
+
+        A value that cannot be serialised is named in ``not_kept`` with the reason; the others are
+        kept all the same. The cost is that of pickling what is not a buffer, of hashing the
+        buffers (about 0.1 s per GB), and of writing the chunks that are new.
+
+        Raises
+        ------
+        StateError
+            The store cannot take the chunks. No snapshot refers to those it took.
+        """
+        groups: list[Group] = []
+        prints: dict[str, str] = {}
+        packs: dict[str, Packed] = {}
+        not_kept: dict[str, str] = {}
+        for name in sorted(variables):
+            value = variables[name]
+            if isinstance(value, ATOMS):
+                group, prints[name] = self._atom(name, value)
+                groups.append(group)
+                continue
+            try:
+                packs[name] = pack(value)
+            except Exception as error:  # noqa: BLE001 - whatever a user's class raises when it is reduced
+                not_kept[name] = f"{type(error).__name__}: {error}"
+        cut = {name: self._cut(packed) for name, packed in packs.items()}
+        prints |= {name: _fingerprint(packed.stream, cut[name]) for name, packed in packs.items()}
+        for names in _sharing(packs):
+            if len(names) == 1:
+                groups.append(self._group(names, packs[names[0]].stream, cut[names[0]]))
+            else:
+                together = pack({name: variables[name] for name in names})
+                groups.append(self._group(names, together.stream, self._cut(together)))
+        self._chunks.flush()
+        return Manifest(tuple(groups), prints, not_kept, trust.sign([group.digest for group in groups]))
+
+    def _atom(self, name: str, value: object) -> tuple[Group, str]:
+        known = self._atoms.get(name)
+        if known is not None and known[0] is value:
+            return known[1:]
+        stream = pack(value).stream
+        group, mark = self._group((name,), stream, ()), _fingerprint(stream, ())
+        self._atoms[name] = (value, group, mark)
+        return group, mark
+
+    def _cut(self, packed: Packed) -> Buffers:
+        return tuple((buffer.nbytes, tuple(self._chunks.put(buffer))) for buffer in packed.buffers)
+
+    def _group(self, names: tuple[str, ...], stream: bytes, buffers: Buffers) -> Group:
+        digest = trust.digest(stream)
+        if len(stream) <= INLINE:
+            return Group(names, len(stream), digest, inline=stream, buffers=buffers)
+        return Group(names, len(stream), digest, tuple(self._chunks.put(memoryview(stream))), buffers=buffers)
+
+    def load(self, manifest: Manifest, names: Iterable[str] | None = None) -> dict[str, Any]:
+        """Return fresh values of ``names`` (all that were kept, without), independent of any other.
+
+        Variables of one group come together, so more than was asked for may be returned.
+
+        Raises
+        ------
+        UntrustedData
+            The snapshot is not signed with the user's key, and names code beyond the safe list.
+        StateCorrupt
+            A chunk is missing or damaged.
+        """
+        wanted = None if names is None else set(names)
+        chosen = [group for group in manifest.groups if wanted is None or wanted.intersection(group.names)]
+        signed = trust.verify([group.digest for group in manifest.groups], manifest.signature)
+        values: dict[str, Any] = {}
+        for group in chosen:
+            value = self._load_group(group, trusted=signed)
+            values |= {group.names[0]: value} if len(group.names) == 1 else value
+        return values
+
+    def _load_group(self, group: Group, *, trusted: bool) -> Any:
+        stream = group.inline or bytes(self._chunks.get(group.chunks, group.size))
+        if trust.digest(stream) != group.digest:
+            raise StateCorrupt(
+                f"the snapshot of {', '.join(group.names)} does not match its digest; go to another position"
+            )
+        buffers = [self._chunks.get(ids, size) for size, ids in group.buffers]
+        return unpack(stream, buffers, trusted=trusted, trust=self._trusted)
+
+
+def _fingerprint(stream: bytes, buffers: Buffers) -> str:
+    mark = xxhash.xxh3_128(stream)
+    for size, ids in buffers:
+        mark.update(f"{size} {ids}")
+    return mark.hexdigest()
+
+
+def _sharing(packs: Mapping[str, Packed]) -> list[tuple[str, ...]]:
+    """Partition the names so that two variables that share a mutable object are in one part."""
+    owner: dict[int, str] = {}
+    leader = {name: name for name in packs}
+
+    def find(name: str) -> str:
+        while leader[name] != name:
+            leader[name] = name = leader[leader[name]]
+        return name
+
+    for name, packed in packs.items():
+        for number in packed.shared:
+            first = owner.setdefault(number, name)
+            if first != name:
+                leader[find(name)] = find(first)
+    parts: dict[str, list[str]] = {}
+    for name in packs:
+        parts.setdefault(find(name), []).append(name)
+    return [tuple(names) for names in parts.values()]
