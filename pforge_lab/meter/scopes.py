@@ -1,0 +1,243 @@
+"""Scopes of the meter: nested, overlapping, in threads, across fork.
+
+Resetting the mark is process-global, so before every reset the mark is folded into all open scopes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Self
+
+from pforge_lab.errors import UsageError
+from pforge_lab.meter.allocators import arrow_bytes
+from pforge_lab.meter.gauge import choose
+from pforge_lab.meter.reading import Reading
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from pforge_lab.meter.gauge import Gauge
+
+_current: ContextVar[Scope | None] = ContextVar("pforge_lab_meter_scope", default=None)
+
+
+class Scope:
+    """What ``enter`` hands out and ``exit`` takes back."""
+
+    __slots__ = ("before", "certain", "closed", "lost", "parent", "peak", "shared")
+
+    def __init__(self, before: int, parent: Scope | None, *, certain: bool) -> None:
+        self.before = before
+        self.peak = before
+        self.parent = parent
+        self.certain = certain
+        self.shared = False
+        self.lost = False
+        self.closed = False
+
+    def inside(self, other: Scope) -> bool:
+        """Return whether ``other`` is this scope or one that contains it."""
+        scope: Scope | None = self
+        while scope is not None and scope is not other:
+            scope = scope.parent
+        return scope is other
+
+
+class Meter:
+    """Measures the peak of resident memory between ``enter`` and ``exit``.
+
+    There is one for the process, behind the functions ``enter`` and ``exit``: the kernel's mark
+    is the process's, so a second meter on the same gauge would take peaks away from the first.
+
+    Parameters
+    ----------
+    gauge
+        How to measure; by default the best way that works here, tested at the first use.
+    """
+
+    def __init__(self, gauge: Gauge | None = None) -> None:
+        self._gauge = gauge
+        self._lock = threading.RLock()
+        self._open: list[Scope] = []
+        self._lifetime = 0
+
+    def enter(self, within: Scope | None = None) -> Scope:
+        """Open a scope; pass it to ``exit``. Takes a few microseconds.
+
+        Parameters
+        ----------
+        within
+            The scope that contains this one. By default the one that is open in this context
+            (thread or asyncio task); a worker thread names the scope it works for.
+        """
+        parent = within or _current.get()
+        with self._lock:
+            gauge = self._gauge or self._choose()
+            try:
+                before = self._fold(gauge)
+                gauge.reset()
+            except OSError:
+                gauge = self._replace()
+                before = self._fold(gauge)
+            scope = Scope(before, parent, certain=gauge.exact)
+            for other in self._open:
+                if parent is None or not parent.inside(other):
+                    scope.shared = other.shared = True
+            self._open.append(scope)
+        _current.set(scope)
+        return scope
+
+    def exit(self, scope: Scope) -> Reading:
+        """Close the scope and say what happened in it.
+
+        Raises
+        ------
+        UsageError
+            When the scope has been closed before.
+        """
+        with self._lock:
+            if scope.closed:
+                raise UsageError("this memory scope is closed already: call exit once for each enter")
+            gauge = self._gauge or self._choose()
+            try:
+                after = self._fold(gauge)
+            except OSError:
+                gauge = self._replace()
+                after = self._fold(gauge)
+            self._remove(scope)
+            if not self._open:
+                gauge.rest()
+        if _current.get() is scope:
+            _current.set(scope.parent)
+        return Reading(
+            scope.before,
+            scope.peak,
+            after,
+            gauge.method,
+            scope.certain and not scope.lost,
+            scope.shared,
+            arrow_bytes(),
+        )
+
+    def lifetime_peak(self) -> int:
+        """Return the highest resident memory of the process so far, in bytes, resets notwithstanding."""
+        with self._lock:
+            gauge = self._gauge or self._choose()
+            self._lifetime = max(self._lifetime, gauge.lifetime())
+            return self._lifetime
+
+    def _choose(self) -> Gauge:
+        self._gauge = choose()
+        self._lifetime = self._gauge.lifetime()
+        return self._gauge
+
+    def _fold(self, gauge: Gauge) -> int:
+        peak, resident, certain = gauge.look()
+        self._lifetime = max(self._lifetime, peak)
+        for scope in self._open:
+            scope.peak = max(scope.peak, peak)
+            if certain:
+                scope.certain = True
+        return resident
+
+    def _remove(self, scope: Scope) -> None:
+        place = self._open.index(scope)
+        for later in self._open[place + 1 :]:  # opened within this scope, or beside it, and outliving it
+            scope.shared = later.shared = True
+        del self._open[place]
+        scope.closed = True
+
+    def _replace(self) -> Gauge:
+        """Choose again after the gauge was refused, or its descriptors were closed by a step.
+
+        The mark of the open scopes may be lost, so their peaks are no longer certain.
+        """
+        gauge = self._gauge = choose()
+        gauge.reset()
+        for scope in self._open:
+            scope.lost = True
+        return gauge
+
+    def before_fork(self) -> None:
+        """Keep the lock until the fork is over, so that the child finds whole data."""
+        self._lock.acquire()
+        if self._gauge is not None and self._open:
+            try:
+                self._fold(self._gauge)
+            except OSError:
+                self._replace()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Measure the child, whose mark starts at what is resident now.
+
+        Scopes of other threads do not exist here; those of the forking thread go on.
+        """
+        inherited = _current.get()
+        self._open = [scope for scope in self._open if inherited is not None and inherited.inside(scope)]
+        if self._gauge is not None:
+            try:
+                self._gauge.reopen()
+            except OSError:
+                self._replace()
+        self._lock.release()
+
+
+class Measurement:
+    """A scope as a context manager; see ``measure``."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._scope: Scope | None = None
+        self._reading: Reading | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """What happened between the beginning and the end of the block."""
+        if self._reading is None:
+            raise UsageError("the measurement is not over yet: read it after the with block")
+        return self._reading
+
+    def __enter__(self) -> Self:
+        self._scope = self._meter.enter()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._scope is not None:
+            self._reading = self._meter.exit(self._scope)
+
+
+_meter = Meter()
+if sys.platform != "win32":
+    os.register_at_fork(
+        before=_meter.before_fork,
+        after_in_parent=_meter.after_fork_in_parent,
+        after_in_child=_meter.after_fork_in_child,
+    )
+enter = _meter.enter
+exit = _meter.exit  # noqa: A001 - pairs with enter
+lifetime_peak = _meter.lifetime_peak
+
+
+def measure() -> Measurement:
+    """Measure the block of a ``with`` statement.
+
+    Examples
+    --------
+    >>> with measure() as measured:
+    ...     total = sum(range(1000))
+    >>> measured.reading.peak >= measured.reading.before
+    True
+    """
+    return Measurement(_meter)

@@ -1,0 +1,339 @@
+"""The meter: true peaks, nesting, threads, fork, refusal, and honest fallbacks."""
+
+from __future__ import annotations
+
+import contextvars
+import gc
+import mmap
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pforge_lab import meter
+from pforge_lab.errors import UsageError
+from pforge_lab.meter.portable import LifetimeMark, portable_gauge
+from pforge_lab.meter.scopes import Meter
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's mark is Linux's")
+MB = 10**6
+
+
+def touch(megabytes):
+    """Make that much memory resident and give it back to the system."""
+    with mmap.mmap(-1, megabytes * MB) as block:
+        for start in range(0, megabytes * MB, mmap.PAGESIZE):
+            block[start] = 1
+
+
+def busy(seconds):
+    """Compute for a while, as a step does around its spike."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        sum(range(100))
+
+
+def rise(reading):
+    """Return how far the peak was above the start, in MB."""
+    return (reading.peak - reading.before) / MB
+
+
+def measured(function):
+    scope = meter.enter()
+    function()
+    return meter.exit(scope)
+
+
+@linux
+def test_the_peak_of_freed_arrays_is_exact():
+    def work():
+        first = np.ones(25_000_000)
+        second = np.ones(31_250_000)
+        del first, second
+
+    reading = measured(work)
+    assert rise(reading) == pytest.approx(450, rel=0.01)
+    assert reading.method == "VmHWM"
+    assert reading.exact
+    assert not reading.shared
+
+
+@linux
+def test_a_short_spike_inside_a_long_step_is_never_missed(heavy):
+    def step():
+        busy(0.25)
+        touch(30)
+        busy(0.25)
+
+    rises = [rise(measured(step)) for _ in range(heavy(40))]
+    assert all(abs(found - 30) <= 1 for found in rises), rises
+
+
+@linux
+def test_a_peak_under_the_gil_is_seen():
+    """No sampling thread can run while ``sorted`` holds the lock; the truth comes from tracemalloc."""
+    code = """
+import tracemalloc
+from pforge_lab import meter
+values = list(range(1_000_000))
+def work(): sorted(values, key=str)
+scope = meter.enter(); work(); reading = meter.exit(scope)
+tracemalloc.start(); work(); truth = tracemalloc.get_traced_memory()[1]
+print((reading.peak - reading.before) / truth)
+"""
+    ratio = float(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
+    )
+    assert 0.95 < ratio < 1.15
+
+
+@linux
+def test_arrow_memory_counts_in_the_peak_and_is_named():
+    kept = []
+    reading = measured(lambda: kept.append(pa.allocate_buffer(200 * MB)) or memset(kept[0]))
+    assert rise(reading) == pytest.approx(200, rel=0.05)
+    assert reading.arrow >= 200 * MB
+
+
+def memset(buffer):
+    np.frombuffer(buffer, np.uint8)[:] = 1
+
+
+@linux
+def test_an_outer_scope_keeps_the_peak_of_an_inner_one():
+    outer = meter.enter()
+    inner = measured(lambda: touch(100))
+    quiet = measured(lambda: None)
+    reading = meter.exit(outer)
+    assert rise(inner) == pytest.approx(100, abs=1)
+    assert rise(quiet) == pytest.approx(0, abs=1)
+    assert rise(reading) == pytest.approx(100, abs=1)
+    assert not any(found.shared for found in (reading, inner, quiet))
+
+
+@linux
+def test_scopes_of_two_threads_share_their_peak_and_say_so():
+    readings, opened = {}, threading.Barrier(2)
+
+    def work(name, megabytes):
+        scope = meter.enter()
+        opened.wait()
+        touch(megabytes)
+        opened.wait()
+        readings[name] = meter.exit(scope)
+
+    threads = [threading.Thread(target=work, args=job) for job in (("large", 100), ("small", 1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert readings["large"].shared
+    assert readings["small"].shared
+    assert rise(readings["small"]) >= 99
+
+
+def test_a_worker_thread_is_inside_the_scope_it_works_for():
+    outer = meter.enter()
+    inner = []
+    thread = threading.Thread(target=lambda: inner.append(meter.exit(meter.enter(within=outer))))
+    thread.start()
+    thread.join()
+    assert not inner[0].shared
+    assert not meter.exit(outer).shared
+
+
+def test_a_copied_context_is_inside_too():
+    outer = meter.enter()
+    inner = []
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(lambda: inner.append(measured(lambda: None)),))
+    thread.start()
+    thread.join()
+    assert not inner[0].shared
+    assert not meter.exit(outer).shared
+
+
+def test_a_scope_that_outlives_the_one_around_it_shares():
+    outer = meter.enter()
+    inner = meter.enter()
+    assert meter.exit(outer).shared
+    assert meter.exit(inner).shared
+
+
+def test_a_scope_can_be_closed_once():
+    scope = meter.enter()
+    meter.exit(scope)
+    with pytest.raises(UsageError, match="closed already: call exit once"):
+        meter.exit(scope)
+
+
+def test_a_measurement_is_read_after_its_block():
+    with meter.measure() as measurement, pytest.raises(UsageError, match="after the with block"):
+        measurement.reading  # noqa: B018 - raises
+    assert measurement.reading.peak >= measurement.reading.after
+
+
+@linux
+def test_a_forked_child_measures_itself():
+    """In a fresh interpreter, because forking a test process with threads is a risk of its own."""
+    code = """
+import os
+from pforge_lab import meter
+scope = meter.enter()
+def touch(n):
+    block = bytearray(n); del block
+pid = os.fork()
+if pid == 0:
+    inner = meter.enter(); touch(50_000_000); reading = meter.exit(inner)
+    outer = meter.exit(scope)
+    fine = 49e6 < reading.peak - reading.before < 52e6 and outer.peak >= reading.peak and not outer.shared
+    os._exit(0 if fine else 1)
+status = os.waitpid(pid, 0)[1]
+reading = meter.exit(scope)
+print(status, reading.peak - reading.before < 10_000_000)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert result.stdout.split() == ["0", "True"]
+
+
+@linux
+def test_descriptors_closed_by_a_step_never_write_to_a_users_file(tmp_path):
+    """A daemonising step closes everything; the numbers may then be the user's files."""
+    code = """
+import os, sys
+from pforge_lab import meter
+meter.exit(meter.enter())
+scope = meter.enter()
+os.closerange(3, 64)
+files = [os.open(os.path.join(sys.argv[1], str(n)), os.O_RDWR | os.O_CREAT) for n in range(60)]
+lost = meter.exit(scope)
+scope = meter.enter(); block = bytearray(50_000_000); del block; found = meter.exit(scope)
+print(lost.exact, found.exact, 49e6 < found.peak - found.before < 52e6)
+print(sum(os.fstat(file).st_size for file in files))
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, check=True, text=True)
+    assert result.stdout.split() == ["False", "True", "True", "0"]
+
+
+@linux
+def test_lifetime_peak_survives_resets():
+    """Resetting the mark lowers ru_maxrss; the meter remembers."""
+    peak = measured(lambda: touch(300)).peak
+    measured(lambda: None)
+    assert meter.lifetime_peak() >= peak
+
+
+def test_the_portable_gauge_is_exact_only_when_the_lifetime_peak_rose():
+    resident, lifetime = 100 * MB, 900 * MB
+    gauge = LifetimeMark(lambda: resident, lambda: lifetime, "ru_maxrss")
+    fallback = Meter(gauge)
+    scope = fallback.enter()
+    reading = fallback.exit(scope)
+    assert reading.method == "ru_maxrss or samples of 10 ms"
+    assert (reading.peak, reading.exact) == (100 * MB, False)
+
+    scope = fallback.enter()
+    lifetime = 950 * MB
+    reading = fallback.exit(scope)
+    assert (reading.peak, reading.exact) == (950 * MB, True)
+
+
+def test_a_rise_of_the_lifetime_peak_makes_the_outer_scope_exact_too():
+    lifetime = 900 * MB
+    fallback = Meter(LifetimeMark(lambda: 100 * MB, lambda: lifetime, "ru_maxrss"))
+    outer = fallback.enter()
+    inner = fallback.enter()
+    lifetime = 950 * MB
+    assert fallback.exit(inner).exact
+    assert not fallback.exit(fallback.enter()).exact
+    reading = fallback.exit(outer)
+    assert (reading.peak, reading.exact) == (950 * MB, True)
+
+
+def test_the_portable_gauge_samples_while_a_scope_is_open():
+    seen = threading.Event()
+    values = iter([100 * MB, 100 * MB])
+
+    def resident():
+        if threading.current_thread() is not threading.main_thread():
+            seen.set()
+            return 400 * MB
+        return next(values)
+
+    fallback = Meter(LifetimeMark(resident, lambda: 900 * MB, "ru_maxrss"))
+    scope = fallback.enter()
+    assert seen.wait(10)
+    while fallback._gauge._sampled == 0:
+        busy(0.001)
+    reading = fallback.exit(scope)
+    assert (reading.peak, reading.exact) == (400 * MB, False)
+
+
+def test_the_portable_gauge_of_this_platform_measures():
+    fallback = Meter(portable_gauge())
+    reading = fallback.exit(fallback.enter())
+    assert 10 * MB < reading.before <= reading.peak
+
+
+@linux
+def test_a_refusing_gauge_is_replaced_and_the_reading_says_so(monkeypatch):
+    refusing = Meter()
+    scope = refusing.enter()
+    monkeypatch.setattr("pforge_lab.meter.gauge._exact", lambda: None)
+
+    def refuse():
+        raise PermissionError("refused")
+
+    monkeypatch.setattr(refusing._gauge, "look", refuse)
+    reading = refusing.exit(scope)
+    assert "samples" in reading.method
+    assert not reading.exact
+
+
+@linux
+def test_return_freed_memory_lowers_what_is_resident():
+    kept = [np.ones(2_500) for _ in range(4_000)]
+    del kept[1::2], kept[:-1]
+    gc.collect()
+    scope = meter.enter()
+    meter.return_freed_memory()
+    reading = meter.exit(scope)
+    assert reading.before - reading.after > 40 * MB
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "limit"),
+    [
+        (
+            "0::/a/b",
+            {"sys/fs/cgroup/a/memory.max": "500000000", "sys/fs/cgroup/a/b/memory.max": "max"},
+            500 * MB,
+        ),
+        ("0::/a", {"sys/fs/cgroup/a/memory.max": "700", "sys/fs/cgroup/memory.max": "600"}, 600),
+        ("4:cpu,memory:/x", {"sys/fs/cgroup/memory/memory.limit_in_bytes": "800"}, 800),
+        ("4:memory:/x", {"sys/fs/cgroup/memory/x/memory.limit_in_bytes": str(2**63 - 4096)}, None),
+        ("0::/", {}, None),
+    ],
+)
+def test_the_lowest_limit_on_the_way_up_counts(tmp_path, groups, files, limit):
+    for name, text in {"proc/self/cgroup": groups, **files}.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text + "\n")
+    assert meter.memory_limit(tmp_path) == limit
+
+
+def test_no_limit_is_known_where_there_is_no_proc(tmp_path):
+    assert meter.memory_limit(tmp_path) is None
+
+
+@linux
+def test_allocator_totals_follow_malloc():
+    before = meter.allocators().malloc_used
+    block = np.empty(100 * MB, np.uint8)
+    assert meter.allocators().malloc_used - before == pytest.approx(block.nbytes, rel=0.01)
