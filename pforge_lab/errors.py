@@ -23,6 +23,8 @@
     │   └── StateFull        disk, quota or size limit reached
     ├── UntrustedData        data beyond the safe list without a valid signature
     └── UsageError           a command or a call was used wrongly
+        ├── WrongType        an argument is of the wrong type                (TypeError)
+        └── WrongValue       an argument is of the right type, out of range  (ValueError)
 
 Facts are attributes, so that code never has to parse a message; a message is one line
 that ends with the next move.
@@ -62,6 +64,8 @@ __all__ = [
     "UntrustedData",
     "UsageError",
     "VariableNotFound",
+    "WrongType",
+    "WrongValue",
     "near_misses",
 ]
 
@@ -199,6 +203,7 @@ class StateError(PforgeError):
     """A store cannot do what was asked."""
 
     url: str | None = None
+    key: str | None = None
 
 
 class StateLocked(StateError):
@@ -240,6 +245,18 @@ class UntrustedData(PforgeError):
 
 class UsageError(PforgeError):
     """A command or a call was used wrongly."""
+
+
+class WrongType(UsageError, TypeError):
+    """An argument is of the wrong type; the message says which type it should be."""
+
+    key: str | None = None
+
+
+class WrongValue(UsageError, ValueError):
+    """An argument is of the right type but out of range; the message says what may be."""
+
+    key: str | None = None
 
 
 def near_misses(word: str, known: Iterable[str]) -> str:

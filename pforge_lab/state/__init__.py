@@ -1,1 +1,9 @@
 """Bytes under keys, with expiry, atomic batches and compare-and-set."""
+
+from pforge_lab.state.base import StateManager
+from pforge_lab.state.batch import Batch
+from pforge_lab.state.memory import MemoryStateManager
+from pforge_lab.state.opening import open_state, register_scheme
+from pforge_lab.state.stats import StateStats
+
+__all__ = ["Batch", "MemoryStateManager", "StateManager", "StateStats", "open_state", "register_scheme"]

@@ -1,0 +1,55 @@
+"""Changes that are stored together or not at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pforge_lab.errors import UsageError
+from pforge_lab.state.checks import check_key, check_seconds, check_value
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+
+class Batch:
+    """Changes waiting for the end of ``with state.batch()``; the last change of a key counts.
+
+    Reading through the store shows none of them before the batch has ended. A lifetime
+    starts when the batch is stored.
+
+    Examples
+    --------
+    >>> from pforge_lab.state import MemoryStateManager
+    >>> state = MemoryStateManager()
+    >>> with state.batch() as batch:
+    ...     batch.set("a", b"1")
+    ...     batch.set("b", b"2")
+    >>> state.keys()
+    ['a', 'b']
+    """
+
+    def __init__(self) -> None:
+        self.changes: dict[str, tuple[bytes, float | None] | None] = {}
+        self._ended = False
+
+    def __len__(self) -> int:
+        return len(self.changes)
+
+    def set(self, key: str, value: bytes, ttl: float | timedelta | None = None) -> None:
+        """Store ``value`` under ``key`` when the batch ends."""
+        self._check_running()
+        seconds = None if ttl is None else check_seconds(ttl)
+        self.changes[check_key(key)] = (check_value(value, key), seconds)
+
+    def delete(self, key: str) -> None:
+        """Remove ``key`` when the batch ends; it need not exist."""
+        self._check_running()
+        self.changes[check_key(key)] = None
+
+    def end(self) -> None:
+        """Refuse further changes: the batch is stored, or given up."""
+        self._ended = True
+
+    def _check_running(self) -> None:
+        if self._ended:
+            raise UsageError("this batch has ended; begin another: with state.batch() as batch: ...")

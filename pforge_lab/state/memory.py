@@ -1,0 +1,208 @@
+"""A store in the memory of this process."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+
+from pforge_lab.errors import StateFull, UsageError, WrongValue
+from pforge_lab.state.base import StateManager
+from pforge_lab.state.checks import check_key
+from pforge_lab.state.stats import StateStats, StatsCounter
+from pforge_lab.state.transaction import Change, Drop, Overlay, Put, Touch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from pforge_lab.state.handle import Mode
+    from pforge_lab.state.transaction import Transaction
+
+T = TypeVar("T")
+#: A value and when it expires. Entries are replaced, never changed, so that readers need no lock.
+Entry = tuple[bytes, float | None]
+
+
+class MemoryStateManager(StateManager):
+    """A store that lives as long as the process; the same contract as the others, without the disk.
+
+    Parameters
+    ----------
+    url
+        ``memory:`` or ``memory:NAME``.
+    max_bytes
+        Most bytes of keys and values together; None for no limit.
+    evict
+        What to do when ``max_bytes`` is reached. ``"oldest"`` forgets what was written the
+        longest ago, expired keys first. ``"never"`` raises ``StateFull`` and stores nothing.
+    ttl, clock
+        As for every store.
+
+    Examples
+    --------
+    >>> state = MemoryStateManager(max_bytes=4)
+    >>> state.set_many({"a": b"1", "b": b"2"})
+    >>> state.set("c", b"3")
+    >>> state.keys()
+    ['b', 'c']
+    """
+
+    def __init__(
+        self,
+        url: str = "memory:",
+        *,
+        max_bytes: int | None = None,
+        evict: Literal["oldest", "never"] = "oldest",
+        ttl: float | timedelta | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(url, ttl=ttl, clock=clock)
+        if max_bytes is not None and max_bytes < 1:
+            raise WrongValue(f"max_bytes is 1 or more, not {max_bytes}; leave it out for no limit")
+        if evict not in ("oldest", "never"):
+            raise WrongValue(f"evict is 'oldest' or 'never', not {evict!r}")
+        self.max_bytes = max_bytes
+        self.evict = evict
+        self._entries: dict[str, Entry] = {}
+        self._bytes = 0
+        self._lock = threading.RLock()
+
+    @classmethod
+    def canonical_url(cls, rest: str) -> str:
+        """Return the URL under which the store is known in this process."""
+        return f"memory:{rest}"
+
+    @classmethod
+    def open(cls, url: str, mode: Mode, **options: Any) -> Self:
+        """Make the store of that URL."""
+        if mode == "r":
+            raise UsageError(
+                f"{url} begins empty, so there is nothing to read with mode='r'; open it with mode='w'"
+            )
+        return cls(url, **options)
+
+    def get(self, key: str) -> bytes | None:
+        """Return the value of ``key``, or None if there is none. Takes no lock."""
+        try:
+            entry = self._entries.get(key)
+        except TypeError:  # an unhashable key; named as such below
+            entry = None
+        if entry is not None and entry[1] is None:
+            return entry[0]
+        self._check_open()
+        return self._get(check_key(key))
+
+    def _get(self, key: str) -> bytes | None:
+        entry = self._live(key)
+        return None if entry is None else entry[0]
+
+    def _get_many(self, keys: list[str]) -> dict[str, bytes]:
+        with self._lock:
+            return {key: entry[0] for key in keys if (entry := self._live(key)) is not None}
+
+    def _keys(self, prefix: str) -> list[str]:
+        with self._lock:
+            return sorted(key for key in self._entries if key.startswith(prefix) and self._live(key))
+
+    def _expiry(self, key: str) -> float | None:
+        entry = self._live(key)
+        if entry is None:
+            return None
+        return math.inf if entry[1] is None else entry[1]
+
+    def _transact(self, work: Callable[[Transaction], T]) -> T:
+        with self._lock:
+            overlay = Overlay(self._get, self._expiry)
+            result = work(overlay)
+            self._check_open()
+            self._make_room(overlay.changes)
+            for key, change in overlay.changes.items():
+                self._apply(key, change)
+            return result
+
+    def _cleanup(self) -> int:
+        with self._lock:
+            expired = [key for key in self._entries if self._live(key) is None]
+            for key in expired:
+                self._apply(key, Drop())
+            return len(expired)
+
+    def _stats(self) -> StateStats:
+        counter = StatsCounter()
+        with self._lock:
+            for key, (value, _) in self._entries.items():
+                if self._live(key) is None:
+                    counter.expired += 1
+                else:
+                    counter.add(key, len(value))
+        return counter.stats(self.url)
+
+    def _compact(self) -> None:
+        """Do nothing: what is deleted is free at once."""
+
+    def _close(self) -> None:
+        with self._lock:
+            self._entries = {}
+            self._bytes = 0
+
+    def _live(self, key: str) -> Entry | None:
+        entry = self._entries.get(key)
+        if entry is None or (entry[1] is not None and entry[1] <= self._clock()):
+            return None
+        return entry
+
+    def _apply(self, key: str, change: Change) -> None:
+        old = self._entries.get(key)
+        if isinstance(change, Touch):
+            if old is not None:
+                self._entries[key] = (old[0], change.expires)
+            return
+        if old is not None:
+            del self._entries[key]  # an overwritten key moves to the end: dicts keep the order of writing
+            self._bytes -= _size(key, old[0])
+        if isinstance(change, Put):
+            self._entries[key] = (change.value, change.expires)
+            self._bytes += _size(key, change.value)
+
+    def _make_room(self, changes: dict[str, Change]) -> None:
+        """Evict until the changes fit, or raise before any of them is applied."""
+        if self.max_bytes is None:
+            return
+        excess = (
+            self._bytes + sum(self._growth(key, change) for key, change in changes.items()) - self.max_bytes
+        )
+        if excess <= 0:
+            return
+        leaving: list[str] = []
+        for key in self._candidates(changes):
+            leaving.append(key)
+            excess -= _size(key, self._entries[key][0])
+            if excess <= 0:
+                break
+        else:
+            raise StateFull(
+                f"{self.url} is full: {self.max_bytes:,} bytes allowed, {excess:,} too few for this; delete keys or raise max_bytes",
+                url=self.url,
+            )
+        for key in leaving:
+            self._apply(key, Drop())
+
+    def _candidates(self, changes: dict[str, Change]) -> list[str]:
+        kept = [key for key in self._entries if key not in changes]
+        expired = [key for key in kept if self._live(key) is None]
+        if self.evict == "never":
+            return expired
+        return expired + [key for key in kept if self._live(key) is not None]
+
+    def _growth(self, key: str, change: Change) -> int:
+        if isinstance(change, Touch):
+            return 0
+        old = self._entries.get(key)
+        before = 0 if old is None else _size(key, old[0])
+        return (_size(key, change.value) if isinstance(change, Put) else 0) - before
+
+
+def _size(key: str, value: bytes) -> int:
+    return len(key.encode()) + len(value)

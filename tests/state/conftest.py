@@ -1,0 +1,122 @@
+"""The backends that the contract runs on, and a clock that tests move."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pforge_lab.state import MemoryStateManager, open_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pforge_lab.state import StateManager
+
+
+class Clock:
+    """The time of a test: it moves when the test says so."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+@dataclass
+class Backend:
+    """One kind of store, opened afresh for each test."""
+
+    name: str
+    place: Path
+    persistent: bool = False
+    shared: bool = False
+    clock: Clock = field(default_factory=Clock)
+    opened: list[StateManager] = field(default_factory=list)
+
+    def open(self, **options: Any) -> StateManager:
+        """Open the store of this test, with the test's clock."""
+        state = self._open(**({"clock": self.clock} | options))
+        self.opened.append(state)
+        return state
+
+    def _open(self, **options: Any) -> StateManager:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close what the test left open."""
+        for state in self.opened:
+            while not state.closed:
+                state.close()
+
+
+class Memory(Backend):
+    """The store in memory."""
+
+    def _open(self, **options: Any) -> StateManager:
+        return MemoryStateManager(**options)
+
+
+class File(Backend):
+    """The store in a ZODB file."""
+
+    def _open(self, **options: Any) -> StateManager:
+        return open_state(self.place / "lab.fs", **options)
+
+
+BACKENDS: dict[str, Callable[[Path], Backend]] = {
+    "memory": lambda place: Memory("memory", place),
+}
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+def backend(request, tmp_path):
+    """Return each kind of store in turn."""
+    backend = BACKENDS[request.param](tmp_path)
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+def state(backend):
+    """Return an open, empty store of each kind."""
+    return backend.open()
+
+
+@pytest.fixture
+def clock(backend):
+    """Return the clock of the store."""
+    return backend.clock
+
+
+@pytest.fixture
+def in_threads():
+    """Return a function that runs another in many threads at the same moment and returns what they returned."""
+
+    def run(count: int, work: Callable[[int], Any]) -> list[Any]:
+        barrier = threading.Barrier(count)
+        results: list[Any] = [None] * count
+        errors: list[BaseException] = []
+
+        def body(number: int) -> None:
+            barrier.wait()
+            try:
+                results[number] = work(number)
+            except BaseException as error:  # noqa: BLE001 - reported below, in the test's own thread
+                errors.append(error)
+
+        threads = [threading.Thread(target=body, args=(number,)) for number in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            raise errors[0]
+        return results
+
+    return run
