@@ -1,0 +1,122 @@
+"""One run at a glance, and the list of runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pforge_lab.views.blocks import Column, Line, Piece, Row, Table, Title, words
+from pforge_lab.views.format import NONE, count, duration, megabytes, moment, names, place, shorten, size
+from pforge_lab.views.steps import status_words, step_table
+from pforge_lab.views.variables import variable_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pforge_lab.runs.records import RunSummary, RunView, StepPlan, StepRecord
+    from pforge_lab.views.blocks import Block, Cell
+
+_DOT = (Piece("·", "muted"),)
+MOST_VARIABLES = 40
+MOST_RUNS = 100
+
+
+def run_blocks(view: RunView) -> Iterator[Block]:
+    """Yield headline, origin, notices, steps and variables of one run."""
+    summary = view.summary
+    here = _label_at(view)
+    yield Title(_headline(summary, here))
+    yield Line(_origin(summary))
+    if summary.params:
+        yield Line(words("Params", "muted") + words(_params(summary), "code"))
+    if summary.error and view.attempt is None:
+        yield Line(words(shorten(summary.error, 200), "error"))
+    if view.stale:
+        yield Line(words("Code changed since it ran:", "edited") + words(names(view.stale, limit=20)))
+    yield step_table(
+        _steps(view), position=summary.position, attempt=view.attempt, stale=frozenset(view.stale)
+    )
+    if view.variables:
+        where = f"position {summary.position:,}" + (f", {shorten(here, 60)}" if here else "")
+        yield variable_table(view.variables, title=f"Variables at {where}", limit=MOST_VARIABLES)
+
+
+def runs_blocks(summaries: Sequence[RunSummary]) -> Iterator[Block]:
+    """Yield the table of runs, newest first."""
+    newest = sorted(summaries, key=lambda summary: (summary.created.timestamp(), summary.id), reverse=True)
+    shown = newest[:MOST_RUNS]
+    if not shown:
+        yield Line(words("No runs", "muted"))
+        return
+    left = len(newest) - len(shown)
+    rows = [_run_row(summary) for summary in shown]
+    if left:
+        rows.append(Row((words(f"… {count(left, 'older run')} left out", "muted"),), "gap"))
+    columns = (
+        Column("Run"), Column("Pipeline", flexible=True), Column("Status"), Column("Steps", "right"),
+        Column("Time", "right"), Column("Peak MB", "right"), Column("Created"), Column("Updated"),
+        Column("Params", flexible=True), Column("Kept in", flexible=True),
+    )  # fmt: skip
+    yield Table(count(len(newest), "run"), columns, tuple(rows), header=0)
+
+
+def _run_row(summary: RunSummary) -> Row:
+    cells = (
+        words(shorten(summary.id, 60), "code"),
+        words(shorten(summary.pipeline, 60)),
+        status_words(summary.status),
+        words(f"{summary.steps_done:,} of {summary.steps_total:,}"),
+        words(duration(summary.seconds)),
+        words(NONE if summary.peak is None else megabytes(summary.peak, digits=0)),
+        words(moment(summary.created)),
+        words(moment(summary.updated)),
+        words(_params(summary), "code"),
+        words(place(summary.place), "muted"),
+    )
+    return Row(cells, note=words(shorten(summary.error, 200), "error") if summary.error else ())
+
+
+def _headline(summary: RunSummary, here: str) -> Cell:
+    name = words(shorten(summary.pipeline, 60), "strong") + words(shorten(summary.id, 60), "code")
+    where = f"position {summary.position:,}" + (f", {shorten(here, 60)}" if here else "")
+    parts = [
+        name,
+        status_words(summary.status),
+        words(f"{summary.steps_done:,} of {count(summary.steps_total, 'step')}"),
+        words(where),
+        words(duration(summary.seconds)),
+    ]
+    if summary.peak is not None:
+        parts.append(words(f"peak {size(summary.peak)}"))
+    return _separated(parts)
+
+
+def _origin(summary: RunSummary) -> Cell:
+    created, updated = moment(summary.created), moment(summary.updated)
+    kept = words("Kept in", "muted") + words(place(summary.place))
+    return _separated([kept, words(f"created {created}", "muted"), words(f"updated {updated}", "muted")])
+
+
+def _separated(parts: Sequence[Cell]) -> Cell:
+    return tuple(piece for place, part in enumerate(parts) for piece in ((_DOT + part) if place else part))
+
+
+def _params(summary: RunSummary) -> str:
+    listed = [f"{shorten(name, 40)} = {shorten(value, 60)}" for name, value in summary.params.items()]
+    return names(listed, limit=12, each=110)
+
+
+def _label_at(view: RunView) -> str:
+    """Return the label the run stands after, or '' at the start."""
+    at = view.summary.position
+    return next((record.label for record in reversed(view.records) if record.index == at), "")
+
+
+def _steps(view: RunView) -> list[StepRecord | StepPlan]:
+    """Return records up to the position, the failed attempt, records stepped back over, the rest of the plan."""
+    at = view.summary.position
+    seen = {record.step for record in view.records}
+    attempt = [view.attempt] if view.attempt else []
+    seen |= {record.step for record in attempt}
+    passed = [record for record in view.records if record.index <= at]
+    ahead = [record for record in view.records if record.index > at]
+    return [*passed, *attempt, *ahead, *(step for step in view.plan if step.step not in seen)]
