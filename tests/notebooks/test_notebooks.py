@@ -1,0 +1,87 @@
+"""Every notebook runs from top to bottom, and is stored without outputs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+HERE = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = sorted(HERE.glob("*.ipynb"))
+each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+@pytest.fixture
+def folder(notebooks, tmp_path):
+    """Return a copy of the notebooks with their tools, so that the runs they leave are not in ours."""
+    return shutil.copytree(
+        notebooks, tmp_path / "notebooks", ignore=shutil.ignore_patterns(".*", "__pycache__")
+    )
+
+
+def execute(folder, environment, *command):
+    """Run a command of Jupyter's in the folder; show what it says if it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_there_are_notebooks():
+    """The glob below finds something."""
+    assert NOTEBOOKS
+
+
+@each_notebook
+def test_is_stored_without_outputs(notebook):
+    """Outputs are made by running, and a diff shows only what somebody wrote."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+
+
+@each_notebook
+def test_is_valid_and_names_its_kernel(notebook):
+    """The format is right, and any Jupyter opens it with Python."""
+    content = nbformat.read(notebook, as_version=4)
+    nbformat.validate(content)
+    assert content.metadata.kernelspec.name == "python3"
+
+
+@each_notebook
+def test_has_one_cell_of_parameters(notebook):
+    """Papermill finds where to put its values."""
+    tagged = [
+        cell
+        for cell in nbformat.read(notebook, as_version=4).cells
+        if "parameters" in cell.metadata.get("tags", [])
+    ]
+    assert len(tagged) == 1
+
+
+@pytest.mark.kernel
+@each_notebook
+def test_runs_through_papermill(notebook, folder, jupyter_home):
+    """Papermill executes it with a parameter."""
+    execute(
+        folder, jupyter_home, "papermill", notebook.name, "out.ipynb", "-k", "python3", "-p", "month", "2"
+    )
+    assert (folder / "out.ipynb").exists()
+
+
+@pytest.mark.kernel
+def test_the_main_one_runs_through_nbconvert(folder, jupyter_home):
+    """`jupyter nbconvert --execute` does, on the whole year."""
+    execute(
+        folder, jupyter_home, "jupyter", "nbconvert", "--to", "html", "--execute", "01-step-through.ipynb"
+    )
+    assert "336,776" in (folder / "01-step-through.html").read_text(encoding="utf-8")
