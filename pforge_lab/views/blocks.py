@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Tone = Literal[
-    "plain", "strong", "muted", "code", "glyph",
+    "plain", "strong", "muted", "code",
     "done", "failed", "skipped", "edited", "pending", "running", "paused", "ready", "interrupted",
     "new", "changed", "deleted", "same", "not-kept", "stale", "error",
 ]  # fmt: skip
@@ -18,17 +18,18 @@ Tone = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some words with a tone: what they are, not how they look."""
+    """Some words with a tone: what they are, not how they look. A glyph before them says no more than they do."""
 
     text: str
     tone: Tone = "plain"
+    glyph: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
     """A bar of ``value`` with a lighter part up to ``peak``, both out of ``scale``.
 
-    It repeats figures that stand beside it, so that nothing is lost where it cannot be drawn.
+    It repeats figures that stand beside it, so that nothing is lost where it is left out.
     """
 
     value: float
@@ -36,17 +37,31 @@ class Bar:
     scale: float
     label: str
 
+    def drawn(self, cells: int = 10) -> str:
+        """Return the bar as block characters.
+
+        Examples
+        --------
+        >>> Bar(244, 344, 688, "244 MB, peak 344 MB").drawn()
+        '████▒░░░░░'
+        """
+        scale = self.scale or 1
+        held = min(cells, round(cells * self.value / scale))
+        peak = max(held, min(cells, round(cells * self.peak / scale)))
+        return "█" * held + "▒" * (peak - held) + "░" * (cells - peak)
+
 
 Cell = tuple[Piece | Bar, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; a ``flexible`` one is shortened first where a line is too narrow."""
+    """One column. Where a view is narrow a ``spare`` one is left out, then ``flexible`` ones are shortened."""
 
     title: str
     align: Literal["left", "right"] = "left"
     flexible: bool = False
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +75,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A captioned table. The cell at ``header`` names its row; without one, no cell does."""
+    """A captioned table. The cell at ``header`` names its row. Without titles the columns have no heads."""
 
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-    header: int | None = None
+    header: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +130,7 @@ def words(text: str, tone: Tone = "plain") -> Cell:
     Examples
     --------
     >>> words("flights", "code")
-    (Piece(text='flights', tone='code'),)
+    (Piece(text='flights', tone='code', glyph=''),)
     >>> words("")
     ()
     """

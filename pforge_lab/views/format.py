@@ -143,7 +143,7 @@ def duration(seconds: float) -> str:
     return f"{hours:,} h {minutes:02d} min"
 
 
-def moment(when: datetime) -> str:
+def moment(when: datetime, *, seconds: bool = True) -> str:
     """Return a date and time with its zone, as given: a stored notebook is read in other places too.
 
     Examples
@@ -154,7 +154,7 @@ def moment(when: datetime) -> str:
     """
     offset = when.strftime("%z")
     zone = "" if not offset else " UTC" if offset == "+0000" else f" {offset[:3]}:{offset[3:5]}"
-    return f"{when:%Y-%m-%d %H:%M:%S}{zone}"
+    return f"{when:%Y-%m-%d %H:%M:%S}{zone}" if seconds else f"{when:%Y-%m-%d %H:%M}{zone}"
 
 
 def shape(text: str) -> str:

@@ -63,8 +63,8 @@ def memory_blocks(frame: pd.DataFrame) -> Iterator[Block]:
     scale = max((memory.peak for memory in records if memory), default=0)
     highest = next((place for place, memory in enumerate(records) if memory and memory.peak == scale), 0)
     columns = (
-        Column("#", "right"), Column("Step", flexible=True), Column("Before MB", "right"),
-        Column("After MB", "right"), Column("Peak MB", "right"), Column("Memory"), Column("Method"),
+        Column("#", "right"), Column("Step", flexible=True), Column("Before MB", "right", spare=True),
+        Column("After MB", "right"), Column("Peak MB", "right"), Column("Memory", spare=True), Column("Method"),
     )  # fmt: skip
     rows: list[Row] = []
     end = 0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pforge_lab.views.blocks import Block, Cell, Column
 
 _TAGS = {"strong": "strong", "code": "code", "error": "strong"}
-_PILLS = frozenset({"new", "changed", "deleted", "not-kept", "stale"})
+_PILLS = frozenset({"new", "changed", "deleted", "not-kept"})
 
 
 @cache
@@ -40,7 +40,7 @@ def _block(block: Block) -> str:
         case Title(cell):
             return f'<p class="pf-title">{_cell(cell)}</p>'
         case Listing(lines):
-            return f"<pre>{escape(chr(10).join(map(visible, lines)))}</pre>"
+            return f'<pre tabindex="0">{escape(chr(10).join(map(visible, lines)))}</pre>'
         case Tree():
             return f'<ul class="pf-tree">{_branch(block, outermost=True)}</ul>'
         case Details(summary, body, is_open):
@@ -61,10 +61,10 @@ def _piece(piece: Piece | Bar) -> str:
     if isinstance(piece, Bar):
         return _bar(piece)
     text = _text(piece.text)
+    if piece.glyph:
+        text = f'<span class="pf-glyph" aria-hidden="true">{piece.glyph}</span> {text}'
     if piece.tone == "plain":
         return text
-    if piece.tone == "glyph":
-        return f'<span class="pf-glyph" aria-hidden="true">{text}</span>'
     tag = _TAGS.get(piece.tone, "span")
     pill = "pf-pill " if piece.tone in _PILLS else ""
     return f'<{tag} class="{pill}pf-{piece.tone}">{text}</{tag}>'
@@ -75,28 +75,38 @@ def _bar(bar: Bar) -> str:
     held = min(100.0, 100 * bar.value / scale)
     more = max(0.0, min(100.0, 100 * bar.peak / scale) - held)
     return (
-        f'<span class="pf-bar" role="img" aria-label="{escape(bar.label)}">'
-        f'<span style="width:{held:.1f}%"></span><span class="pf-over" style="width:{more:.1f}%"></span></span>'
+        f'<span class="pf-bar" role="img" aria-label="{escape(bar.label)}"><span class="pf-drawn">{bar.drawn()}</span>'
+        f'<span class="pf-held" style="width:{held:.1f}%"></span><span class="pf-over" style="width:{more:.1f}%"></span></span>'
     )
 
 
 def _table(table: Table) -> str:
-    heads = "".join(f'<th scope="col"{_align(column)}>{_text(column.title)}</th>' for column in table.columns)
+    caption = _text(table.caption)
     rows = "\n".join(_row(row, table) for row in table.rows)
     return (
-        f'<div class="pf-scroll"><table><caption>{_text(table.caption)}</caption>\n'
-        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
+        f'<div class="pf-scroll" tabindex="0" role="group" aria-label="{caption}">'
+        f'<table cellpadding="4"><caption>{caption}</caption>\n'
+        f"{_heads(table)}<tbody>\n{rows}\n</tbody></table></div>"
     )
+
+
+def _heads(table: Table) -> str:
+    if not any(column.title for column in table.columns):
+        return ""
+    cells = (f'<th scope="col"{_align(column)}>{_text(column.title)}</th>' for column in table.columns)
+    return f"<thead><tr>{''.join(cells)}</tr></thead>\n"
 
 
 def _align(column: Column) -> str:
     # The attribute is old, but sanitisers keep it where they drop style and class.
-    return ' align="right" class="pf-number"' if column.align == "right" else ' align="left"'
+    kinds = {"pf-number": column.align == "right", "pf-flexible": column.flexible, "pf-spare": column.spare}
+    named = " ".join(kind for kind, applies in kinds.items() if applies)
+    return f' align="{column.align}"' + (f' class="{named}"' if named else "")
 
 
 def _row(row: Row, table: Table) -> str:
     width = len(table.columns)
-    tone = "" if row.tone == "plain" else f' class="pf-row-{row.tone}"'
+    tone = f' class="pf-row-{row.tone}{" pf-noted" if row.note else ""}"'
     current = ' aria-current="step"' if row.tone == "current" else ""
     if row.tone == "gap":
         return f'<tr{tone}><td colspan="{width}">{_cell(row.cells[0])}</td></tr>'
@@ -106,7 +116,11 @@ def _row(row: Row, table: Table) -> str:
         else f"<td{_align(column)}>{_cell(cell)}</td>"
         for place, (column, cell) in enumerate(zip(table.columns, row.cells, strict=True))
     )
-    note = f'\n<tr class="pf-note"><td colspan="{width}">{_cell(row.note)}</td></tr>' if row.note else ""
+    note = (
+        f'\n<tr class="pf-row-{row.tone} pf-note"><td colspan="{width}">{_cell(row.note)}</td></tr>'
+        if row.note
+        else ""
+    )
     return f"<tr{tone}{current}>{cells}</tr>{note}"
 
 

@@ -125,7 +125,7 @@ def _value(value: object) -> str:
     if isinstance(value, str):
         return shorten(value, 60)
     if type(value) is float:
-        return f"{value:.6g}"
+        return f"{value:.1f}" if 1e6 <= abs(value) < 1e15 else f"{value:.6g}"
     if type(value).__module__ in {"datetime", "pandas", "decimal", "uuid"}:
         return shorten(str(value), 60)
     return shorten(sketch(value, 1), 60)
@@ -151,7 +151,7 @@ def _arrow(table: Any) -> Iterator[Block]:
 
 def _array(array: Any) -> Iterator[Block]:
     array = np.asarray(array)
-    yield Table("Figures", (Column("Figure"), Column("Value")), tuple(_figures(array)), header=0)
+    yield Table("Figures", (Column(""), Column("")), tuple(_figures(array)), header=0)
     if not array.size:
         return
     corner = array[(0,) * max(0, array.ndim - 2)]
@@ -230,7 +230,7 @@ class _Grower:
         named = words(label, "code")
         children = _children(value)
         if children is None:
-            return Tree(named + words(shorten(sketch(value), 200)))
+            return Tree(named + words(describe(value)[2] if str in type(value).__mro__ else sketch(value)))
         length, items = children
         kind, extent, preview = describe(value)
         summary = named + words(kind, "muted") + words(extent, "muted")

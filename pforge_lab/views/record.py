@@ -33,7 +33,7 @@ def record_blocks(record: StepRecord) -> Iterator[Block]:
     if record.traceback:
         yield Details("Traceback", (Listing(excerpt(record.traceback.splitlines())),))
     facts = tuple(Row((words(name), cell)) for name, cell in _facts(record) if cell)
-    yield Table("Record", (Column("Fact"), Column("Value", flexible=True)), facts, header=0)
+    yield Table("Record", (Column(""), Column("", flexible=True)), facts, header=0)
     if record.children:
         yield step_table(record.children, caption=f"Parts of {shorten(record.label, 60)}")
     if record.logs:

@@ -48,18 +48,21 @@ def runs_blocks(summaries: Sequence[RunSummary]) -> Iterator[Block]:
         yield Line(words("No runs", "muted"))
         return
     left = len(newest) - len(shown)
-    rows = [_run_row(summary) for summary in shown]
+    places = {summary.place for summary in newest}
+    rows = [_run_row(summary, places=len(places) > 1) for summary in shown]
     if left:
         rows.append(Row((words(f"… {count(left, 'older run')} left out", "muted"),), "gap"))
-    columns = (
+    columns = [
         Column("Run"), Column("Pipeline", flexible=True), Column("Status"), Column("Steps", "right"),
-        Column("Time", "right"), Column("Peak MB", "right"), Column("Created"), Column("Updated"),
-        Column("Params", flexible=True), Column("Kept in", flexible=True),
-    )  # fmt: skip
-    yield Table(count(len(newest), "run"), columns, tuple(rows), header=0)
+        Column("Time", "right"), Column("Peak MB", "right"), Column("Created"), Column("Updated", spare=True),
+        Column("Params", flexible=True),
+    ]  # fmt: skip
+    columns += [Column("Kept in", flexible=True)] if len(places) > 1 else []
+    where = "" if len(places) > 1 else f" in {place(shown[0].place)}"
+    yield Table(count(len(newest), "run") + where, tuple(columns), tuple(rows), header=0)
 
 
-def _run_row(summary: RunSummary) -> Row:
+def _run_row(summary: RunSummary, *, places: bool) -> Row:
     cells = (
         words(shorten(summary.id, 60), "code"),
         words(shorten(summary.pipeline, 60)),
@@ -67,10 +70,10 @@ def _run_row(summary: RunSummary) -> Row:
         words(f"{summary.steps_done:,} of {summary.steps_total:,}"),
         words(duration(summary.seconds)),
         words(NONE if summary.peak is None else megabytes(summary.peak, digits=0)),
-        words(moment(summary.created)),
-        words(moment(summary.updated)),
+        words(moment(summary.created, seconds=False)),
+        words(moment(summary.updated, seconds=False)),
         words(_params(summary), "code"),
-        words(place(summary.place), "muted"),
+        *((words(place(summary.place), "muted"),) if places else ()),
     )
     return Row(cells, note=words(shorten(summary.error, 200), "error") if summary.error else ())
 

@@ -32,7 +32,7 @@ Step = StepRecord | StepPlan
 def status_words(status: _Status) -> Cell:
     """Return a status as a glyph and its word: colour never stands alone."""
     word = "not run" if status == "pending" else status
-    return (Piece(GLYPHS[status], "glyph"), Piece(word, status))
+    return (Piece(word, status, GLYPHS[status]),)
 
 
 def step_table(
@@ -79,7 +79,7 @@ def step_table(
     ]
     columns += [Column("Time", "right")]
     if scale:
-        columns += [Column("After MB", "right"), Column("Peak MB", "right"), Column("Memory")]
+        columns += [Column("After MB", "right"), Column("Peak MB", "right"), Column("Memory", spare=True)]
     columns += [Column("Changed", flexible=True)]
     return Table(caption, tuple(columns), tuple(rows), header=2)
 
@@ -143,11 +143,10 @@ def _row(step: Step, tone: _Tone, *, scale: int, stale: bool, attempt: bool) -> 
         empty: tuple[Cell, ...] = ((), (), ()) if scale else ()
         condition = words(f"if {shorten(step.condition, 60)}", "muted") if step.condition else ()
         return Row(((), status_words("pending"), label + condition, tool, (), *empty, ()), tone)
-    marker = (Piece("▶", "glyph"),) if tone == "current" else ()
     cells = (
-        marker + words("" if attempt else f"{step.index:,}"),
+        () if attempt else (Piece(f"{step.index:,}", glyph="▶" if tone == "current" else ""),),
         status_words(step.status),
-        label + _asides(step) + (words("code changed", "stale") if stale else ()),
+        label + _asides(step) + (words("(code changed)", "stale") if stale else ()),
         tool,
         words(NONE if step.status == "edited" else duration(step.seconds)),
         *(memory_cells(step.memory, scale) if scale else ()),

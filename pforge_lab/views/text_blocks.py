@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import wcwidth
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 
     from pforge_lab.views.blocks import Block, Cell
 
-BAR_CELLS = 10
 _NARROWEST = 8
 _GAP = "  "
 _ASCII = str.maketrans({
@@ -49,7 +47,7 @@ class _Renderer:
             case Table():
                 return self._table(block)
             case Line(cell) | Title(cell):
-                return [self._fit(self._cell(cell))]
+                return self._wrap(self._cell(cell))
             case Listing(lines):
                 return ["  " + self._text(line) for line in lines]
             case Tree():
@@ -69,11 +67,16 @@ class _Renderer:
 
     def _piece(self, piece: Piece | Bar) -> str:
         if isinstance(piece, Bar):
-            return self._text(_bar(piece))
-        return f"[{self._text(piece.text)}]" if piece.tone == "stale" else self._text(piece.text)
+            return self._text(piece.drawn())
+        return self._text(f"{piece.glyph} {piece.text}" if piece.glyph else piece.text)
 
     def _fit(self, text: str) -> str:
         return text if self.width is None else self._clip(text, self.width)
+
+    def _wrap(self, text: str, indent: str = "") -> list[str]:
+        if self.width is None or columns(indent + text) <= self.width:
+            return [indent + text]
+        return wcwidth.wrap(text, self.width, initial_indent=indent, subsequent_indent=indent or "  ")
 
     def _clip(self, text: str, width: int) -> str:
         if columns(text) <= width:
@@ -83,43 +86,46 @@ class _Renderer:
 
     def _table(self, table: Table) -> list[str]:
         heads = [self._text(column.title) for column in table.columns]
-        grid = [None if row.tone == "gap" else [self._cell(cell) for cell in row.cells] for row in table.rows]
-        full = [cells for cells in grid if cells is not None]
-        widths = [max(map(columns, column)) for column in zip_longest(heads, *full, fillvalue="")]
-        widths = self._shrink(widths, table.columns)
-        lines = ["", self._text(table.caption), self._line(heads, widths, table.columns)]
-        lines.append(_GAP.join(self._text("─") * width for width in widths))
+        grid = [[] if row.tone == "gap" else [self._cell(cell) for cell in row.cells] for row in table.rows]
+        full = [heads, *(cells for cells in grid if cells)]
+        widths = self._shrink(
+            [max(map(columns, column)) for column in zip(*full, strict=True)], table.columns
+        )
+        lines = ["", self._text(table.caption)]
+        if any(heads):
+            lines.append(self._line(heads, widths, table.columns))
+            lines.append(_GAP.join(self._text("─") * width for width in widths if width))
         for row, cells in zip(table.rows, grid, strict=True):
             lines.extend(self._row(row, cells, widths, table.columns))
         return lines
 
-    def _row(
-        self, row: Row, cells: list[str] | None, widths: list[int], layout: tuple[Column, ...]
-    ) -> list[str]:
-        if cells is None:
-            return [self._fit(self._cell(row.cells[0]))]
-        note = [self._fit("    " + self._cell(row.note))] if row.note else []
+    def _row(self, row: Row, cells: list[str], widths: list[int], layout: tuple[Column, ...]) -> list[str]:
+        if not cells:
+            return self._wrap(self._cell(row.cells[0]))
+        note = self._wrap(self._cell(row.note), "    ") if row.note else []
         return [self._line(cells, widths, layout), *note]
 
     def _line(self, cells: Sequence[str], widths: list[int], layout: tuple[Column, ...]) -> str:
         return _GAP.join(
             _pad(self._clip(cell, width), width, column.align)
             for cell, width, column in zip(cells, widths, layout, strict=True)
+            if width
         )
 
     def _shrink(self, widths: list[int], layout: tuple[Column, ...]) -> list[int]:
-        """Take what is too much from the widest flexible column, again and again."""
+        """Leave out spare columns (width 0), then take the rest of what is too much from the widest flexible one."""
         if self.width is None:
             return widths
         fitted = list(widths)
+        spare = [place for place, column in enumerate(layout) if column.spare]
         flexible = [place for place, column in enumerate(layout) if column.flexible]
-        excess = sum(fitted) + len(_GAP) * (len(fitted) - 1) - self.width
-        while excess > 0 and flexible:
-            widest = max(flexible, key=lambda place: fitted[place])
+        while spare and _total(fitted) > self.width:
+            fitted[spare.pop()] = 0
+        while flexible and _total(fitted) > self.width:
+            widest = max(flexible, key=fitted.__getitem__)
             if fitted[widest] <= _NARROWEST:
                 break
             fitted[widest] -= 1
-            excess -= 1
         return fitted
 
     def _tree(self, tree: Tree, indent: str) -> list[str]:
@@ -138,13 +144,11 @@ def columns(text: str) -> int:
     return len(text) if text.isascii() else wcwidth.width(text)
 
 
+def _total(widths: Sequence[int]) -> int:
+    shown = [width for width in widths if width]
+    return sum(shown) + len(_GAP) * (len(shown) - 1)
+
+
 def _pad(text: str, width: int, align: str) -> str:
     space = " " * (width - columns(text))
     return space + text if align == "right" else text + space
-
-
-def _bar(bar: Bar) -> str:
-    scale = bar.scale or 1
-    held = min(BAR_CELLS, round(BAR_CELLS * bar.value / scale))
-    peak = max(held, min(BAR_CELLS, round(BAR_CELLS * bar.peak / scale)))
-    return "█" * held + "▒" * (peak - held) + "░" * (BAR_CELLS - peak)
