@@ -7,7 +7,9 @@ to recognise its objects.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import islice
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.views.format import count, shorten
@@ -18,15 +20,16 @@ if TYPE_CHECKING:
     Parts = tuple[str, str, str]
 
 _ITEMS = 4
+_COLUMNS = 8
 _TEXT = 40
 _LINE = 100
 _DIGITS_BITS = 1000  # integers beyond this are described by their size: their digits cost quadratic time
 _PLAIN = frozenset({
     "builtins.bool", "builtins.float", "builtins.complex", "builtins.NoneType", "builtins.ellipsis",
     "builtins.range", "builtins.NotImplementedType", "datetime.date", "datetime.timedelta",
-    "datetime.time", "datetime.timezone", "decimal.Decimal", "uuid.UUID", "pathlib.PurePath", "pathlib._local.PurePath",
+    "datetime.time", "datetime.timezone", "decimal.Decimal", "fractions.Fraction", "uuid.UUID", "pathlib.PurePath", "pathlib._local.PurePath",
     "numpy.generic", "pandas._libs.tslibs.base.ABCTimestamp", "pandas._libs.tslibs.timedeltas._Timedelta",
-    "pandas.Period", "pandas._libs.missing.NAType", "pandas._libs.tslibs.nattype._NaT",
+    "pandas.Period", "pandas._libs.missing.C_NAType", "pandas._libs.tslibs.nattype._NaT",
 })  # fmt: skip
 _CALLABLES = frozenset({
     "builtins.function", "builtins.builtin_function_or_method", "builtins.method", "builtins.type",
@@ -40,6 +43,14 @@ _SHAPED = frozenset(
 def type_names(value: object) -> list[str]:
     """Return the full names of the value's class and its bases, most specific first."""
     return [f"{kind.__module__}.{kind.__qualname__}" for kind in type(value).__mro__]
+
+
+def class_name(value: object) -> str:
+    """Return the bounded name of a value's class, whatever its metaclass makes of names."""
+    try:
+        return shorten(type(value).__name__, _TEXT)
+    except Exception:  # noqa: BLE001 - the metaclass is the user's and may raise anything
+        return "object"
 
 
 def describe(value: object) -> tuple[str, str, str]:
@@ -58,7 +69,7 @@ def describe(value: object) -> tuple[str, str, str]:
     >>> describe(pd.DataFrame({"carrier": ["UA", "AA"], "delay": [2.0, 33.0]}))
     ('DataFrame', '2 x 2', 'carrier, delay')
     """
-    name = type(value).__name__
+    name = class_name(value)
     try:
         return _describe(value, name)
     except Exception as error:  # noqa: BLE001 - the class is the user's and may raise anything
@@ -80,7 +91,7 @@ def sketch(value: object, depth: int = 2) -> str:
     try:
         return _sketch(value, depth)
     except Exception as error:  # noqa: BLE001 - the class is the user's and may raise anything
-        return f"<{type(value).__name__}: {type(error).__name__} when looked at>"
+        return f"<{class_name(value)}: {type(error).__name__} when looked at>"
 
 
 def _describe(value: Any, name: str) -> Parts:
@@ -95,34 +106,36 @@ def _describe(value: Any, name: str) -> Parts:
 
 def _frame(value: Any, name: str) -> Parts:
     columns = value.columns
-    shown = ", ".join(_name(column) for column in columns[:8].tolist())
-    left = len(columns) - 8
-    return (
-        name,
-        f"{len(value.index)} x {len(columns)}",
-        shorten(shown, _LINE) + (f" … {left} more" if left > 0 else ""),
-    )
+    shown = columns[:_COLUMNS].tolist()
+    return name, f"{len(value.index)} x {len(columns)}", _names(shown, len(columns))
+
+
+def _names(columns: list[Any], total: int) -> str:
+    left = total - _COLUMNS
+    shown = shorten(", ".join(map(_name, columns[:_COLUMNS])), _LINE)
+    return f"{shown} … {left:,} more" if left > 0 else shown
 
 
 def _name(label: object) -> str:
     return shorten(label, _TEXT) if isinstance(label, str) else sketch(label)
 
 
-def _series(value: Any, name: str) -> Parts:
-    first = ", ".join(sketch(item, 1) for item in value[:_ITEMS].tolist())
-    more = ", …" if len(value) > _ITEMS else ""
-    return f"{name} {shorten(str(value.dtype), _TEXT)}", str(len(value)), shorten(first, _LINE) + more
+def _pandas(value: Any, name: str) -> Parts:
+    first = (value.iloc if hasattr(value, "iloc") else value)[:_ITEMS].tolist()
+    return _elements(name, value.dtype, str(len(value)), first, len(value))
 
 
-def _pandas_series(value: Any, name: str) -> Parts:
-    kind, _, preview = _series(value.iloc[:_ITEMS], name)
-    return kind, str(len(value.index)), preview + (", …" if len(value.index) > _ITEMS else "")
+def _arrow(value: Any, name: str) -> Parts:
+    return _elements(name, value.type, str(len(value)), value[:_ITEMS].to_pylist(), len(value))
 
 
 def _array(value: Any, name: str) -> Parts:
-    first = ", ".join(sketch(item, 1) for item in value.flat[:_ITEMS].tolist())
-    more = ", …" if value.size > _ITEMS else ""
-    return f"{name} {shorten(str(value.dtype), _TEXT)}", shape_of(value), shorten(first, _LINE) + more
+    return _elements(name, value.dtype, shape_of(value), value.flat[:_ITEMS].tolist(), value.size)
+
+
+def _elements(name: str, kind: Any, shape: str, first: list[Any], total: int) -> Parts:
+    shown = shorten(", ".join(sketch(item, 1) for item in first), _LINE)
+    return f"{name} {shorten(str(kind), _TEXT)}", shape, shown + (", …" if total > _ITEMS else "")
 
 
 def _shaped(value: Any, name: str) -> Parts:
@@ -165,8 +178,20 @@ _DESCRIBERS: dict[str, Callable[[Any, str], Parts]] = {
     "collections.deque": _container("item"),
     "builtins.dict": _container("key"),
     "pandas.DataFrame": _frame,
-    "pandas.Series": _pandas_series,
-    "pandas.Index": _series,
+    "polars.dataframe.frame.DataFrame": lambda value, name: (
+        name,
+        shape_of(value),
+        _names(value.columns, value.width),
+    ),
+    "pyarrow.lib.Table": lambda value, name: (
+        name,
+        shape_of(value),
+        _names(value.column_names, value.num_columns),
+    ),
+    "pyarrow.lib.Array": _arrow,
+    "pyarrow.lib.ChunkedArray": _arrow,
+    "pandas.Series": _pandas,
+    "pandas.Index": _pandas,
     "numpy.ndarray": _array,
 }
 
@@ -181,24 +206,37 @@ def _sketch(value: Any, depth: int) -> str:
         if full in _CALLABLES:
             return f"<{full.partition('.')[2]} {shorten(value.__name__, _TEXT)}>"
         if full in _DESCRIBERS:
-            kind, shape, _ = _DESCRIBERS[full](value, type(value).__name__)
+            kind, shape, _ = _DESCRIBERS[full](value, class_name(value))
             return f"<{kind}{' ' if shape else ''}{shape}>"
     if known[0].partition(".")[0] in _SHAPED:
-        kind, shape, _ = _shaped(value, type(value).__name__)
+        kind, shape, _ = _shaped(value, class_name(value))
         return f"<{kind}{' ' if shape else ''}{shape}>"
     return _sketch_object(value, depth)
 
 
 def _sketch_object(value: Any, depth: int) -> str:
     """Tell an object by its attributes, read past its own ``__getattribute__``."""
-    name = type(value).__name__
-    try:
-        attributes: dict[str, Any] = object.__getattribute__(value, "__dict__")
-    except AttributeError:
+    name = class_name(value)
+    attributes = _slots(value)
+    with suppress(AttributeError):  # a class with slots only, or one of C
+        attributes |= object.__getattribute__(value, "__dict__")
+    if not attributes:
         return f"<{name}>"
-    if depth <= 0 or not attributes:
-        return f"{name}({'…' if attributes else ''})"
-    return f"{name}({_listed(attributes.items(), len(attributes), _attribute, depth)})"
+    inside = "…" if depth <= 0 else _listed(attributes.items(), len(attributes), _attribute, depth)
+    return f"{name}({inside})"
+
+
+def _slots(value: Any) -> dict[str, Any]:
+    """Return what the slots of an object hold; reading a slot runs no code of the class."""
+    found = {}
+    for kind in type(value).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            member = vars(kind).get(name)
+            if type(member) is MemberDescriptorType:
+                with suppress(AttributeError):  # the slot is empty
+                    found[name] = member.__get__(value)
+    return found
 
 
 def _attribute(item: tuple[str, Any], depth: int) -> str:
@@ -231,7 +269,7 @@ def _sketch_tuple(value: Any, depth: int) -> str:
 
 
 def _sketch_set(value: Any, depth: int) -> str:
-    return _sketch_items("{", "}")(value, depth) if value else f"{type(value).__name__}()"
+    return _sketch_items("{", "}")(value, depth) if value else f"{class_name(value)}()"
 
 
 def _sketch_dict(value: Any, depth: int) -> str:
@@ -246,11 +284,11 @@ def _sketch_int(value: Any, _depth: int) -> str:
 
 
 def _sketch_enum(value: Any, _depth: int) -> str:
-    return f"{type(value).__name__}.{value.name}"
+    return f"{class_name(value)}.{value.name}"
 
 
 def _sketch_error(value: Any, depth: int) -> str:
-    return f"{type(value).__name__}{_sketch_tuple(value.args, depth)}"
+    return f"{class_name(value)}{_sketch_tuple(value.args, depth)}"
 
 
 def _quoted(value: Any, limit: int) -> str:

@@ -14,7 +14,7 @@ from pforge_lab.views.format import count, shape, shorten
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-from pforge_lab.views.blocks import Block
+    from pforge_lab.views.blocks import Block, Cell
 
 HEAD_ROWS, HEAD_COLUMNS = 10, 12
 MOST_COLUMNS = 100
@@ -99,7 +99,7 @@ def _grid(
     ]
     types = Row((words("dtype"), *(words(shorten(kind, 24), "muted") for kind in kinds[: len(data)])))
     rows = [
-        Row((words(_label(row)), *(words(_value(column[place])) for column in data)))
+        Row((words(_label(row)), *(_cell(column[place]) for column in data)))
         for place, row in enumerate(index)
     ]
     return Table(caption, (Column("Index"), *columns[: len(data)]), (types, *rows), header=0)
@@ -152,16 +152,26 @@ def _arrow(table: Any) -> Iterator[Block]:
 def _array(array: Any) -> Iterator[Block]:
     array = np.asarray(array)
     yield Table("Figures", (Column(""), Column("")), tuple(_figures(array)), header=0)
-    if not array.size:
-        return
-    corner = array[(0,) * max(0, array.ndim - 2)]
-    where = f"{', '.join('0' * (array.ndim - 2))}, " if array.ndim > 2 else ""
-    rows = np.atleast_2d(corner)[:CORNER, :CORNER].tolist()
-    taken = " x ".join(str(min(CORNER, length)) for length in corner.shape) or "1"
-    columns = (Column("Index"), *(Column(str(place), "right") for place in range(len(rows[0]))))
-    body = (Row((words(str(at)), *(words(_value(item)) for item in row))) for at, row in enumerate(rows))
-    at_index = f" at [{where}…]" if where else ""
-    yield Table(f"Corner {shape(taken)}{at_index}", columns, tuple(body), header=0)
+    if array.size:
+        yield _corner(array)
+
+
+def _corner(array: Any) -> Table:
+    plane = array[(0,) * max(0, array.ndim - 2)]
+    rows = np.atleast_2d(plane)[:CORNER, :CORNER].tolist()
+    width = len(rows[0])
+    if array.ndim < 2:
+        caption, labels = f"First {width} of {array.size:,}", ["Value"]
+    else:
+        caption = f"Corner [{'0, ' * (array.ndim - 2)}:{len(rows)}, :{width}]"
+        labels = [str(at) for at in range(len(rows))]
+    columns = (Column("Index"), *(Column(str(at), "right") for at in range(width)))
+    body = (Row((words(label), *map(_cell, row))) for label, row in zip(labels, rows, strict=True))
+    return Table(caption, columns, tuple(body), header=0)
+
+
+def _cell(value: object) -> Cell:
+    return words(_value(value))
 
 
 def _figures(array: Any) -> Iterator[Row]:
