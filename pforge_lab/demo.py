@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
+from ast import literal_eval
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.util import find_spec
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import zmq
 from jupyter_client.kernelspec import KernelSpecManager
+from matplotlib.figure import Figure
+from nbclient.exceptions import DeadKernelError
 from nbformat.reader import NotJSONError
 from papermill import PapermillExecutionError, execute_notebook
 from papermill.clientwrap import PapermillNotebookClient
@@ -104,10 +106,11 @@ def demo(
         echo(f"Kept as you changed them: {', '.join(kept)} (--reset restores what was shipped)")
     echo(f"Running {NOTEBOOK} on {f'month {month}' if month else 'the whole year'} ...")
     started = time.perf_counter()
-    executed, kernel_peak = _execute(folder, month)
+    executed, answers = _execute(folder, month)
     html = _export_html(executed)
-    plot = _show_run(folder, executed.with_name("memory.png"), echo)
-    result = Demo(folder, executed, html, plot, time.perf_counter() - started, kernel_peak, lifetime_peak())
+    plot = _show_run(answers["run"], answers["place"], executed.with_name("memory.png"), echo)
+    seconds = time.perf_counter() - started
+    result = Demo(folder, executed, html, plot, seconds, answers["peak"], lifetime_peak())
     echo(_summary(result))
     return result
 
@@ -169,8 +172,8 @@ def _check(month: int) -> None:
         raise UsageError(f"month {month!r} is not a month: it is 1 to 12, or 0 for the whole year")
 
 
-def _execute(folder: Path, month: int) -> tuple[Path, int]:
-    """Run the notebook in its folder; return the executed one and the highest memory of its kernel."""
+def _execute(folder: Path, month: int) -> tuple[Path, dict[str, Any]]:
+    """Run the notebook in its folder; return the executed one and what its kernel answered at the end."""
     results = folder / "results"
     results.mkdir(exist_ok=True)
     executed = results / NOTEBOOK
@@ -189,16 +192,34 @@ def _execute(folder: Path, month: int) -> tuple[Path, int]:
         raise UsageError(
             f"{folder / NOTEBOOK} is not a notebook: {str(error)[:60]!r}; restore what was shipped with --reset"
         ) from error
+    except DeadKernelError as error:
+        raise RunError(
+            f"the kernel died while running {folder / NOTEBOOK}, perhaps for want of memory; "
+            "try a single month with month=1, or open the notebook to see where"
+        ) from error
     except PapermillExecutionError as error:
         raise RunError(
             f"cell [{error.exec_count}] of {executed} raised {error.ename}: {error.evalue}; "
             f"mend it in {folder / NOTEBOOK}, or restore what was shipped with --reset"
         ) from error
-    return executed, notebook.metadata.papermill["kernel_peak"]
+    answers = dict(notebook.metadata.papermill["pforge_lab"])
+    if not _QUESTIONS.keys() <= answers.keys():
+        raise RunError(
+            f"{executed} leaves no run named 'run' to show; mend {folder / NOTEBOOK}, "
+            "or restore what was shipped with --reset"
+        )
+    return executed, answers
+
+
+_QUESTIONS = {
+    "peak": "__import__('pforge_lab.meter').meter.lifetime_peak()",
+    "run": "run.id",
+    "place": "run.state.url",
+}
 
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no types
-    """Runs the cells with this very Python as kernel, and asks it one question at the end."""
+    """Runs the cells with this very Python as kernel, and asks it some questions at the end."""
 
     def create_kernel_manager(self) -> Any:
         """Pass over installed kernel specs: theirs may be another Python's, without this package."""
@@ -209,12 +230,15 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has n
         return manager
 
     def papermill_execute_cells(self) -> None:
-        """Note the kernel's highest memory before it goes; the cells show no trace of that."""
+        """Ask the kernel before it goes; the answers are noted in the metadata, no cell shows them."""
         super().papermill_execute_cells()
-        question = "__import__('pforge_lab.meter').meter.lifetime_peak()"
-        message = self.kc.execute("", silent=True, user_expressions={"peak": question})
-        answer = self.wait_for_reply(message)["content"]["user_expressions"]["peak"]
-        self.nb.metadata.papermill["kernel_peak"] = int(answer["data"]["text/plain"])
+        message = self.kc.execute("", silent=True, user_expressions=_QUESTIONS)
+        answers = self.wait_for_reply(message)["content"]["user_expressions"]
+        self.nb.metadata.papermill["pforge_lab"] = {
+            name: literal_eval(answer["data"]["text/plain"])
+            for name, answer in answers.items()
+            if answer["status"] == "ok"
+        }
 
 
 class _Engine(NBClientEngine):  # type: ignore[misc]  # papermill has no types
@@ -238,12 +262,14 @@ def _export_html(executed: Path) -> Path:
     return html
 
 
-def _show_run(folder: Path, plot: Path, echo: Callable[[str], object]) -> Path:
+def _show_run(id: str, place: str, plot: Path, echo: Callable[[str], object]) -> Path:  # noqa: A002 - as in open_run
     """Open the notebook's run from this process: tell its steps and save its memory plot."""
-    with contextlib.chdir(folder):
-        run = pf.open_run()
-    echo(repr(run))
-    run.plot_memory().figure.savefig(plot, dpi=150)
+    with pf.open_state(place, mode="r") as state:
+        run = pf.open_run(id, state=state)
+        echo(repr(run))
+        figure = Figure(figsize=(9, 5), layout="constrained")
+        run.plot_memory(ax=figure.subplots())
+        figure.savefig(plot, dpi=150)
     return plot
 
 

@@ -111,6 +111,15 @@ def test_a_notebook_that_is_none_is_named_with_the_way_out(tmp_path):
 
 @pytest.mark.kernel
 @pytest.mark.usefixtures("_jupyter_home")
+def test_a_kernel_that_dies_is_told(edited):
+    """A kernel that is killed is an error of one line."""
+    folder = edited("month = 0", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    with pytest.raises(RunError, match="the kernel died while running"):
+        demo(folder, echo=lambda line: None)
+
+
+@pytest.mark.kernel
+@pytest.mark.usefixtures("_jupyter_home")
 def test_the_kernel_is_this_python(edited, tmp_path):
     """A kernel that is installed under the same name, with another Python, is passed over."""
     spec = tmp_path / "jupyter_data_dir" / "kernels" / "python3" / "kernel.json"
@@ -121,7 +130,7 @@ def test_the_kernel_is_this_python(edited, tmp_path):
     folder = edited(
         "month = 0", f"import sys; assert sys.executable == {sys.executable!r}; assert month == 2"
     )
-    with pytest.raises(RunError, match="no runs"):
+    with pytest.raises(RunError, match=r"leaves no run named 'run' to show; mend .*--reset"):
         demo(folder, month=2, echo=lambda line: None)
 
 
