@@ -1,0 +1,175 @@
+"""Where the bytes of arrays, frames and tensors really live.
+
+A view, a slice or a column does not hold memory of its own: it keeps the allocation alive that
+it points into. ``open_up`` resolves such an object to its owning allocations, each named by its
+address, so that a ledger can count each of them once.
+
+No library is imported here that the process has not imported: an object of its types could not
+exist otherwise.
+"""
+
+from __future__ import annotations
+
+import mmap
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+FRAMES = frozenset({"numpy", "pandas", "polars", "pyarrow", "torch"})
+
+
+@dataclass(slots=True)
+class Parts:
+    """What an object consists of beside itself.
+
+    Attributes
+    ----------
+    buffers
+        Bytes of each owning allocation, by address.
+    children
+        Objects that it keeps alive.
+    elements
+        A large number of objects that it keeps alive, when it is an array of objects.
+    approx
+        True when the library does not say where its bytes are, so that sharing is not seen.
+    """
+
+    buffers: dict[int, int] = field(default_factory=dict)
+    children: list[object] = field(default_factory=list)
+    elements: Sequence[object] | None = None
+    approx: bool = False
+
+
+def library(kind: type) -> str:
+    """Return the top-level package that defines a type."""
+    return (kind.__module__ or "").partition(".")[0]
+
+
+def open_up(value: object) -> Parts | None:
+    """Return the parts of an array, table, tensor or memory map; None for any other object.
+
+    Memory of other devices (a GPU) is not the process's and does not count. A memory-mapped file
+    counts in full, as if all of it were resident.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> whole = np.zeros(1000)
+    >>> open_up(whole[10:20]).buffers == open_up(whole).buffers == {whole.ctypes.data: 8000}
+    True
+    """
+    resolve = _RESOLVERS.get(library(type(value)))
+    return None if resolve is None else resolve(value)
+
+
+def _numpy(array: Any) -> Parts | None:
+    numpy = sys.modules["numpy"]
+    if not isinstance(array, numpy.ndarray):
+        return None
+    while isinstance(array.base, numpy.ndarray):
+        array = array.base
+    owner = array.base
+    parts = Parts()
+    if array.dtype.hasobject:
+        parts.elements = _objects(array)
+    if owner is None or not _is_walked(owner):
+        if array.nbytes:
+            parts.buffers[array.__array_interface__["data"][0]] = array.nbytes
+    else:
+        parts.children.append(owner)
+    return parts
+
+
+def _is_walked(owner: object) -> bool:
+    """Return whether the bytes of an array's base are found on the base itself, not on the array."""
+    return isinstance(owner, (bytes, bytearray, memoryview, mmap.mmap)) or library(type(owner)) in FRAMES
+
+
+def _objects(array: Any) -> Sequence[object]:
+    if array.dtype.names is None:
+        flat: Sequence[object] = array.reshape(-1) if array.flags.contiguous else array.ravel(order="K")
+        return flat
+    return [item for name in array.dtype.names if array.dtype[name].hasobject for item in array[name].ravel()]
+
+
+def _pyarrow(value: Any) -> Parts | None:
+    pyarrow = sys.modules["pyarrow"]
+    parts = Parts()
+    if isinstance(value, pyarrow.Buffer):
+        _add_arrow_buffer(value, parts)
+    elif isinstance(value, pyarrow.Array):
+        _add_arrow_array(value, parts)
+    elif isinstance(value, pyarrow.ChunkedArray):
+        for chunk in value.chunks:
+            _add_arrow_array(chunk, parts)
+    elif isinstance(value, (pyarrow.Table, pyarrow.RecordBatch)):
+        for column in value.columns:
+            for chunk in getattr(column, "chunks", (column,)):
+                _add_arrow_array(chunk, parts)
+    else:
+        return None
+    return parts
+
+
+def _add_arrow_array(array: Any, parts: Parts) -> None:
+    for buffer in array.buffers():
+        if buffer is not None:
+            _add_arrow_buffer(buffer, parts)
+    dictionary = getattr(array, "dictionary", None)
+    if dictionary is not None:
+        _add_arrow_array(dictionary, parts)
+
+
+def _add_arrow_buffer(buffer: Any, parts: Parts) -> None:
+    while buffer.parent is not None:
+        buffer = buffer.parent
+    if buffer.size and buffer.is_cpu:
+        parts.buffers[buffer.address] = max(buffer.size, parts.buffers.get(buffer.address, 0))
+
+
+def _polars(value: Any) -> Parts | None:
+    polars = sys.modules["polars"]
+    if isinstance(value, polars.DataFrame):
+        columns = value.get_columns()
+    elif isinstance(value, polars.Series):
+        columns = [value]
+    else:
+        return None
+    if "pyarrow" not in sys.modules or any(column.dtype == polars.Object for column in columns):
+        return Parts({_beside(value): value.estimated_size()}, approx=True)
+    parts = Parts()
+    for column in columns:
+        for chunk in column.get_chunks() if column.n_chunks() > 1 else [column]:
+            _add_arrow_array(chunk.to_arrow(compat_level=polars.CompatLevel.newest()), parts)
+    return parts
+
+
+def _torch(value: Any) -> Parts | None:
+    if not hasattr(value, "untyped_storage"):
+        return None
+    storage = value.untyped_storage()
+    parts = Parts(children=[value.grad] if getattr(value, "grad", None) is not None else [])
+    if value.device.type == "cpu":
+        parts.buffers[storage.data_ptr()] = storage.nbytes()
+    return parts
+
+
+def _mmap(value: Any) -> Parts | None:
+    return Parts({_beside(value): len(value)}) if isinstance(value, mmap.mmap) and not value.closed else None
+
+
+def _beside(value: object) -> int:
+    """Return an address that no other object or buffer has, for bytes whose own is not known."""
+    return id(value) + 1
+
+
+_RESOLVERS: dict[str, Callable[[Any], Parts | None]] = {
+    "mmap": _mmap,
+    "numpy": _numpy,
+    "polars": _polars,
+    "pyarrow": _pyarrow,
+    "torch": _torch,
+}

@@ -1,0 +1,307 @@
+"""The ledger: every allocation once, at its owner, against known truth."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import sys
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, strategies as st
+
+from pforge_lab.runs.ledger import account, examine
+
+MB = 10**6
+
+
+def truth_of(build):
+    """Build a value and return it with the bytes that its allocations take, rounded as allocators do."""
+    tracemalloc.start()
+    value = build()
+    traces = tracemalloc.take_snapshot().traces
+    tracemalloc.stop()
+    return value, sum((trace.size + 15) & ~15 for trace in traces)
+
+
+def total(variables):
+    return sum(size.bytes for size in account(variables).values())
+
+
+class Point:
+    """An instance as pipelines have them by the thousand."""
+
+    def __init__(self, number):
+        self.number = number
+        self.name = f"point number {number}"
+        self.weight = number * 0.5
+
+
+# --- the deep-size cases ----------------------------------------------------------------------
+
+
+def test_a_dict_of_a_million(heavy):
+    value, truth = truth_of(lambda: {number: float(number) for number in range(heavy(1_000_000))})
+    size = account({"v": value})["v"]
+    assert size.bytes == pytest.approx(truth, rel=0.15)
+    assert size.approx
+
+
+def test_parsed_json(heavy):
+    rows = [
+        {
+            "id": row,
+            "name": f"name {row}",
+            "tags": ["a", "b"],
+            "at": {"x": row * 0.5, "y": row / 3},
+            "on": row % 2 == 0,
+        }
+        for row in range(heavy(400_000))
+    ]
+    text = json.dumps(rows)
+    del rows
+    value, truth = truth_of(lambda: json.loads(text))
+    size = account({"v": value})["v"]
+    assert size.bytes == pytest.approx(truth, rel=0.15)
+    assert size.approx
+
+
+def test_many_instances(heavy):
+    value, truth = truth_of(lambda: [Point(number) for number in range(max(25_000, heavy(200_000)))])
+    size = account({"v": value})["v"]
+    assert size.bytes == pytest.approx(truth, rel=0.15)
+    assert size.approx
+
+
+def test_a_few_instances_are_exact():
+    value, truth = truth_of(lambda: [Point(number) for number in range(1000, 6000)])
+    size = account({"v": value})["v"]
+    assert size.bytes == pytest.approx(truth, rel=0.01)
+    assert not size.approx
+
+
+def test_a_frame_with_arrow_strings(heavy):
+    rows = heavy(5_000_000)
+    strings = pa.array([f"row {row % 1000}" for row in range(rows)], pa.large_string())
+    frame = pd.DataFrame({"n": np.arange(rows, dtype=float), "s": pd.Series(strings, dtype="str")})
+    size = account({"v": frame})["v"]
+    assert size.bytes == pytest.approx(rows * 8 + strings.nbytes, rel=0.01)
+    assert not size.approx
+
+
+def test_a_frame_and_its_slice_count_once():
+    frame = pd.DataFrame({"a": np.zeros(MB), "b": np.ones(MB)})
+    sizes = account({"frame": frame, "part": frame.iloc[100:400_000]})
+    assert sizes["frame"].bytes == pytest.approx(16 * MB, rel=0.01)
+    assert sizes["part"].bytes < 10_000
+    assert sizes["part"].reach == pytest.approx(16 * MB, rel=0.01)
+
+
+def test_a_slice_alone_pins_its_whole_frame():
+    frame = pd.DataFrame({"a": np.zeros(MB), "s": pd.array(["some text here"] * MB, dtype="str")})
+    strings = frame["s"].array.__arrow_array__().nbytes
+    part = frame.iloc[:3]
+    del frame
+    assert total({"part": part}) == pytest.approx(8 * MB + strings, rel=0.01)
+
+
+def test_numpy_views_count_once():
+    whole = np.zeros(MB)
+    variables = {
+        "whole": whole,
+        "half": whole[::2],
+        "square": whole.reshape(1000, 1000).T,
+        "bytes": whole.view("u1"),
+    }
+    sizes = account(variables)
+    assert sizes["whole"].bytes == pytest.approx(8 * MB, rel=0.01)
+    assert sum(size.bytes for size in sizes.values()) == pytest.approx(8 * MB, rel=0.01)
+    assert all(size.reach >= 8 * MB for size in sizes.values())
+
+
+def test_a_list_of_frames_sharing_columns_counts_them_once():
+    frame = pd.DataFrame({"a": np.zeros(MB), "b": np.ones(MB)})
+    assert total({"frames": [frame.assign() for _ in range(12)]}) == pytest.approx(16 * MB, rel=0.01)
+
+
+def test_an_object_column_of_few_distinct_strings(heavy):
+    rows = heavy(5_000_000)
+    words = [f"value number {number}" for number in range(rows // 50)]
+    column = np.array(words, dtype=object)[np.random.default_rng(0).integers(0, len(words), rows)]
+    size = account({"v": pd.DataFrame({"o": pd.Series(column, dtype=object)})})["v"]
+    truth = rows * 8 + sum((sys.getsizeof(word) + 15) & ~15 for word in words)
+    assert size.bytes == pytest.approx(truth, rel=0.15)
+    assert size.approx
+
+
+def test_one_array_among_a_million_numbers_is_found(heavy):
+    count = heavy(1_000_000)
+    value = [*range(1000, count), np.ones(heavy(12_500_000)), *range(count, count + 1000)]
+    truth = sys.getsizeof(value) + count * 32 + heavy(12_500_000) * 8
+    assert total({"v": value}) == pytest.approx(truth, rel=0.01)
+
+
+# --- buffers and their owners -----------------------------------------------------------------
+
+
+def test_a_zero_copy_arrow_array_shares_with_numpy():
+    array = np.zeros(MB)
+    sizes = account({"array": array, "arrow": pa.array(array)})
+    assert sizes["arrow"].bytes < 1000
+    assert sizes["arrow"].reach >= 8 * MB
+
+
+def test_an_arrow_slice_pins_its_table():
+    table = pa.table({"a": np.zeros(MB), "d": pa.array(["x", "y"] * 500_000).dictionary_encode()})
+    part = table.slice(10, 5)
+    truth = table.nbytes
+    sizes = account({"table": table, "part": part})
+    assert sizes["table"].bytes == pytest.approx(truth, rel=0.01)
+    assert sizes["part"].bytes < 1000
+    assert account({"part": part})["part"].bytes == pytest.approx(truth, rel=0.01)
+
+
+def test_polars_columns_count_once():
+    frame = pl.DataFrame({"a": np.zeros(MB), "s": ["a text too long to be inlined"] * MB})
+    sizes = account({"frame": frame, "column": frame["a"], "more": frame.with_columns(b=pl.lit(1))})
+    assert sizes["frame"].bytes == pytest.approx((8 + 16 + 29) * MB, rel=0.01)
+    assert sizes["column"].bytes < 1000
+    assert sizes["column"].reach >= 8 * MB
+
+
+def test_polars_without_arrow_says_that_it_is_approximate(monkeypatch):
+    """The ledger imports nothing, and polars alone cannot tell where its bytes are."""
+    frame = pl.DataFrame({"a": range(MB)})
+    monkeypatch.delitem(sys.modules, "pyarrow")
+    size = account({"v": frame})["v"]
+    assert size.bytes == pytest.approx(8 * MB, rel=0.01)
+    assert size.approx
+    assert "pyarrow" not in sys.modules
+
+
+def test_a_memory_map_counts_its_file(tmp_path):
+    file = tmp_path / "data"
+    file.write_bytes(bytes(3 * MB))
+    mapped = np.memmap(file, dtype="u1", mode="r")
+    sizes = account({"mapped": mapped, "part": mapped[10:20]})
+    assert sizes["mapped"].bytes == pytest.approx(3 * MB, rel=0.01)
+    assert sizes["part"].bytes < 1000
+    with mmap.mmap(-1, MB) as plain:
+        assert total({"plain": plain}) == pytest.approx(MB, rel=0.01)
+
+
+def test_bytes_behind_an_array_count_once():
+    data = bytes(MB)
+    sizes = account({"data": data, "array": np.frombuffer(data, "u1"), "view": memoryview(data)[5:]})
+    assert sizes["data"].bytes == pytest.approx(MB, rel=0.01)
+    assert sizes["array"].bytes < 1000
+    assert sizes["view"].bytes < 1000
+    assert sizes["view"].reach >= MB
+
+
+def test_pandas_categories_and_dates_are_found():
+    frame = pd.DataFrame(
+        {
+            "day": pd.date_range("2020", periods=MB, freq="s"),
+            "kind": pd.Categorical.from_codes(np.zeros(MB, "i1"), ["only"]),
+            "masked": pd.array([1, None] * (MB // 2), dtype="Int64"),
+        }
+    )
+    assert total({"v": frame}) == pytest.approx((8 + 1 + 9) * MB, rel=0.01)
+
+
+def test_a_closure_counts_what_it_closes_over_and_not_its_module():
+    array = np.zeros(MB)
+    assert total({"f": lambda: array + 1}) == pytest.approx(8 * MB, rel=0.01)
+
+
+def test_a_cycle_counts_once():
+    ring = [bytes(MB)]
+    ring.append(ring)
+    assert total({"ring": ring}) == pytest.approx(MB, rel=0.01)
+
+
+def test_instances_are_not_given_a_dictionary_by_looking():
+    """``vars`` or ``__dict__`` would make one for each, at a cost of 24 % memory."""
+    points = [Point(number) for number in range(1000)]
+    before = account({"v": points})["v"].bytes
+    assert account({"v": points})["v"].bytes == before
+
+
+def test_a_broken_sizeof_does_not_break_the_ledger():
+    class Liar:
+        def __sizeof__(self):
+            raise RuntimeError("no")
+
+    assert total({"v": Liar()}) > 0
+
+
+# --- sharing and dropping ---------------------------------------------------------------------
+
+
+def test_dropping_one_of_two_owners_frees_nothing():
+    shared = np.zeros(MB)
+    taken = examine({"a": [shared], "b": [shared, bytes(MB)], "c": "text"})
+    assert taken.freed({"a"}) < 1000
+    assert taken.freed({"b"}) == pytest.approx(MB, rel=0.01)
+    assert taken.freed({"a", "b"}) == pytest.approx(9 * MB, rel=0.01)
+
+
+def test_an_alias_of_a_sampled_list_holds_nothing_more():
+    numbers = [float(number) for number in range(100_000)]
+    sizes = account({"numbers": numbers, "alias": numbers, "copy": list(numbers)})
+    assert sizes["alias"].bytes == 0
+    assert sizes["alias"].reach == sizes["numbers"].bytes
+    assert sizes["copy"].bytes == pytest.approx(sys.getsizeof(numbers), rel=0.15)
+    assert sizes["copy"].reach == pytest.approx(sizes["numbers"].reach, rel=0.15)
+
+
+values = st.recursive(
+    st.one_of(st.integers(), st.sampled_from(["", "text", None, np.zeros(10), (1000, 2000)])),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.sampled_from("xyz"), inner)),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), values))
+def test_the_sum_of_bytes_is_what_is_held(variables):
+    """``bytes`` sums to what one variable holding all of them would hold; ``reach`` is never less."""
+    taken = examine(variables)
+    together = account({"all": list(variables.values())})["all"].bytes
+    outer = (sys.getsizeof(list(variables.values())) + 15) & ~15
+    assert sum(size.bytes for size in taken.sizes.values()) == together - outer
+    assert taken.freed(variables) == together - outer
+    assert all(size.reach >= size.bytes >= 0 for size in taken.sizes.values())
+
+
+# --- budgets ----------------------------------------------------------------------------------
+
+
+def test_frames_count_in_full_even_without_time():
+    frame = pd.DataFrame(
+        {f"c{column}": pd.array(["some words"] * 1000, dtype="str") for column in range(200)}
+    )
+    hurried = account({"frame": frame, "array": np.zeros(MB)}, budget=0)
+    assert hurried["frame"].bytes == pytest.approx(account({"frame": frame})["frame"].bytes, rel=0.01)
+    assert hurried["array"].bytes == pytest.approx(8 * MB, rel=0.01)
+
+
+def test_what_was_not_visited_in_time_is_marked():
+    tree = [[[float(number) for number in range(20)] for _ in range(50)] for _ in range(50)]
+    hurried = account({"tree": tree}, budget=0)["tree"]
+    assert hurried.approx
+    assert 0 < hurried.bytes <= 2 * account({"tree": tree})["tree"].bytes
+
+
+def test_a_large_container_without_time_is_sampled():
+    hurried = account({"v": [float(number) for number in range(200_000)]}, budget=0)["v"]
+    assert hurried.approx
+    assert hurried.bytes == pytest.approx(200_000 * 40, rel=0.15)
+
+
+def test_no_variables_have_no_sizes():
+    assert account({}) == {}
