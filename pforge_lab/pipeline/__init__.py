@@ -1,1 +1,4 @@
-"""Pipelines as data, and the execution of one step."""
+"""Pipelines: what they are, where they come from, and how one step of them executes.
+
+Knows nothing of runs, of stores, or of notebooks.
+"""

@@ -1,0 +1,158 @@
+"""One call of a tool: how long it may take, what it is handed, and how it is stopped."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from pforge_lab.errors import StepTimeout
+
+from .functions import Source
+from .outcome import ChildOutcome, Listener
+from .steps import Retry
+
+T = TypeVar("T")
+
+
+class Cancelled(Exception):  # noqa: N818 -- a signal inside this floor
+    """The call was stopped because a step beside it failed."""
+
+
+class Stop:
+    """Lets one thread stop the calls of others: by flag, and by whatever each call registers."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._actions: list[Callable[[], object]] = []
+        self.event = threading.Event()
+
+    def __call__(self) -> None:
+        """Stop all that is registered, and all that will be."""
+        with self._lock:
+            self.event.set()
+            actions = list(self._actions)
+        for action in actions:
+            action()
+
+    def add(self, action: Callable[[], object]) -> Callable[[], None]:
+        """Register what stops a call; returns the function that forgets it again."""
+        with self._lock:
+            self._actions.append(action)
+            stopped = self.event.is_set()
+        if stopped:
+            action()
+
+        def forget() -> None:
+            with self._lock:
+                self._actions.remove(action)
+
+        return forget
+
+
+@dataclass(slots=True)
+class Call:
+    """What a tool knows of the step that calls it.
+
+    Attributes
+    ----------
+    label
+        The step's label.
+    timeout
+        Seconds that the call may take, or None.
+    resources
+        Values for parameters annotated with these types.
+    listener
+        Who hears lines of output, or None.
+    stop
+        Stops the call from another thread, or None when nothing runs beside it.
+    children
+        Filled by tools that have parts.
+    """
+
+    label: str
+    timeout: float | None
+    resources: Mapping[type, object]
+    listener: Listener | None
+    stop: Stop | None = None
+    children: list[ChildOutcome] = field(default_factory=list)
+
+    def overrun(self, tool: str, what: str, *, abandoned: bool = False) -> StepTimeout:
+        """Return the error for a call that took too long."""
+        return StepTimeout(
+            f"step {self.label!r}: {tool!r} took longer than {self.timeout:g} s and {what}; "
+            "raise timeout_ms, or give it less to do",
+            label=self.label, tool=tool, seconds=self.timeout, abandoned=abandoned,
+        )  # fmt: skip
+
+
+class Box(Protocol):
+    """Where a tool finds what it is made of."""
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the pipeline's file, or where the process is."""
+
+    @property
+    def definitions(self) -> Mapping[str, Any]:
+        """Declared tools by name."""
+
+    @property
+    def functions(self) -> Mapping[str, Any]:
+        """Functions given as Python objects by the name of the tool."""
+
+    def find(self, name: str) -> Tool:
+        """Return the tool of that name."""
+
+    def handler(self, name: str, path: str) -> Source:
+        """Return the function of a native tool."""
+
+
+class Tool(Protocol):
+    """Something a step can call."""
+
+    name: str
+    retry: Retry | None
+    timeout: float | None
+
+    def call(self, arguments: Mapping[str, Any], call: Call) -> Any:
+        """Return the tool's output for these arguments.
+
+        Raises
+        ------
+        ParamError
+            The arguments are wrong.
+        StepTimeout
+            The call took longer than ``call.timeout``.
+        Exception
+            Whatever else goes wrong, as it was raised.
+        """
+
+    def fingerprint(self) -> str | None:
+        """Return a hash of the tool's code as it is now, or None if it has none."""
+
+
+def within(seconds: float, function: Callable[[], T]) -> tuple[bool, T | None]:
+    """Call a function on a thread and wait so long; return whether it ended, and its result.
+
+    The thread of a function that overruns is abandoned: Python cannot end it.
+    """
+    box: list[T] = []
+    failure: list[BaseException] = []
+    context = contextvars.copy_context()
+
+    def work() -> None:
+        try:
+            box.append(context.run(function))
+        except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
+            failure.append(error)
+
+    thread = threading.Thread(target=work, name="pforge-lab-step", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failure:
+        raise failure[0]
+    return (True, box[0]) if box else (False, None)

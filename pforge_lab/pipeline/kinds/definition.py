@@ -1,0 +1,47 @@
+"""What the definitions of all kinds of tools have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, StrictStr, field_validator
+
+from pforge_lab.errors import SpecError
+from pforge_lab.pipeline.models import Model
+from pforge_lab.pipeline.params import Param, read_params
+from pforge_lab.pipeline.steps import Retry
+
+
+class Definition(Model):
+    """A tool as a file declares it."""
+
+    name: StrictStr = Field(min_length=1)
+    description: StrictStr | None = None
+    params: dict[str, Param] | None = None
+    timeout_ms: float | None = Field(default=None, gt=0, strict=True)
+    retry: Retry | None = None
+
+    @field_validator("params", mode="before")
+    @classmethod
+    def _params(cls, data: Any) -> Any:
+        if data is None:
+            return None
+        try:
+            return read_params(data)
+        except SpecError as error:
+            raise ValueError("\n".join(str(fault) for fault in error.faults)) from None
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that one call may take."""
+        return None if self.timeout_ms is None else self.timeout_ms / 1000
+
+    def plain(self) -> dict[str, Any]:
+        """Return the definition as plain data, as YAML has it."""
+        head: dict[str, Any] = {"type": getattr(self, "type", None), "name": self.name}
+        fields = head | super().plain()
+        if self.params is not None:
+            fields["params"] = {name: param.plain() for name, param in self.params.items()}
+        if self.retry is not None:
+            fields["retry"] = self.retry.model_dump(exclude_unset=True, by_alias=True) or {"attempts": 3}
+        return fields

@@ -1,0 +1,131 @@
+"""Tools that are Python functions, sync or async."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Literal
+
+from pydantic import Field, StrictStr
+
+from pforge_lab import asyncbridge
+from pforge_lab.errors import Fault, ParamError
+from pforge_lab.pipeline import resources
+from pforge_lab.pipeline.calls import Box, Call, Cancelled, within
+from pforge_lab.pipeline.fingerprints import code_fingerprint
+from pforge_lab.pipeline.functions import Function, Source
+from pforge_lab.pipeline.models import Model
+from pforge_lab.pipeline.params import Param, check_values
+from pforge_lab.pipeline.signatures import Signature, signature_of
+from pforge_lab.pipeline.steps import Retry
+
+from .definition import Definition
+
+
+class Handler(Model):
+    """Where the function is: ``module:function``, or pforge's ``module::function``."""
+
+    path: StrictStr = Field(min_length=1)
+    inline: StrictStr | None = None
+
+
+class NativeDefinition(Definition):
+    """A Python function as a tool of a file."""
+
+    type: Literal["native"] = "native"
+    handler: Handler
+
+    def tool(self, box: Box) -> NativeTool:
+        """Return what calls the function."""
+        source = box.handler(self.name, self.handler.path)
+        return NativeTool(self.name, source, params=self.params, retry=self.retry, timeout=self.timeout)
+
+
+class NativeTool:
+    """Calls the function that a source gives at that moment.
+
+    Parameters
+    ----------
+    name
+        The tool's name.
+    source
+        Where to look the function up.
+    params
+        Declared params; without them the function's signature decides.
+    """
+
+    __slots__ = ("name", "params", "retry", "source", "timeout")
+
+    def __init__(
+        self, name: str, source: Source, *, params: Mapping[str, Param] | None = None, retry: Retry | None = None,
+        timeout: float | None = None,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.source = source
+        self.params = params
+        self.retry = retry
+        self.timeout = timeout
+
+    def call(self, arguments: Mapping[str, Any], call: Call) -> Any:
+        """Return what the function returns, a coroutine's result included."""
+        function = self.source.function()
+        signature = signature_of(function)
+        given = dict(arguments)
+        if self.params is not None:
+            given = check_values(self.params, given, repr(self.name), fill=False)
+        if not (
+            signature.required <= given.keys() and (signature.open or given.keys() <= signature.accepted)
+        ):
+            signature.check(given, repr(self.name))
+        if signature.resources:
+            self._hand_out(signature, given, call)
+        positional = [given.pop(name) for name in signature.positional if name in given]
+        if inspect.iscoroutinefunction(function):
+            return self._await(function(*positional, **given), call)
+        if call.timeout is None:
+            return self._finished(function(*positional, **given), call)
+        ended, result = within(call.timeout, partial(function, *positional, **given))
+        if not ended:
+            raise call.overrun(self.name, "was abandoned on its thread", abandoned=True)
+        return self._finished(result, call)
+
+    def fingerprint(self) -> str | None:
+        """Return the hash of the function's code as it is now."""
+        return code_fingerprint(self.source.function())
+
+    def _finished(self, result: Any, call: Call) -> Any:
+        """Wait for a coroutine that a plain function (a partial, a decorated one) returned."""
+        return self._await(result, call) if inspect.iscoroutine(result) else result
+
+    def _await(self, coroutine: Any, call: Call) -> Any:
+        try:
+            if call.stop is None:
+                return asyncbridge.run(coroutine, timeout=call.timeout)
+            future = asyncbridge.submit(coroutine, timeout=call.timeout)
+            forget = call.stop.add(future.cancel)
+            try:
+                return future.result()
+            except asyncbridge.CancelledError:
+                raise Cancelled from None
+            finally:
+                forget()
+        except asyncbridge.Overrun:
+            raise call.overrun(self.name, "was cancelled") from None
+
+    def _hand_out(self, signature: Signature, given: dict[str, Any], call: Call) -> None:
+        for name, annotation, optional in signature.resources:
+            kind = resources.find(annotation, call.resources)
+            if kind is not None:
+                given[name] = call.resources[kind]
+            elif not optional:
+                wanted = getattr(annotation, "__name__", str(annotation))
+                raise ParamError.of(
+                    [Fault(f"{self.name!r} needs a {wanted}, and this run has none to hand out", field=name)],
+                )
+
+
+def described(function: Function) -> str | None:
+    """Return the first line of a function's docstring."""
+    text = inspect.getdoc(function)
+    return text.strip().splitlines()[0] if text and text.strip() else None

@@ -1,0 +1,92 @@
+"""What executing one step came to, and who is told on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Status = Literal["done", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChildOutcome:
+    """What one part of a nested, parallel or foreach step came to.
+
+    Attributes
+    ----------
+    label, tool
+        The part's label inside its step, and its tool.
+    seconds
+        How long it took, retries included.
+    attempts
+        Times the tool was called.
+    error
+        The last error, or None.
+    children
+        Its own parts.
+    """
+
+    label: str
+    tool: str
+    status: Status
+    seconds: float
+    attempts: int
+    error: BaseException | None = None
+    children: tuple[ChildOutcome, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one step came to.
+
+    Attributes
+    ----------
+    status
+        ``done``, ``failed``, or ``skipped`` when its condition did not hold.
+    output
+        What the tool returned; for ``foreach`` the list, for a block the outputs by label.
+    error
+        The last error as it was raised, `StepTimeout` for an overrun, `TemplateError` for a
+        template or condition, `ParamError` for wrong arguments; None without one.
+    attempts
+        Times the tool was called; 0 when it never came to that.
+    seconds
+        How long it took, retries and the waits between them included.
+    variables
+        What the step writes into the scope; empty unless it is done.
+    children
+        The parts of a nested, parallel or foreach step.
+    abandoned
+        True when a thread that overran its time goes on in the background: the objects it was
+        given are not to be used again.
+    next_step
+        Index of the step that ``next`` leads to (the number of steps for the end), or None for
+        the one that follows.
+    """
+
+    status: Status
+    output: Any = None
+    error: BaseException | None = None
+    attempts: int = 0
+    seconds: float = 0.0
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    children: tuple[ChildOutcome, ...] = ()
+    abandoned: bool = False
+    next_step: int | None = None
+
+
+class Listener(Protocol):
+    """Is told what happens while a step executes.
+
+    Called from the thread that executes, which for the parts of a block is not the caller's.
+    """
+
+    def attempt_started(self, label: str, number: int) -> None:
+        """A tool is about to be called, for the `number`-th time."""
+
+    def attempt_failed(self, label: str, number: int, error: BaseException) -> None:
+        """That call failed; whether another one follows is for the engine to say."""
+
+    def output_line(self, label: str, stream: str, text: str) -> None:
+        """A command wrote a line to ``stdout`` or ``stderr``."""

@@ -1,0 +1,383 @@
+"""Parameters: their types, and the values that callers give."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from numbers import Integral, Real
+from typing import Any, Final, Literal, Self, get_args
+
+from pydantic import Field, StrictBool, StrictInt, StrictStr, field_validator, model_validator
+
+from pforge_lab.errors import Fault, ParamError, SpecError, near_misses
+
+from .models import Faults, Model, describe, read
+
+ParamType = Literal["string", "integer", "float", "number", "boolean", "array", "object", "any"]
+TYPES: Final[tuple[str, ...]] = get_args(ParamType)
+
+_JSON_TYPES: Final = {
+    "string": "string", "integer": "integer", "float": "number", "number": "number",
+    "boolean": "boolean", "array": "array", "object": "object",
+}  # fmt: skip
+
+
+class Param(Model):
+    """One parameter.
+
+    Without ``required`` a parameter is required unless it has a default. A parameter that is not
+    required, has no default and is not given is ``None`` in a pipeline, and left to the default
+    of its own in a function.
+
+    Attributes
+    ----------
+    type
+        ``string integer float number boolean array object any``. No value is converted: ``"3"``
+        is no integer. An integer is a float, a boolean is no integer; ``array`` takes lists,
+        tuples, sets and numpy or pandas sequences, ``object`` mappings and instances.
+    min, max
+        Bounds of a number.
+    min_length, max_length
+        Bounds of the length of a text, an array or an object.
+    pattern
+        Regular expression found in the text.
+    enum
+        The values there are.
+    items
+        What each element of an array must be.
+    """
+
+    type: ParamType = "any"
+    required: StrictBool | None = None
+    default: Any = None
+    description: StrictStr | None = None
+    min: float | None = Field(default=None, strict=True)
+    max: float | None = Field(default=None, strict=True)
+    pattern: StrictStr | None = None
+    min_length: StrictInt | None = Field(default=None, ge=0)
+    max_length: StrictInt | None = Field(default=None, ge=0)
+    enum: list[Any] | None = None
+    items: Param | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spellings(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return {"type": data} if isinstance(data, str) else data
+        fields = dict(data)
+        validation = fields.pop("validation", None)
+        if isinstance(validation, Mapping):
+            fields |= validation
+        for name, ours in (("minimum", "min"), ("maximum", "max")):
+            if name in fields:
+                fields[ours] = fields.pop(name)
+        return fields
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except (re.error, RecursionError, OverflowError) as error:
+            raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+        return pattern
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}")
+        if self.has_default and self.default is not None and (message := self.fault(self.default)):
+            raise ValueError(f"the default {message}")
+        return self
+
+    @property
+    def has_default(self) -> bool:
+        """Whether a default was given, be it null."""
+        return "default" in self.model_fields_set
+
+    @property
+    def is_required(self) -> bool:
+        """Whether a caller must give a value."""
+        return not self.has_default if self.required is None else self.required and not self.has_default
+
+    def fault(self, value: object) -> str | None:
+        """Return what is wrong with a value, or None."""
+        for check in self._checks:
+            if message := check(value):
+                return message
+        return None
+
+    @cached_property
+    def _checks(self) -> tuple[Callable[[Any], str | None], ...]:
+        accepts = _ACCEPTS[self.type]
+        checks: list[Callable[[Any], str | None]] = []
+        if accepts is not None:
+            checks.append(
+                lambda value: None if accepts(value) else f"must be {_an(self.type)}, not {describe(value)}"
+            )
+        checks += [self._bounds] * (self.min is not None or self.max is not None)
+        checks += [self._length] * (self.min_length is not None or self.max_length is not None)
+        checks += [self._pattern] * (self.pattern is not None)
+        checks += [self._enum] * (self.enum is not None)
+        checks += [self._items] * (self.items is not None)
+        return tuple(checks)
+
+    def _bounds(self, value: Any) -> str | None:
+        if not isinstance(value, Real):
+            return None if self.type != "any" else f"must be a number, not {describe(value)}"
+        if self.min is not None and not value >= self.min:
+            return f"must be at least {self.min:g}, not {value}"
+        if self.max is not None and not value <= self.max:
+            return f"must be at most {self.max:g}, not {value}"
+        return None
+
+    def _length(self, value: Any) -> str | None:
+        try:
+            length = len(value)
+        except TypeError:
+            return f"must have a length, unlike {describe(value)}"
+        if self.min_length is not None and length < self.min_length:
+            return f"must have a length of at least {self.min_length}, not {length}"
+        if self.max_length is not None and length > self.max_length:
+            return f"must have a length of at most {self.max_length}, not {length}"
+        return None
+
+    def _pattern(self, value: Any) -> str | None:
+        if isinstance(value, str) and re.search(self.pattern or "", value):
+            return None
+        return f"must match {self.pattern!r}, unlike {describe(value)}"
+
+    def _enum(self, value: Any) -> str | None:
+        choices = self.enum or []
+        if any(type(choice) is type(value) and choice == value for choice in choices):
+            return None
+        if isinstance(value, Real) and not isinstance(value, bool) and value in choices:
+            return None
+        return f"must be one of {', '.join(map(repr, choices))}, not {describe(value)}"
+
+    def _items(self, value: Any) -> str | None:
+        if self.items is None:
+            return None
+        for i, item in enumerate(value):
+            if message := self.items.fault(item):
+                return f"item {i} {message}"
+        return None
+
+    def schema_dict(self) -> dict[str, Any]:
+        """Return the parameter as JSON schema."""
+        schema: dict[str, Any] = {} if self.type == "any" else {"type": _JSON_TYPES[self.type]}
+        length = {"array": "Items", "object": "Properties"}.get(self.type, "Length")
+        named = {
+            "description": self.description, "minimum": self.min, "maximum": self.max, "pattern": self.pattern,
+            "enum": self.enum, f"min{length}": self.min_length, f"max{length}": self.max_length,
+        }  # fmt: skip
+        schema |= {name: value for name, value in named.items() if value is not None}
+        if self.items is not None:
+            schema["items"] = self.items.schema_dict()
+        return schema | ({"default": self.default} if self.has_default else {})
+
+    def plain(self) -> dict[str, Any]:
+        """Return the definition as plain data."""
+        fields = super().plain()
+        if self.items is not None:
+            fields["items"] = self.items.plain()
+        return {"type": self.type} | fields | ({"default": self.default} if self.has_default else {})
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_boolean(value: object) -> bool:
+    return isinstance(value, bool) or (
+        type(value).__module__ == "numpy" and type(value).__name__ in {"bool", "bool_"}
+    )
+
+
+def _is_array(value: object) -> bool:
+    if isinstance(value, list | tuple | set | frozenset | range):
+        return True
+    return hasattr(value, "__array__") and getattr(value, "ndim", 0) >= 1
+
+
+def _is_object(value: object) -> bool:
+    return not (value is None or isinstance(value, str | bytes | Real | list | tuple | set | frozenset))
+
+
+_ACCEPTS: Final[dict[str, Callable[[Any], bool] | None]] = {
+    "string": lambda value: isinstance(value, str),
+    "integer": _is_integer,
+    "float": _is_number,
+    "number": _is_number,
+    "boolean": _is_boolean,
+    "array": _is_array,
+    "object": _is_object,
+    "any": None,
+}
+
+
+def _an(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeio" else f"a {kind}"
+
+
+def read_params(data: object) -> dict[str, Param]:
+    """Return the params of a definition.
+
+    Raises
+    ------
+    SpecError
+        With all faults of all params.
+
+    Examples
+    --------
+    >>> params = read_params({"source": "string", "month": {"type": "integer", "default": 0, "max": 12}})
+    >>> params["month"].fault("3")
+    "must be an integer, not '3' (string)"
+    """
+    if not isinstance(data, Mapping):
+        raise SpecError.of([Fault(f"must be a mapping of names to types, not {describe(data)}")])
+    faults = Faults()
+    params: dict[str, Param] = {}
+    for name, definition in data.items():
+        with faults.collect(str(name)):
+            params[str(name)] = read_param(definition)
+    faults.raise_if_any()
+    return params
+
+
+def read_param(definition: object) -> Param:
+    """Return one param; a bare type such as ``"string"`` is short for a required one of that type."""
+    if isinstance(definition, str):
+        if definition not in TYPES:
+            raise SpecError.of([Fault(f"unknown type {definition!r}{near_misses(definition, TYPES)}")])
+        return Param(type=definition)  # type: ignore[arg-type]  # just checked
+    return read(Param, definition)
+
+
+def check_values(
+    params: Mapping[str, Param], values: Mapping[str, object], owner: str, *, fill: bool = True
+) -> dict[str, object]:
+    """Return the values with defaults filled in; with `fill`, None for what is optional and has none.
+
+    Raises
+    ------
+    ParamError
+        With everything that is missing, unknown or wrong.
+    """
+    faults = [_unknown(name, params, owner) for name in values if name not in params]
+    checked: dict[str, object] = {}
+    for name, param in params.items():
+        if name in values:
+            value = values[name]
+            optional = value is None and not param.is_required
+            if not optional and (message := param.fault(value)):
+                faults.append(Fault(message, field=name))
+            checked[name] = value
+        elif param.is_required:
+            faults.append(Fault(f"missing; {owner} needs this {_typed(param)}", field=name))
+        elif fill or param.has_default:
+            checked[name] = _fresh(param.default)
+    if faults:
+        raise ParamError.of(faults)
+    return checked
+
+
+def _typed(param: Param) -> str:
+    named = "value" if param.type == "any" else param.type
+    return f"{named} ({param.description})" if param.description else named
+
+
+def _unknown(name: str, params: Mapping[str, Param], owner: str) -> Fault:
+    return Fault(f"{owner} has no such param{near_misses(str(name), params)}", field=str(name))
+
+
+def _fresh(default: Any) -> Any:
+    """Return a copy of a default, so that a tool that changes it does not change the definition."""
+    if isinstance(default, list):
+        return [_fresh(item) for item in default]
+    if isinstance(default, dict):
+        return {name: _fresh(item) for name, item in default.items()}
+    return default
+
+
+def parse_texts(params: Mapping[str, Param], texts: Mapping[str, str], owner: str) -> dict[str, object]:
+    """Return the values that texts from a command line stand for, by declared type.
+
+    Raises
+    ------
+    ParamError
+        With every unknown name and every text that cannot be read.
+    """
+    faults: list[Fault] = []
+    values: dict[str, object] = {}
+    for name, text in texts.items():
+        if name not in params:
+            faults.append(_unknown(name, params, owner))
+            continue
+        try:
+            values[name] = _PARSERS[params[name].type](text)
+        except (ValueError, RecursionError):
+            faults.append(
+                Fault(f"{text!r} is no {params[name].type}{_HINTS.get(params[name].type, '')}", field=name)
+            )
+    if faults:
+        raise ParamError.of(faults)
+    return values
+
+
+def _integer(text: str) -> int:
+    return int(text, 10)
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text, 10)
+    except ValueError:
+        return float(text)
+
+
+def _boolean(text: str) -> bool:
+    word = text.strip().lower()
+    if word in {"true", "yes", "on", "1"}:
+        return True
+    if word in {"false", "no", "off", "0"}:
+        return False
+    raise ValueError(word)
+
+
+def _array(text: str) -> object:
+    value = json.loads(text)
+    if not isinstance(value, list):
+        raise ValueError(text)  # noqa: TRY004 -- the caller tells of a text that cannot be read
+    return value
+
+
+def _object(text: str) -> object:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError(text)  # noqa: TRY004 -- the caller tells of a text that cannot be read
+    return value
+
+
+def _any(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+_PARSERS: Final[dict[str, Callable[[str], object]]] = {
+    "string": str, "integer": _integer, "float": float, "number": _number,
+    "boolean": _boolean, "array": _array, "object": _object, "any": _any,
+}  # fmt: skip
+_HINTS: Final = {
+    "boolean": "; write true or false",
+    "array": "; write JSON such as [1, 2]",
+    "object": '; write JSON such as {"a": 1}',
+}

@@ -1,0 +1,62 @@
+"""Calling again what failed: attempts, backoff and jitter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pforge_lab.errors import ParamError, SpecError, TemplateError
+
+from .calls import Cancelled, Stop
+from .steps import Retry
+
+T = TypeVar("T")
+
+_FINAL = (ParamError, SpecError, TemplateError, Cancelled)  # the same call would fail in the same way
+
+
+def with_retries(attempt: Callable[[int], T], retry: Retry, stop: Stop | None) -> T:
+    """Call ``attempt(number)`` until it succeeds, at most ``retry.attempts`` times.
+
+    An error with a ``retry_after`` (seconds) is waited for at least that long.
+
+    Raises
+    ------
+    Exception
+        What the last attempt raised.
+    """
+    import tenacity  # noqa: PLC0415 -- loads asyncio machinery, for steps that retry only
+
+    backoff = tenacity.wait_exponential_jitter(
+        initial=retry.backoff,
+        max=retry.max_backoff,
+        jitter=retry.backoff if retry.jitter is None else retry.jitter,
+    )
+
+    def wait(state: Any) -> float:
+        error = state.outcome.exception() if state.outcome is not None else None
+        return max(backoff(state), float(getattr(error, "retry_after", None) or 0.0))
+
+    retrying = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(retry.attempts),
+        wait=wait,
+        retry=tenacity.retry_if_exception(
+            lambda error: isinstance(error, Exception) and not isinstance(error, _FINAL)
+        ),
+        sleep=time.sleep if stop is None else lambda seconds: _pause(seconds, stop),
+        reraise=True,
+    )
+    number = 0
+
+    def call() -> T:
+        nonlocal number
+        number += 1
+        return attempt(number)
+
+    return retrying(call)
+
+
+def _pause(seconds: float, stop: Stop) -> None:
+    if stop.event.wait(seconds):
+        raise Cancelled

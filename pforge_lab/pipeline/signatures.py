@@ -1,0 +1,160 @@
+"""What a function may be called with."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from pforge_lab.errors import Fault, ParamError, near_misses
+
+from . import resources
+from .params import Param, ParamType
+
+_TYPES: Final[dict[object, ParamType]] = {
+    str: "string", int: "integer", float: "float", bool: "boolean", list: "array", tuple: "array", dict: "object",
+}  # fmt: skip
+_KINDS: Final = inspect.Parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The arguments of a function, ready for checking.
+
+    Attributes
+    ----------
+    required, accepted
+        Names that must and that may be given.
+    open
+        Whether any name is accepted (``**kwargs``).
+    positional
+        Names that go by position only, in order.
+    resources
+        Parameters that the run fills, with their annotations and whether they have a default.
+    params
+        The other parameters, with types from the annotations.
+    """
+
+    required: frozenset[str]
+    accepted: frozenset[str]
+    open: bool
+    positional: tuple[str, ...]
+    resources: tuple[tuple[str, Any, bool], ...]
+    params: Mapping[str, Param]
+
+    def check(self, arguments: Mapping[str, object], owner: str) -> None:
+        """Refuse missing and unknown arguments.
+
+        Raises
+        ------
+        ParamError
+            With all of them, and near misses.
+        """
+        given = arguments.keys()
+        if self.required <= given and (self.open or given <= self.accepted):
+            return
+        faults = [
+            Fault(f"{owner} takes no such argument{near_misses(name, self.accepted)}", field=name)
+            for name in given
+            if not self.open and name not in self.accepted
+        ]
+        faults += [Fault(f"missing; {owner} needs it", field=name) for name in sorted(self.required - given)]
+        raise ParamError.of(faults)
+
+
+_known: WeakKeyDictionary[Any, Signature] = WeakKeyDictionary()
+
+
+def signature_of(function: Callable[..., Any]) -> Signature:
+    """Return the signature of a function; one look-up once it is known."""
+    try:
+        found = _known.get(function)
+    except TypeError:  # an object that takes no weak reference is examined each time
+        return _examine(function)
+    if found is None:
+        found = _examine(function)
+        try:
+            _known[function] = found
+        except TypeError:
+            return found
+    return found
+
+
+def _examine(function: Callable[..., Any]) -> Signature:
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError):  # a builtin that does not say what it takes
+        return Signature(frozenset(), frozenset(), open=True, positional=(), resources=(), params={})
+    annotations = _annotations(function)
+    named = [p for p in parameters if p.kind not in {_KINDS.VAR_POSITIONAL, _KINDS.VAR_KEYWORD}]
+    held = [p for p in named if resources.is_resource(annotations.get(p.name))]
+    own = [p for p in named if p not in held]
+    return Signature(
+        required=frozenset(p.name for p in own if p.default is p.empty),
+        accepted=frozenset(p.name for p in own),
+        open=any(p.kind is _KINDS.VAR_KEYWORD for p in parameters),
+        positional=tuple(p.name for p in named if p.kind is _KINDS.POSITIONAL_ONLY),
+        resources=tuple((p.name, annotations[p.name], p.default is not p.empty) for p in held),
+        params={p.name: _param(p, annotations.get(p.name)) for p in own},
+    )
+
+
+def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the annotations as objects, each on its own: one that cannot be resolved hides no other."""
+    inner = inspect.unwrap(function)
+    inner = getattr(inner, "__func__", inner)
+    if not isinstance(inner, types.FunctionType):
+        inner = getattr(type(inner), "__call__", inner) if not isinstance(inner, type) else inner.__init__  # noqa: B004 -- its annotations are wanted
+    raw = getattr(inner, "__annotations__", {})
+    names = getattr(inner, "__globals__", {})
+    return {name: _resolved(annotation, names) for name, annotation in raw.items()}
+
+
+def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, names)  # noqa: S307 -- as Python itself evaluates the annotation of this function
+    except Exception:  # noqa: BLE001 -- names that only type checkers see: an annotation of no use to us
+        return None
+
+
+def _param(parameter: inspect.Parameter, annotation: Any) -> Param:
+    kind = _type_of(annotation)
+    if parameter.default is parameter.empty:
+        return Param(type=kind)
+    if not is_plain(parameter.default):
+        return Param(type="any", required=False)
+    fits = parameter.default is None or Param(type=kind).fault(parameter.default) is None
+    return Param(type=kind if fits else "any", default=parameter.default)
+
+
+def _type_of(annotation: Any) -> ParamType:
+    origin = typing.get_origin(annotation)
+    if origin in {typing.Union, types.UnionType}:
+        kinds = {_type_of(part) for part in typing.get_args(annotation) if part is not type(None)}
+        return kinds.pop() if len(kinds) == 1 else "any"
+    return _TYPES.get(origin or annotation, "any") if _hashable(annotation) else "any"
+
+
+def _hashable(value: object) -> bool:
+    return getattr(type(value), "__hash__", None) is not None
+
+
+def is_plain(value: object) -> bool:
+    """Return whether a value can stand in a definition: no objects, only data.
+
+    Examples
+    --------
+    >>> is_plain([1, {"a": None}]), is_plain(object())
+    (True, False)
+    """
+    if isinstance(value, list):
+        return all(map(is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and is_plain(item) for key, item in value.items())
+    return value is None or isinstance(value, bool | int | float | str)

@@ -1,0 +1,579 @@
+"""Pipelines: the validated definition, made in Python, from functions, or from a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import Field, StrictBool, StrictInt, StrictStr
+
+from pforge_lab.errors import Fault, ParamError, SpecError, near_misses
+
+from .definitions import cycle, plain_definition, reachable, read_tools
+from .models import Faults, Model, describe, read
+from .params import Param, check_values, parse_texts, read_param, read_params
+from .signatures import is_plain, signature_of
+from .steps import AnyStep, Parallel, Step, check_goto, check_variable, label_steps, name_of, read_steps
+from .tools import ToolBox
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .engine import Plan
+    from .forge import StateSettings
+
+Function = Callable[..., Any]
+
+
+class Memory(Model):
+    """What a run does to need less memory.
+
+    Attributes
+    ----------
+    drop_unused
+        Drop variables that no later step reads, and give freed memory back.
+    """
+
+    drop_unused: StrictBool = False
+
+
+class _Head(Model):
+    """The simple fields of a pipeline."""
+
+    name: StrictStr = Field(min_length=1)
+    description: StrictStr | None = None
+    memory: Memory = Memory()
+    keep: tuple[StrictStr, ...] = ()
+    max_steps: StrictInt = Field(default=1000, ge=1)
+    timeout_ms: float | None = Field(default=None, gt=0, strict=True)
+
+
+class Pipeline:
+    """An ordered list of steps, checked as a whole. Does not change.
+
+    Parameters
+    ----------
+    name
+        The pipeline's name.
+    params
+        Types, or definitions, by name. Without any, every name that a template reads may be
+        given a value; with ``{}``, none.
+    steps
+        `Step`, `Parallel`, functions, or plain data as YAML has it.
+    memory
+        A `Memory` or its fields.
+    keep
+        Variables that ``drop_unused`` keeps.
+    description
+        One line.
+    max_steps
+        Steps that a run with loops takes at most.
+    tools
+        Declared tools, as a file has them.
+
+    Raises
+    ------
+    SpecError
+        With all faults at once: fields, templates, labels, transitions, unknown tools.
+
+    Examples
+    --------
+    >>> def double(x: int): return 2 * x
+    >>> pipeline = Pipeline("demo", params={"x": "integer"}, steps=[
+    ...     Step(double, input={"x": "{{ x }}"}, output_var="twice"),
+    ... ])
+    >>> pipeline.labels, pipeline.check_params({"x": 3})
+    (('double',), {'x': 3})
+    """
+
+    def __init__(
+        self,
+        name: str,
+        params: Mapping[str, Any] | None = None,
+        steps: Iterable[AnyStep | Function | Mapping[str, Any]] = (),
+        memory: Memory | Mapping[str, Any] | None = None,
+        keep: Iterable[str] = (),
+        description: str | None = None,
+        max_steps: int = 1000,
+        *,
+        tools: Iterable[Any] = (),
+        timeout_ms: float | None = None,
+    ) -> None:
+        fields = {
+            "name": name, "params": params, "steps": steps, "memory": memory, "keep": keep,
+            "description": description, "max_steps": max_steps, "tools": tools, "timeout_ms": timeout_ms,
+        }  # fmt: skip
+        self._setup(
+            {key: value for key, value in fields.items() if value is not None}, {}, Path(), None, check=True
+        )
+
+    @classmethod
+    def from_dict(
+        cls,
+        data: Mapping[str, Any],
+        base_dir: str | Path | None = None,
+        functions: Mapping[str, Function] | None = None,
+        *,
+        source: str | Path | None = None,
+        check_tools: bool = False,
+    ) -> Self:
+        """Make a pipeline from plain data, as `to_dict` gives it and YAML has it.
+
+        Parameters
+        ----------
+        base_dir
+            Folder that ``module:function`` starts from; the current one by default.
+        functions
+            Functions for the tools that have no definition of their own.
+        source
+            The file the data came from.
+        check_tools
+            Refuse steps whose tool is not known in this process. By default it is looked up
+            when the step executes, so that a stored run opens where its functions are missing.
+        """
+        pipeline = cls.__new__(cls)
+        folder = Path(base_dir) if base_dir is not None else Path()
+        pipeline._setup(data, functions or {}, folder, Path(source) if source else None, check=check_tools)
+        return pipeline
+
+    @classmethod
+    def from_functions(cls, name: str, *functions: Function, **options: Any) -> Self:
+        """Make a pipeline of functions that are named for what they make.
+
+        A parameter takes the variable of the same name: the output of the function of that name,
+        or else a param of the pipeline, with the default and the type of the signature. The
+        output variable of a function is its name. A parameter annotated with a resource such as
+        ``StateManager`` is given by the run.
+
+        Parameters
+        ----------
+        name
+            The pipeline's name.
+        functions
+            In the order they execute.
+        options
+            ``memory keep description max_steps`` of the pipeline.
+
+        Raises
+        ------
+        SpecError
+            Two functions have one name, or a function needs what a later one makes.
+
+        Examples
+        --------
+        >>> def total(numbers: list): return sum(numbers)
+        >>> def share(total, of=100): return total / of
+        >>> pipeline = Pipeline.from_functions("shares", total, share)
+        >>> {name: param.type for name, param in pipeline.params.items()}
+        {'numbers': 'array', 'of': 'integer'}
+        """
+        faults = Faults()
+        names = [name_of(function) for function in functions]
+        params: dict[str, Param] = {}
+        steps: list[Step] = []
+        for i, function in enumerate(functions):
+            given = _inputs(function, i, names, params, faults)
+            with faults.collect(f"steps.{i}"):
+                steps.append(Step(function, input={n: f"{{{{ {n} }}}}" for n in given}, output_var=names[i]))
+        faults.raise_if_any()
+        return cls(name, params=params, steps=steps, **options)
+
+    def _setup(
+        self, data: Mapping[str, Any], functions: Mapping[str, Function], folder: Path, source: Path | None, *,
+        check: bool,
+    ) -> None:  # fmt: skip
+        faults = Faults()
+        fields = {str(key): value for key, value in data.items()}
+        params, steps, tools = fields.pop("params", None), fields.pop("steps", ()), fields.pop("tools", ())
+        head = _Head.model_construct(name=str(fields.get("name", "")))
+        with faults.collect():
+            head = _read_head(fields)
+        self.name: str = head.name
+        self.description: str | None = head.description
+        self.memory: Memory = head.memory
+        self.keep: tuple[str, ...] = head.keep
+        self.max_steps: int = head.max_steps
+        self.timeout_ms: float | None = head.timeout_ms
+        self.declares_params: bool = params is not None
+        self.params: dict[str, Param] = {}
+        with faults.collect("params"):
+            self.params = read_params(params or {})
+        _check_names(self.params, faults)
+        self.tools: dict[str, Any] = {}
+        with faults.collect("tools"):
+            self.tools = read_tools(tools)
+        self._functions: dict[str, Function] = dict(functions)
+        listed = _listed(steps, faults)
+        self.labels: tuple[str, ...] = label_steps(listed, faults, "steps")
+        check_goto(listed, self.labels, faults, "steps")
+        self.source: Path | None = source
+        self.base_dir: Path = folder
+        self.state: StateSettings | None = None
+        self._box = ToolBox(self.tools, self._functions, folder)
+        self._plan: Plan | None = None
+        named = [None if step is None else self._named(step) for step in listed]
+        if check:
+            self._check_tools(named, faults)
+        self.steps: tuple[AnyStep, ...] = tuple(step for step in named if step is not None)
+        self._check_recursion(faults)
+        faults.raise_if_any()
+        self.tools = reachable(self.tools, self.steps)
+
+    def _named(self, step: AnyStep) -> AnyStep:
+        """Give functions that stand in steps a name of their own, so that steps are plain data."""
+        if isinstance(step, Parallel):
+            return step.model_copy(update={"parallel": tuple(self._named(child) for child in step.parallel)})
+        if isinstance(step.tool, str):
+            return step
+        name = free = step.tool_name
+        count = 1
+        while free in self.tools or self._functions.get(free, step.tool) is not step.tool:
+            count += 1
+            free = f"{name}#{count}"
+        self._functions[free] = step.tool
+        return step.model_copy(update={"tool": free})
+
+    def check_tools(self) -> None:
+        """Refuse steps whose tool is not known in this process.
+
+        Raises
+        ------
+        SpecError
+            With every one of them, and near misses.
+        """
+        faults = Faults()
+        self._check_tools(self.steps, faults)
+        faults.raise_if_any()
+
+    def _check_tools(self, steps: Sequence[AnyStep | None], faults: Faults) -> None:
+        for i, step in enumerate(steps):
+            if step is None:
+                continue
+            parts = step.parallel if isinstance(step, Parallel) else (step,)
+            for k, part in enumerate(parts):
+                if not self._box.knows(part.tool_name):
+                    at = f"steps.{i}.parallel.{k}.tool" if isinstance(step, Parallel) else f"steps.{i}.tool"
+                    with faults.collect(at):
+                        raise self._box.unknown(part.tool_name)
+
+    def _check_recursion(self, faults: Faults) -> None:
+        loop = cycle(self.name, self.tools, self.steps)
+        if loop:
+            faults.add(f"a pipeline cannot call itself: {' -> '.join(loop)}", "steps")
+
+    def check_params(self, values: Mapping[str, object] | None) -> dict[str, object]:
+        """Return the values a run starts with: those given, and the defaults.
+
+        Raises
+        ------
+        ParamError
+            With everything that is missing, unknown or of the wrong type. Nothing is converted:
+            ``"3"`` is no integer.
+
+        Examples
+        --------
+        >>> pipeline = Pipeline("demo", params={"month": {"type": "integer", "default": 1, "max": 12}})
+        >>> pipeline.check_params({})
+        {'month': 1}
+        >>> pipeline.check_params({"month": 13, "moth": 1})
+        Traceback (most recent call last):
+            ...
+        pforge_lab.errors.ParamError: moth: pipeline 'demo' has no such param, did you mean 'month'?
+        month: must be at most 12, not 13
+        """
+        given = {} if values is None else values
+        if not isinstance(given, Mapping):
+            raise ParamError.of(
+                [Fault(f"the inputs must be a mapping of names to values, not {describe(given)}")]
+            )
+        if self.declares_params:
+            return check_values(self.params, given, self._owner)
+        return check_values(
+            {name: Param(required=False) for name in self._open_names}, given, self._owner, fill=False
+        )
+
+    def parse_params(self, texts: Mapping[str, str]) -> dict[str, object]:
+        """Return the values that texts from a command line stand for, by declared type.
+
+        Raises
+        ------
+        ParamError
+            With every unknown name, and every text that is not of its type.
+
+        Examples
+        --------
+        >>> Pipeline("demo", params={"month": "integer"}).parse_params({"month": "2"})
+        {'month': 2}
+        """
+        known = self.params if self.declares_params else {name: Param() for name in self._open_names}
+        return parse_texts(known, texts, self._owner)
+
+    @property
+    def _owner(self) -> str:
+        return f"pipeline {self.name!r}"
+
+    @cached_property
+    def _open_names(self) -> list[str]:
+        """Names that may be given when no params are declared: all that templates read."""
+        return sorted(set().union(*(self.reads(i) for i in range(len(self.steps)))))
+
+    def reads(self, index: int) -> frozenset[str]:
+        """Return the names of the variables that a step reads, in its input, condition and transitions."""
+        from .dataflow import reads  # noqa: PLC0415 -- dataflow is made of pipelines
+
+        return reads(self.steps[index])
+
+    def writes(self, index: int) -> frozenset[str]:
+        """Return the names of the variables that a step may write."""
+        from .dataflow import writes  # noqa: PLC0415 -- dataflow is made of pipelines
+
+        return writes(self.steps[index])
+
+    def functions(self) -> dict[str, Function]:
+        """Return the functions given as Python objects, by the name of the tool."""
+        return dict(self._functions)
+
+    def bind(self, functions: Mapping[str, Function]) -> Pipeline:
+        """Return this pipeline with functions for its tools, added to those it has."""
+        return Pipeline.from_dict(
+            self.to_dict(), self.base_dir, {**self._functions, **functions}, source=self.source
+        )
+
+    def fingerprint(self, index: int) -> str | None:
+        """Return the hash of the code behind a step as it is now, or None where there is none.
+
+        Raises
+        ------
+        SpecError
+            The function cannot be found.
+        """
+        step = self.steps[index]
+        if isinstance(step, Parallel):
+            parts = [self._box.find(part.tool_name).fingerprint() for part in step.parallel]
+            return hash_of(parts) if any(parts) else None
+        return self._box.find(step.tool_name).fingerprint()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the definition as plain data: what YAML would have, without functions given as objects."""
+        fields: dict[str, Any] = {"name": self.name}
+        if self.description is not None:
+            fields["description"] = self.description
+        if self.declares_params:
+            fields["params"] = {name: param.plain() for name, param in self.params.items()}
+        if self.memory != Memory():
+            fields["memory"] = self.memory.plain()
+        if self.keep:
+            fields["keep"] = list(self.keep)
+        if self.max_steps != _Head.model_fields["max_steps"].default:
+            fields["max_steps"] = self.max_steps
+        if self.timeout_ms is not None:
+            fields["timeout_ms"] = self.timeout_ms
+        if self.tools:
+            fields["tools"] = [plain_definition(tool) for tool in self.tools.values()]
+        return fields | {"steps": [step.plain() for step in self.steps]}
+
+    def to_yaml(self) -> str:
+        """Return the definition as YAML; loading it gives an equal pipeline."""
+        from .writer import to_yaml  # noqa: PLC0415 -- ruamel.yaml is loaded where YAML is
+
+        return to_yaml(self.to_dict())
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of the definition, the same in every process."""
+        return hash_of(self.to_dict())
+
+    @cached_property
+    def step_digests(self) -> tuple[str, ...]:
+        """Hash of each step with the tools it uses."""
+        return tuple(
+            hash_of(
+                [step.plain(), [plain_definition(tool) for tool in reachable(self.tools, [step]).values()]]
+            )
+            for step in self.steps
+        )
+
+    def schema(self) -> dict[str, Any]:
+        """Return the params as JSON schema.
+
+        Examples
+        --------
+        >>> Pipeline("demo", params={"month": {"type": "integer", "max": 12}}).schema()["properties"]
+        {'month': {'type': 'integer', 'maximum': 12.0}}
+        """
+        required = [name for name, param in self.params.items() if param.is_required]
+        schema: dict[str, Any] = {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": self.name,
+            "type": "object",
+            "properties": {name: param.schema_dict() for name, param in self.params.items()},
+            "additionalProperties": not self.declares_params,
+        }
+        if self.description is not None:
+            schema["description"] = self.description
+        return schema | ({"required": required} if required else {})
+
+    def dataflow(self) -> pd.DataFrame:
+        """Return which step reads and writes what, one row a step, with warnings."""
+        from .dataflow import dataflow  # noqa: PLC0415 -- dataflow is made of pipelines
+
+        return dataflow(self)
+
+    def start(
+        self, inputs: Mapping[str, object] | None = None, *, state: Any = None, carry: str | None = None,
+        drop_unused: bool | None = None, **options: Any,
+    ) -> Any:  # fmt: skip
+        """Start a run; nothing executes yet.
+
+        Parameters
+        ----------
+        inputs
+            Values of the params.
+        state
+            A state manager or a URL; a file beside the notebook or script by default.
+        carry
+            Name under which the final variables are kept: a run starts with those of the last one.
+        drop_unused
+            Overrides the pipeline's ``memory``.
+
+        Returns
+        -------
+        Run
+            At position 0.
+
+        Raises
+        ------
+        ParamError
+            Inputs are missing, unknown or of the wrong type.
+        """
+        from pforge_lab.runs import api  # noqa: PLC0415 -- upwards, so that a pipeline reads well
+
+        return api.start(self, inputs, state=state, carry=carry, **options)
+
+    def run(self, inputs: Mapping[str, object] | None = None, *, state: Any = None, **options: Any) -> Any:
+        """Start a run and finish it.
+
+        Takes what `start` takes.
+
+        Returns
+        -------
+        PipelineOutput
+            With ``results`` and ``variables``.
+
+        Raises
+        ------
+        StepError
+            A step failed and its policy is ``fail_fast``; the run stays and can be resumed.
+        """
+        from pforge_lab.runs import api  # noqa: PLC0415 -- upwards, so that a pipeline reads well
+
+        return api.run(self, inputs, state=state, **options)
+
+    def resume(self, checkpoint: Any, *, state: Any = None) -> Any:
+        """Go on from a checkpoint and finish.
+
+        Returns
+        -------
+        PipelineOutput
+            As `run` returns it.
+        """
+        from pforge_lab.runs import api  # noqa: PLC0415 -- upwards, so that a pipeline reads well
+
+        return api.resume(self, checkpoint, state=state)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pipeline) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.to_dict(), self.base_dir, self._functions, self.source)
+
+    def __repr__(self) -> str:
+        return f"<Pipeline {self.name!r}: {' -> '.join(self.labels) or 'no steps'}>"
+
+
+def _rebuild(
+    data: dict[str, Any], folder: Path, functions: dict[str, Function], source: Path | None
+) -> Pipeline:
+    return Pipeline.from_dict(data, folder, functions, source=source)
+
+
+def hash_of(data: object) -> str:
+    """Return a hash of plain data that no process and no hash seed changes."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _read_head(fields: Mapping[str, Any]) -> _Head:
+    keep = fields.get("keep")
+    if isinstance(keep, list | set | frozenset):
+        fields = {**fields, "keep": tuple(keep)}
+    try:
+        return read(_Head, fields)
+    except SpecError as error:
+        known = [*_Head.field_names(), "params", "steps", "tools"]
+        faults = [
+            Fault(f"unknown field {fault.field!r}{near_misses(fault.field or '', known)}", field=fault.field)
+            if fault.message.startswith("unknown field") and "." not in (fault.field or "")
+            else fault
+            for fault in error.faults
+        ]
+        raise SpecError.of(faults) from None
+
+
+def _listed(steps: Any, faults: Faults) -> list[AnyStep | None]:
+    if isinstance(steps, str | Mapping) or not isinstance(steps, Iterable):
+        faults.add(f"must be a list of steps, not {describe(steps)}", "steps")
+        return []
+    return read_steps(steps, faults, "steps")
+
+
+def _check_names(params: Mapping[str, Param], faults: Faults) -> None:
+    for name in params:
+        try:
+            check_variable(name)
+        except ValueError as error:
+            faults.add(str(error), f"params.{name}")
+
+
+def _inputs(
+    function: Function, index: int, names: list[str], params: dict[str, Param], faults: Faults
+) -> list[str]:
+    """Return the parameters that a function takes from the scope, adding what becomes a param."""
+    if names[index] in names[:index]:
+        faults.add(f"two functions are named {names[index]!r}; give one another name", f"steps.{index}")
+    given: list[str] = []
+    for name, param in signature_of(function).params.items():
+        if name in names[index:]:
+            which = "itself" if names.index(name) == index else f"{name!r}, which comes later"
+            faults.add(f"{names[index]!r} needs {which}; put it after what it needs", f"steps.{index}")
+        elif name in names[:index]:
+            given.append(name)
+        elif param.has_default or param.required is not False:
+            given.append(name)
+            known = params.setdefault(name, param)
+            if known != param:
+                params[name] = _joined(known, param)
+    return given
+
+
+def _joined(one: Param, other: Param) -> Param:
+    """Return the param that two functions share: a default that both agree on, else the first one there is."""
+    kind = (
+        one.type
+        if one.type == other.type or other.type == "any"
+        else other.type
+        if one.type == "any"
+        else "any"
+    )
+    default = one if one.has_default else other
+    return read_param({"type": kind} | ({"default": default.default} if default.has_default else {}))
+
+
+__all__ = ["Memory", "Pipeline", "hash_of", "is_plain"]

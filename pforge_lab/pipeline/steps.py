@@ -1,0 +1,399 @@
+"""Steps: one call of a tool, or a block of calls side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, Self
+
+from pydantic import (
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from pforge_lab.errors import Fault, SpecError, near_misses
+
+from .models import Faults, Model, describe, faults_of, join
+from .templates import RESERVED, Condition, Template, compile_condition, compile_value
+
+ErrorPolicy = Literal["fail_fast", "continue"]
+END: Final = "end"
+"""The goto that ends a pipeline."""
+
+
+class Retry(Model):
+    """How often a tool is called when it fails, and how long to wait in between.
+
+    Attributes
+    ----------
+    attempts
+        Calls at most, the first one included.
+    backoff
+        Seconds before the second call; doubled for each further one.
+    max_backoff
+        Seconds to wait at most.
+    jitter
+        Seconds of random delay added at most, so that many clients do not retry in step;
+        by default as long as `backoff`.
+    """
+
+    attempts: StrictInt = Field(default=3, ge=1)
+    backoff: float = Field(default=0.1, ge=0, strict=True)
+    max_backoff: float = Field(default=30.0, ge=0, strict=True)
+    jitter: float | None = Field(default=None, ge=0, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spellings(cls, data: Any) -> Any:
+        if isinstance(data, int) and not isinstance(data, bool):
+            return {"attempts": data}
+        if not isinstance(data, Mapping):
+            return data
+        fields = dict(data)
+        if "max_attempts" in fields:
+            fields["attempts"] = fields.pop("max_attempts")
+        if isinstance(fields.get("backoff_ms"), int | float):
+            fields["backoff"] = fields.pop("backoff_ms") / 1000
+        return fields
+
+
+class Transition(Model):
+    """Where to go after a step: ``goto`` a label (or ``end``) when ``if`` holds."""
+
+    if_: StrictStr | None = Field(default=None, alias="if")
+    goto: StrictStr
+
+    @field_validator("if_")
+    @classmethod
+    def _compiles(cls, condition: str | None) -> str | None:
+        if condition is not None:
+            _compiled(compile_condition, condition)
+        return condition
+
+
+class _Base(Model):
+    """What single steps and blocks have in common."""
+
+    label: StrictStr | None = None
+    condition: StrictStr | None = None
+    error_policy: ErrorPolicy = "fail_fast"
+    max_parallel: StrictInt | None = Field(default=None, ge=1)
+    next: list[Transition] | None = None
+    description: StrictStr | None = None
+
+    @field_validator("condition", mode="before")
+    @classmethod
+    def _boolean(cls, condition: Any) -> Any:
+        return str(condition).lower() if isinstance(condition, bool) else condition
+
+    @field_validator("condition")
+    @classmethod
+    def _compiles(cls, condition: str | None) -> str | None:
+        if condition is not None:
+            _compiled(compile_condition, condition)
+        return condition
+
+    @field_validator("label")
+    @classmethod
+    def _named(cls, label: str | None) -> str | None:
+        if label is not None and (not label.strip() or "#" in label):
+            raise ValueError("a label is some text without '#'; '#2' names its second record")
+        return label
+
+    @field_validator("next", mode="before")
+    @classmethod
+    def _transitions(cls, data: Any) -> Any:
+        if isinstance(data, str):
+            return [{"goto": data}]
+        return [data] if isinstance(data, Mapping) else data
+
+    @property
+    def compiled_condition(self) -> Condition | None:
+        """The condition, compiled."""
+        return None if self.condition is None else compile_condition(self.condition)
+
+
+class Step(_Base):
+    """One step of a pipeline: a tool, what it is given, and where its output goes.
+
+    Parameters
+    ----------
+    tool
+        A function, or the name of a tool.
+    input
+        Arguments by name; texts in it are templates. A single ``"{{ name }}"`` hands a mapping on.
+    output_var
+        The variable that takes the output.
+    condition
+        An expression; the step is skipped where it does not hold.
+    error_policy
+        ``"fail_fast"`` ends the run at an error, ``"continue"`` goes on without the output.
+    retry
+        A `Retry`, its fields, or the number of attempts.
+    timeout_ms
+        Milliseconds that one call may take.
+    label
+        The step's name among the steps; the tool's by default.
+    foreach, as_, max_parallel
+        Call the tool once for each element, as the variable `as_`, so many at a time (one by
+        default); the output is the list of outputs, in the order of the elements.
+    next
+        Where to go afterwards: the first transition that holds; else the next step.
+
+    Raises
+    ------
+    SpecError
+        With all faults, those of templates included.
+
+    Examples
+    --------
+    >>> step = Step("clean", input={"flights": "{{ flights }}"}, output_var="clean")
+    >>> step.tool_name
+    'clean'
+    >>> Step("clean", inptu={})
+    Traceback (most recent call last):
+        ...
+    pforge_lab.errors.SpecError: inptu: unknown field 'inptu', did you mean 'input'?
+    """
+
+    tool: StrictStr | Callable[..., Any]
+    input: dict[str, Any] | StrictStr | None = None
+    output_var: StrictStr | None = None
+    retry: Retry | None = None
+    timeout_ms: float | None = Field(default=None, gt=0, strict=True)
+    foreach: StrictStr | list[Any] | None = None
+    as_: StrictStr = Field(default="item", alias="as")
+
+    def __init__(self, tool: Any = None, /, **fields: Any) -> None:
+        if "params" in fields and "input" not in fields:
+            fields["input"] = fields.pop("params")
+        given = {name: value for name, value in fields.items() if value is not None}
+        faults = Faults()
+        try:
+            super().__init__(**({"tool": tool} if tool is not None else {}), **given)
+        except ValidationError as error:
+            faults.extend(faults_of(error, type(self)))
+        with faults.collect("input"):
+            compile_value(given.get("input"))
+        with faults.collect("foreach"):
+            compile_value(given.get("foreach"))
+        faults.raise_if_any()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Make a step from plain data, as YAML has it."""
+        fields = {str(name): value for name, value in data.items()}
+        return cls(fields.pop("tool", None), **fields)
+
+    @field_validator("output_var", "as_")
+    @classmethod
+    def _variable(cls, name: str | None) -> str | None:
+        if name is not None:
+            check_variable(name)
+        return name
+
+    @field_validator("tool")
+    @classmethod
+    def _nonempty(cls, tool: Any) -> Any:
+        if tool == "":
+            raise ValueError("the name of the tool is empty")
+        return tool
+
+    @property
+    def tool_name(self) -> str:
+        """Name of the tool."""
+        return self.tool if isinstance(self.tool, str) else name_of(self.tool)
+
+    @property
+    def compiled_input(self) -> Template:
+        """The input, compiled."""
+        return compile_value({} if self.input is None else self.input)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the step as plain data, as YAML has it."""
+        fields = self.model_dump(
+            mode="json", by_alias=True, exclude_defaults=True, exclude={"tool", "retry", "next"}
+        )
+        if self.retry is not None:
+            fields["retry"] = self.retry.model_dump(exclude_unset=True, by_alias=True) or {"attempts": 3}
+        return {"tool": self.tool_name} | fields | _plain_next(self)
+
+
+class Parallel(_Base):
+    """A block of independent steps that run side by side and count as one step.
+
+    Parameters
+    ----------
+    steps
+        The steps; none may write what another one writes.
+    max_parallel
+        How many run at a time; all by default.
+
+    Examples
+    --------
+    >>> block = Parallel(Step("fetch_user", output_var="user"), Step("fetch_prefs", output_var="prefs"))
+    >>> block.labels
+    ('fetch_user', 'fetch_prefs')
+    """
+
+    parallel: tuple[Step, ...]
+
+    def __init__(self, *steps: Step | Mapping[str, Any], **fields: Any) -> None:
+        faults = Faults()
+        children = read_steps(steps, faults, "parallel")
+        try:
+            super().__init__(parallel=tuple(c for c in children if isinstance(c, Step)), **fields)
+        except ValidationError as error:
+            faults.extend(faults_of(error, type(self)))
+        if not steps:
+            faults.add("a parallel block needs steps", "parallel")
+        written: set[str] = set()
+        for i, step in enumerate(children):
+            if step is None:
+                continue
+            if isinstance(step, Parallel):
+                faults.add("a parallel block holds no further blocks", f"parallel.{i}")
+                continue
+            if step.next is not None:
+                faults.add(
+                    "a step inside a block goes nowhere; put 'next' on the block", f"parallel.{i}.next"
+                )
+            if step.output_var is not None and step.output_var in written:
+                faults.add(f"{step.output_var!r} is written twice in one block", f"parallel.{i}.output_var")
+            written |= {step.output_var} if step.output_var else set()
+        label_steps(children, faults, "parallel")
+        faults.raise_if_any()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Make a block from plain data, as YAML has it."""
+        fields = {str(name): value for name, value in data.items()}
+        steps = fields.pop("parallel")
+        if not isinstance(steps, list | tuple):
+            raise SpecError.of([Fault(f"must be a list of steps, not {describe(steps)}", field="parallel")])
+        return cls(*steps, **fields)
+
+    @property
+    def tool_name(self) -> str:
+        """Return ``parallel``: a block calls no single tool."""
+        return "parallel"
+
+    @property
+    def output_var(self) -> None:
+        """None: the steps inside have their own."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels of the steps inside."""
+        return label_steps(self.parallel, Faults(), "")
+
+    def plain(self) -> dict[str, Any]:
+        """Return the block as plain data, as YAML has it."""
+        fields = self.model_dump(
+            mode="json", by_alias=True, exclude_defaults=True, exclude={"parallel", "next"}
+        )
+        return {"parallel": [step.plain() for step in self.parallel]} | fields | _plain_next(self)
+
+
+AnyStep = Step | Parallel
+
+
+def _plain_next(step: _Base) -> dict[str, Any]:
+    if step.next is None:
+        return {}
+    return {"next": [way.model_dump(mode="json", by_alias=True, exclude_defaults=True) for way in step.next]}
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Return the name a function has as a tool."""
+    named = getattr(function, "__pforge_tool__", None)
+    if named is not None:
+        return str(named.name)
+    inner = getattr(function, "func", function)  # a functools.partial is named for its function
+    return str(getattr(inner, "__name__", type(function).__name__))
+
+
+def check_variable(name: str) -> None:
+    """Refuse names that templates cannot read.
+
+    Raises
+    ------
+    ValueError
+        The name is no identifier, is private, or is a word of the language.
+    """
+    if not name.isidentifier() or name.startswith("__"):
+        raise ValueError(f"{name!r} is no name of a variable; use letters, digits and '_'")
+    if name in RESERVED:
+        raise ValueError(f"{name!r} is a word of templates; use another name")
+
+
+def read_steps(data: Iterable[Any], faults: Faults, at: str) -> list[Any]:
+    """Return the steps, noting the faults of all; a step that cannot be read keeps its place as None."""
+    steps: list[Any] = []
+    for i, item in enumerate(data):
+        steps.append(None)
+        with faults.collect(join(at, str(i)) or ""):
+            steps[i] = read_step(item)
+    return steps
+
+
+def read_step(data: Any) -> AnyStep:
+    """Return one step of a definition: a `Step`, a function, or plain data."""
+    if isinstance(data, Step | Parallel):
+        return data
+    if callable(data):
+        return Step(data)
+    if not isinstance(data, Mapping):
+        raise SpecError.of([Fault(f"must be a mapping with 'tool', not {describe(data)}")])
+    return Parallel.from_dict(data) if "parallel" in data else Step.from_dict(data)
+
+
+def label_steps(steps: Iterable[Any], faults: Faults, at: str) -> tuple[str, ...]:
+    """Return the unique label of each step; repeated default labels get ``#2``."""
+    labels: list[str] = []
+    explicit: dict[str, int] = {}
+    listed = list(steps)
+    for i, step in enumerate(listed):
+        if step is not None and step.label is not None:
+            if step.label in explicit:
+                faults.add(
+                    f"the label {step.label!r} is taken by step {explicit[step.label] + 1}; choose another",
+                    f"{at}.{i}.label",
+                )
+            explicit.setdefault(step.label, i)
+    counts: dict[str, int] = dict.fromkeys(explicit, 1)
+    for step in listed:
+        if step is None:
+            continue
+        if step.label is not None:
+            labels.append(step.label)
+            continue
+        name = step.tool_name
+        counts[name] = counts.get(name, 0) + 1
+        labels.append(name if counts[name] == 1 else f"{name}#{counts[name]}")
+    return tuple(labels)
+
+
+def check_goto(steps: Sequence[Any], labels: tuple[str, ...], faults: Faults, at: str) -> None:
+    """Note each transition to a label that does not exist."""
+    if None in steps:  # the label may be that of a step that cannot be read
+        return
+    for i, step in enumerate(steps):
+        for k, way in enumerate(step.next or []):
+            if way.goto not in labels and way.goto != END:
+                faults.add(
+                    f"no step {way.goto!r}{near_misses(way.goto, [*labels, END])}",
+                    f"{at}.{i}.next.{k}.goto",
+                )
+
+
+def _compiled(compiler: Callable[[str], Any], text: str) -> None:
+    """Compile, with faults as pydantic wants them."""
+    try:
+        compiler(text)
+    except SpecError as error:
+        raise ValueError(str(error)) from None
