@@ -71,6 +71,7 @@ class File(Backend):
 
 BACKENDS: dict[str, Callable[[Path], Backend]] = {
     "memory": lambda place: Memory("memory", place),
+    "zodb": lambda place: File("zodb", place, persistent=True),
 }
 
 

@@ -1,0 +1,42 @@
+"""What goes wrong below, in the words of this package."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ZODB.POSException import POSKeyError, ReadConflictError
+
+from pforge_lab.errors import StateCorrupt, StateError, StateFull
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def named(url: str) -> Iterator[None]:
+    """Turn errors of the system and of ZODB into errors that name the store."""
+    try:
+        yield
+    except (OSError, POSKeyError, ReadConflictError) as error:
+        raise fault(error, url) from error
+
+
+def fault(error: Exception, url: str) -> Exception:
+    """Return the error of this package for one from below; others as they are."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return StateFull(
+            f"{url} is full: {error.strerror}; nothing of this was stored, what was stored before stands. Free some space, or compact()",
+            url=url,
+        )
+    if isinstance(error, OSError):
+        return StateError(f"{url} cannot be used: {error}; nothing of this was stored", url=url)
+    if isinstance(error, POSKeyError | ReadConflictError):
+        return StateCorrupt(
+            f"{url} is damaged: a record that is referred to is missing ({error}); restore it from a backup",
+            url=url,
+        )
+    return error

@@ -1,0 +1,141 @@
+"""The ZODB file of a process that reads beside the one that writes."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+from ZODB.POSException import ReadConflictError
+from ZODB.utils import z64
+
+from pforge_lab.errors import StateCorrupt, StateError
+from pforge_lab.state.zodb.acknowledged import read_note
+from pforge_lab.state.zodb.ending import find_ending, judge
+from pforge_lab.state.zodb.scan import START, BrokenTransaction, walk
+from pforge_lab.state.zodb.storage import CheckedStorage, side_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pforge_lab.state.zodb.scan import Seen
+
+T = TypeVar("T")
+
+_PATIENCE = 5.0  # seconds that a compaction by the writer may keep the file's name away
+
+
+class FollowingStorage(CheckedStorage):
+    """A FileStorage that is only read, and shows what the writer has committed since.
+
+    It writes nothing and takes no lock. A transaction the writer is in the middle of is not
+    seen. After the writer has compacted the file, the new one is read from its start.
+
+    Raises
+    ------
+    StateError
+        If there is no such file.
+    StateCorrupt
+        If what was acknowledged is damaged or gone.
+    """
+
+    def __init__(self, path: Path, url: str) -> None:
+        self._listeners: list[Any] = []
+        self._seen: tuple[int, int, int] | None = None
+        try:
+            super().__init__(path, url, read_only=True)
+        except FileNotFoundError as error:
+            raise StateError(
+                f"{path} does not exist, and mode='r' creates nothing; open it with mode='w'", url=url
+            ) from error
+
+    def loadBefore(self, oid: bytes, tid: bytes) -> tuple[bytes, bytes, bytes | None] | None:  # noqa: N802 - ZODB's name
+        """Return the record of ``oid`` before ``tid``, its transaction, and that of the next one."""
+        try:
+            return super().loadBefore(oid, tid)
+        except (StateCorrupt, FileNotFoundError) as error:
+            if self._replaced():  # positions of the old file mean nothing in the compacted one
+                raise ReadConflictError(oid=oid) from error
+            raise
+
+    def registerDB(self, db: Any) -> None:  # noqa: N802 - ZODB's name
+        """Remember whom to tell about new transactions."""
+        super().registerDB(db)
+        self._listeners.append(db)
+
+    def moved(self) -> bool:
+        """Return whether there may be something new; costs one look at the file's size and time."""
+        return self._seen is None or self._stamp() != self._seen
+
+    def follow(self) -> None:
+        """Take up what the writer has committed since."""
+        with self._lock:
+            stamp = self._patiently(self._stamp)
+            if stamp[0] != os.fstat(self._file.fileno()).st_ino:
+                self._start_over()
+            else:
+                self._read_on()
+            # While a transaction is being written, the size stays and the time may: look again next time.
+            self._seen = stamp if stamp[2] == self._pos else None
+
+    def _check_end(self, position: int, tid: bytes, saved_tid: bytes | None) -> None:
+        del saved_tid  # the writer may have packed or gone on since; its note is always the newest
+        note = read_note(side_file(self.path, ".ack"))
+        ending = find_ending(self._file, max(position, START), tid)
+        judge(ending, note.tid if note else None, note, self.path, self.url, recover=False)
+
+    def _read_on(self) -> None:
+        with self.path.open("rb") as file:
+            if os.fstat(file.fileno()).st_ino != os.fstat(self._file.fileno()).st_ino:
+                return  # compacted a moment ago; the next look starts over
+            self._files.flush()
+            for seen in self._intact(file, self._pos, self._ltid):
+                self._index.update(seen.positions)
+                self._pos, self._ltid = seen.end, seen.tid
+                for listener in self._listeners:
+                    listener.invalidate(seen.tid, list(seen.positions))
+
+    def _start_over(self) -> None:
+        fresh = self._patiently(lambda: self.path.open("rb"))
+        index, _ = self._newIndexes()
+        position, tid = START, z64
+        for seen in self._intact(fresh, START, z64):
+            index.update(seen.positions)
+            position, tid = seen.end, seen.tid
+        self._file.close()
+        self._files.flush()
+        self._file = fresh
+        self._initIndex(index, {})
+        self._pos, self._ltid = position, tid
+        for listener in self._listeners:
+            listener.invalidateCache()
+
+    def _intact(self, file: BinaryIO, position: int, tid: bytes) -> Iterator[Seen]:
+        """Yield what is finished; the end of the file may be a transaction that is being written."""
+        try:
+            yield from walk(file, position, tid)
+        except BrokenTransaction as broken:
+            if not broken.torn:
+                raise StateCorrupt(
+                    f"{self.path} is damaged: {broken}; restore it from a backup", url=self.url
+                ) from broken
+
+    def _replaced(self) -> bool:
+        return self._patiently(self._stamp)[0] != os.fstat(self._file.fileno()).st_ino
+
+    def _stamp(self) -> tuple[int, int, int]:
+        status = self.path.stat()
+        return status.st_ino, status.st_mtime_ns, status.st_size
+
+    def _patiently(self, look: Callable[[], T]) -> T:
+        """Look at the file, which has no name for a moment while the writer replaces it by its compacted form."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return look()
+            except FileNotFoundError:
+                compacting = side_file(self.path, ".old").exists() or side_file(self.path, ".pack").exists()
+                if not (compacting or self.path.exists()) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.001)

@@ -1,0 +1,38 @@
+"""Keep Ctrl-C, and the Stop button of a notebook, from tearing a commit."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let an interrupt wait for the end of the block; only the main thread ever receives one.
+
+    Examples
+    --------
+    >>> with uninterrupted():
+    ...     signal.raise_signal(signal.SIGINT)
+    ...     print("the block ends")
+    Traceback (most recent call last):
+    ...
+    KeyboardInterrupt
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    waiting: list[tuple[int, Any]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: waiting.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if waiting:
+            handler(*waiting[0])

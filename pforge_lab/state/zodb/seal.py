@@ -1,0 +1,37 @@
+"""The checksum that every record of the file carries: values, keys and tree pointers alike.
+
+A seal follows the record's pickles, so that every ZODB tool still reads the file: unpicklers
+stop before it. It covers the object and transaction ids too, because a record that is intact
+but stands for another object, or for an older state, is as wrong as a damaged one.
+"""
+
+from __future__ import annotations
+
+import xxhash
+
+SEAL_BYTES = 24
+
+
+def sealed(oid: bytes, tid: bytes, data: bytes) -> bytes:
+    """Return ``data`` with its seal.
+
+    Examples
+    --------
+    >>> record = sealed(bytes(8), bytes(7) + b"1", b"data")
+    >>> unsealed(bytes(8), bytes(7) + b"1", record)
+    b'data'
+    """
+    bound = data + oid + tid
+    return bound + xxhash.xxh3_64_digest(bound)
+
+
+def unsealed(oid: bytes, tid: bytes, record: bytes) -> bytes | None:
+    """Return the data of a record that is intact and stands for ``oid`` as of ``tid``; None if it does not."""
+    if not is_intact(record) or record[-SEAL_BYTES:-8] != oid + tid:
+        return None
+    return record[:-SEAL_BYTES]
+
+
+def is_intact(record: bytes) -> bool:
+    """Return whether a record is as it was written."""
+    return len(record) > SEAL_BYTES and xxhash.xxh3_64_digest(memoryview(record)[:-8]) == record[-8:]

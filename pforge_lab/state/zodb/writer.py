@@ -1,0 +1,221 @@
+"""The one that writes: whoever comes first commits for all who wait."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import tempfile
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ZODB.blob import Blob
+from ZODB.POSException import ConflictError
+
+from pforge_lab.errors import StateError
+from pforge_lab.state.transaction import Drop, Overlay, Put, Touch
+from pforge_lab.state.zodb.faults import fault
+from pforge_lab.state.zodb.interrupts import uninterrupted
+from pforge_lab.state.zodb.layout import RECORD_BYTES, entry_of, entry_until, expiry_of, head_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pforge_lab.state.transaction import Change
+    from pforge_lab.state.zodb.view import View
+
+#: Conflicts with other processes are tried again for this many seconds.
+PATIENCE = 30.0
+_SWEEP = 5_000  # keys that one transaction of a sweep removes at most
+
+
+class Job:
+    """One transaction that a caller waits for, and what became of it."""
+
+    __slots__ = ("done", "error", "overlay", "result", "work")
+
+    def __init__(self, work: Callable[[Overlay], Any]) -> None:
+        self.work = work
+        self.done = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def run(self, view: View) -> Overlay | None:
+        """Run against ``view``; return the changes, or None if it raised, which concerns this job alone."""
+        overlay = Overlay(view.get, view.expires)
+        self.error = None
+        try:
+            self.result = self.work(overlay)
+        except ConflictError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - handed to the caller that waits for this job
+            self.error = error
+            return None
+        return overlay
+
+
+class Writer:
+    """Group commit: jobs that arrive while one commit is under way share the next one.
+
+    Each job is atomic for itself: it sees the changes of those before it, and one that
+    raises changes nothing. A commit that fails as a whole is tried again job by job, so that
+    a value too large for the disk fails alone.
+
+    Parameters
+    ----------
+    view
+        Used by nobody else.
+    published
+        Called after each commit, before its jobs are told.
+    temporary
+        Folder for large values on their way in, on the same disk as the store.
+    dead
+        Called with the size of each large value that was replaced or removed.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        url: str,
+        *,
+        published: Callable[[], None],
+        temporary: Path,
+        dead: Callable[[int], None],
+    ) -> None:
+        self._view = view
+        self._url = url
+        self._published = published
+        self._temporary = temporary
+        self._dead = dead
+        self._waiting: deque[Job] = deque()
+        self._committing = threading.Lock()
+
+    def run(self, work: Callable[[Overlay], Any]) -> Any:
+        """Run ``work`` in a transaction, return what it returned or raise what it raised."""
+        job = Job(work)
+        self._waiting.append(job)
+        try:
+            with self._committing:
+                if not job.done:
+                    self._commit_all([self._waiting.popleft() for _ in range(len(self._waiting))])
+        except BaseException:  # interrupted while waiting: nobody shall store this later
+            with contextlib.suppress(ValueError):
+                self._waiting.remove(job)
+            raise
+        if job.error is not None:
+            raise job.error
+        return job.result
+
+    def sweep(self, now: float) -> int:
+        """Remove what has expired by ``now``; return how many keys."""
+        total = 0
+        while count := self.run(lambda overlay: self._sweep_some(overlay, now)):
+            total += count
+        return total
+
+    def _sweep_some(self, overlay: Overlay, now: float) -> int:
+        expired: list[str] = []
+        for key in self._view.expiry.until(now):
+            expires = expiry_of(self._view.tree[key])
+            if expires is not None and expires <= now:
+                expired.append(key)
+            if len(expired) == _SWEEP:
+                break
+        overlay.changes.update(dict.fromkeys(expired, Drop()))
+        return len(expired)
+
+    def close(self) -> None:
+        """Wait for the commit under way and give the connection back."""
+        with self._committing:
+            self._view.close()
+
+    def _commit_all(self, jobs: list[Job]) -> None:
+        try:
+            self._commit(jobs)
+        except Exception as error:  # noqa: BLE001 - handed to the callers that wait
+            if len(jobs) == 1:
+                jobs[0].error = fault(error, self._url)
+            else:
+                for job in jobs:
+                    self._commit_all([job])
+        except BaseException:
+            for job in jobs:
+                job.error = StateError(
+                    f"storing in {self._url} was interrupted; read it again to see what is stored",
+                    url=self._url,
+                )
+            raise
+        finally:
+            for job in jobs:
+                job.done = True
+
+    def _commit(self, jobs: list[Job]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        for attempt in range(1_000_000):
+            try:
+                self._view.refresh(None)
+                self._attempt(jobs)
+            except ConflictError as error:
+                self._view.forget()
+                if time.monotonic() > deadline:
+                    raise StateError(
+                        f"{self._url} is too busy: others changed the same keys for {PATIENCE:.0f} s; try again"
+                    ) from error
+                time.sleep(random.uniform(0, min(0.1, 0.001 * 2 ** min(attempt, 7))))  # noqa: S311 - jitter, no secret
+            except BaseException:
+                self._view.forget()
+                raise
+            else:
+                self._published()
+                return
+
+    def _attempt(self, jobs: list[Job]) -> None:
+        files: list[Path] = []
+        dead: list[int] = []
+        try:
+            for job in jobs:
+                overlay = job.run(self._view)
+                for key, change in sorted(overlay.changes.items()) if overlay is not None else ():
+                    self._apply(key, change, files, dead)
+            with uninterrupted():
+                self._view.manager.commit()
+        finally:
+            for file in files:
+                file.unlink(missing_ok=True)
+        for size in dead:
+            self._dead(size)
+
+    def _apply(self, key: str, change: Change, files: list[Path], dead: list[int]) -> None:
+        tree, expiry = self._view.tree, self._view.expiry
+        old = tree.get(key)
+        old_expires = None if old is None else expiry_of(old)
+        if old_expires is not None:
+            expiry.discard(key, old_expires)
+        if (
+            old is not None
+            and not isinstance(change, Touch)
+            and not isinstance(old, bytes)
+            and isinstance(old[1], Blob)
+        ):
+            dead.append(head_of(old).size)
+        if isinstance(change, Drop):
+            if old is not None:
+                del tree[key]
+            return
+        if change.expires is not None:
+            expiry.add(key, change.expires)
+        tree[key] = (
+            self._entry(change, files) if isinstance(change, Put) else entry_until(old, change.expires)
+        )
+
+    def _entry(self, change: Put, files: list[Path]) -> Any:
+        if len(change.value) <= RECORD_BYTES:
+            return entry_of(change.value, change.expires)
+        descriptor, name = tempfile.mkstemp(dir=self._temporary)  # mode 0600
+        files.append(Path(name))
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(change.value)
+        return entry_of(change.value, change.expires, Path(name))
