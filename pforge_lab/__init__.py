@@ -1,1 +1,101 @@
-"""Take a multi-step tool pipeline apart in a notebook: step, rewind, fork, diff, resume."""
+"""Take a multi-step tool pipeline apart in a notebook: step, rewind, fork, diff, resume.
+
+>>> import pforge_lab as pf
+>>> def words(text: str): return text.split()
+>>> def count(words): return len(words)
+>>> pipeline = pf.Pipeline.from_functions("demo", words, count)
+>>> run = pipeline.start({"text": "to be or not to be"}, state="memory:")
+>>> run.step(), run.step()  # doctest: +SKIP
+>>> run.finish().variables["count"]
+6
+>>> run.back()
+>>> sorted(run.variables)
+['text', 'words']
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pforge_lab.errors import (
+    NotKept,
+    ParamError,
+    PforgeError,
+    PositionError,
+    RunBusy,
+    RunError,
+    RunNotFound,
+    SpecError,
+    StateClosed,
+    StateConflict,
+    StateCorrupt,
+    StateError,
+    StateFull,
+    StateLocked,
+    StateReadOnly,
+    StepError,
+    StepTimeout,
+    TemplateError,
+    UntrustedData,
+    UsageError,
+    VariableNotFound,
+)
+from pforge_lab.pipeline.spec import Pipeline
+from pforge_lab.pipeline.steps import Step
+from pforge_lab.pipeline.tools import tool
+from pforge_lab.runs.api import open_run, runs
+from pforge_lab.runs.run import Run
+from pforge_lab.state import StateManager, open_state
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "NotKept",
+    "ParamError",
+    "PforgeError",
+    "Pipeline",
+    "PositionError",
+    "Run",
+    "RunBusy",
+    "RunError",
+    "RunNotFound",
+    "SpecError",
+    "StateClosed",
+    "StateConflict",
+    "StateCorrupt",
+    "StateError",
+    "StateFull",
+    "StateLocked",
+    "StateManager",
+    "StateReadOnly",
+    "Step",
+    "StepError",
+    "StepTimeout",
+    "TemplateError",
+    "UntrustedData",
+    "UsageError",
+    "VariableNotFound",
+    "load_ipython_extension",
+    "open_run",
+    "open_state",
+    "runs",
+    "tool",
+    "unload_ipython_extension",
+]
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Give a notebook ``%pforge`` and ``%%pforge``; called by ``%load_ext pforge_lab``."""
+    from pforge_lab.notebook.magics import load  # noqa: PLC0415 - imports IPython
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take everything away again that `load_ipython_extension` gave."""
+    from pforge_lab.notebook.magics import unload  # noqa: PLC0415 - imports IPython
+
+    unload(shell)

@@ -20,7 +20,11 @@ KEY_BYTES = 32
 
 def key_path() -> Path:
     """Return where the key lives: ``$PFORGE_KEY``, or ``key`` in the user's data directory."""
-    named = os.environ.get("PFORGE_KEY")
+    return _key_path(os.environ.get("PFORGE_KEY"))
+
+
+@cache
+def _key_path(named: str | None) -> Path:
     if named:
         return Path(named).expanduser()
     import platformdirs  # noqa: PLC0415 - only needed once, and not at import

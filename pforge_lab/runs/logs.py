@@ -18,13 +18,13 @@ LIMIT = 32 << 10  # characters of the first lines, and as many of the last
 
 
 class Log:
-    """Lines in order of arrival: the first 32 KiB and the last 32 KiB of them.
+    r"""Lines in order of arrival: the first 32 KiB and the last 32 KiB of them.
 
     Examples
     --------
     >>> log = Log()
-    >>> log.write("stdout", "one\\ntw")
-    >>> log.write("stdout", "o\\n")
+    >>> log.write("stdout", "one\ntw")
+    >>> log.write("stdout", "o\n")
     >>> [line.text for line in log.lines()]
     ['one', 'two']
     """
@@ -91,16 +91,23 @@ def captured(log: Log) -> Iterator[Log]:
     """Write stdout, stderr and warnings to ``log`` as well as to where they go anyway."""
     out, err, show = sys.stdout, sys.stderr, warnings.showwarning
 
-    def showwarning(message: Any, category: Any, filename: str, lineno: int, *rest: Any) -> None:
+    def showwarning(  # noqa: PLR0917 - the signature of warnings.showwarning
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         log.write("warning", f"{category.__name__}: {message} ({filename}:{lineno})\n")
         sys.stderr = err  # shown below, and already in the log
         try:
-            show(message, category, filename, lineno, *rest)
+            show(message, category, filename, lineno, file, line)
         finally:
-            sys.stderr = tee_err  # type: ignore[assignment]
+            sys.stderr = tee_err
 
     tee_err = _Tee(err, "stderr", log)
-    sys.stdout, sys.stderr = _Tee(out, "stdout", log), tee_err  # type: ignore[assignment]
+    sys.stdout, sys.stderr = _Tee(out, "stdout", log), tee_err
     warnings.showwarning = showwarning
     try:
         yield log

@@ -5,9 +5,11 @@ Nothing here computes; every door (API, magics, shell, papermill) reads the same
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
+
+from pforge_lab.meter import Reading
 
 StepStatus = Literal["done", "failed", "skipped", "edited"]
 RunStatus = Literal["ready", "running", "paused", "done", "failed", "interrupted"]
@@ -67,7 +69,7 @@ class VariableSize:
     approx: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class StepRecord:
     """What one step did.
 
@@ -108,6 +110,9 @@ class StepRecord:
         Fingerprint of the function's code, to tell whether it has changed since.
     not_kept
         Variables that could not be serialised, with the reason.
+    goes_to
+        Place of the step that follows when it is not the next one (1 is the first; one more than
+        the number of steps is the end), else None.
     """
 
     index: int
@@ -122,12 +127,34 @@ class StepRecord:
     traceback: str | None = None
     output_var: str | None = None
     changed: tuple[str, ...] = ()
-    memory: MemoryRecord | None = None
+    memory: Reading | None = None
     sizes: dict[str, VariableSize] = field(default_factory=dict)
     logs: tuple[LogLine, ...] = ()
     children: tuple[StepRecord, ...] = ()
     code: str | None = None
     not_kept: dict[str, str] = field(default_factory=dict)
+    goes_to: int | None = None
+
+    def __repr__(self) -> str:
+        """Return one line; print the record, or show it in a notebook, for all of it."""
+        facts = [
+            self.status,
+            f"{self.seconds:.3g} s",
+            f"changed {', '.join(self.changed) or 'nothing'}",
+            self.error,
+        ]
+        return f"<StepRecord {self.index} {self.label!r}: {'; '.join(fact for fact in facts if fact)}>"
+
+    def __str__(self) -> str:
+        """Return the record in full, as text."""
+        from pforge_lab.views.text import record_text  # noqa: PLC0415 - a view
+
+        return record_text(self)
+
+    def _repr_html_(self) -> str:
+        from pforge_lab.views.html import record_html  # noqa: PLC0415 - a view
+
+        return record_html(self)
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as plain JSON values.
@@ -139,8 +166,11 @@ class StepRecord:
         >>> StepRecord.from_json(record.to_json()) == record
         True
         """
-        return asdict(self) | {
+        return {name: getattr(self, name) for name in self.__slots__} | {
             "started": self.started.isoformat(),
+            "memory": None if self.memory is None else _plain(self.memory),
+            "sizes": {name: [size.bytes, size.reach, size.approx] for name, size in self.sizes.items()},
+            "logs": [[line.stream, line.text] for line in self.logs],
             "children": [child.to_json() for child in self.children],
         }
 
@@ -153,12 +183,16 @@ class StepRecord:
             | {
                 "started": datetime.fromisoformat(data["started"]),
                 "changed": tuple(data["changed"]),
-                "memory": MemoryRecord(**memory) if memory else None,
-                "sizes": {name: VariableSize(**size) for name, size in data["sizes"].items()},
-                "logs": tuple(LogLine(**line) for line in data["logs"]),
+                "memory": Reading(**memory) if memory else None,
+                "sizes": {name: VariableSize(*size) for name, size in data["sizes"].items()},
+                "logs": tuple(LogLine(*line) for line in data["logs"]),
                 "children": tuple(cls.from_json(child) for child in data["children"]),
             },
         )
+
+
+def _plain(reading: Reading) -> dict[str, Any]:
+    return {name: getattr(reading, name) for name in reading.__slots__}
 
 
 @dataclass(frozen=True, slots=True)

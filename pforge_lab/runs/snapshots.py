@@ -35,7 +35,7 @@ class Group:
     Attributes
     ----------
     names
-        Of the variables, sorted.
+        Of the variables.
     size, chunks, inline
         The pickle stream: its length, and where it is (in chunks, or right here).
     digest
@@ -53,7 +53,7 @@ class Group:
 
     def to_json(self) -> list[Any]:
         """Return the group as JSON values, short: a manifest may list hundreds."""
-        inline = base64.b85encode(self.inline).decode()
+        inline = base64.b64encode(self.inline).decode()
         return [self.names, self.size, self.digest, self.chunks, inline, self.buffers]
 
     @classmethod
@@ -61,7 +61,7 @@ class Group:
         """Make a group from what `to_json` returned."""
         names, size, digest, chunks, inline, buffers = data
         parts = tuple((length, tuple(ids)) for length, ids in buffers)
-        return cls(tuple(names), size, digest, tuple(chunks), base64.b85decode(inline), parts)
+        return cls(tuple(names), size, digest, tuple(chunks), base64.b64decode(inline), parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ class Manifest:
 
     @property
     def names(self) -> list[str]:
-        """Names of all variables at that moment, kept or not, sorted."""
-        return sorted({*self.prints, *self.not_kept})
+        """Names of all variables at that moment, kept or not; kept ones in the order they were made."""
+        return [*self.prints, *self.not_kept]
 
     def changed_since(self, other: Manifest) -> set[str]:
         """Return the names that were added, removed or changed between ``other`` and this snapshot."""
@@ -159,11 +159,10 @@ class Snapshots:
             The store cannot take the chunks. No snapshot refers to those it took.
         """
         groups: list[Group] = []
-        prints: dict[str, str] = {}
+        prints = dict.fromkeys(variables, "")  # in the order of the variables
         packs: dict[str, Packed] = {}
         not_kept: dict[str, str] = {}
-        for name in sorted(variables):
-            value = variables[name]
+        for name, value in variables.items():
             if isinstance(value, ATOMS):
                 group, prints[name] = self._atom(name, value)
                 groups.append(group)
@@ -172,6 +171,7 @@ class Snapshots:
                 packs[name] = pack(value)
             except Exception as error:  # noqa: BLE001 - whatever a user's class raises when it is reduced
                 not_kept[name] = f"{type(error).__name__}: {error}"
+                del prints[name]
         cut = {name: self._cut(packed) for name, packed in packs.items()}
         prints |= {name: _fingerprint(packed.stream, cut[name]) for name, packed in packs.items()}
         for names in _sharing(packs):
@@ -235,7 +235,7 @@ class Snapshots:
 def _fingerprint(stream: bytes, buffers: Buffers) -> str:
     mark = xxhash.xxh3_128(stream)
     for size, ids in buffers:
-        mark.update(f"{size} {ids}")
+        mark.update(f"{size} {ids}".encode())
     return mark.hexdigest()
 
 

@@ -1,0 +1,128 @@
+"""Commands that look: status vars show pull diff memory runs."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pforge_lab.cli.options import target
+from pforge_lab.cli.session import Session, pass_session
+from pforge_lab.errors import UsageError
+from pforge_lab.runs import api
+from pforge_lab.runs.runs_frame import runs_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pforge_lab.runs.run import Run
+    from pforge_lab.runs.variables import Variables
+
+at_option = click.option("--at", metavar="STEP", help="Position or label; here by default.")
+
+
+@click.command()
+@pass_session
+def status(session: Session) -> Run:
+    """Show where the run stands: steps, times, memory, variables, stale code."""
+    return session.need_run()
+
+
+@click.command(name="vars")
+@at_option
+@pass_session
+def variables(session: Session, at: str | None) -> Variables:
+    """Show the variables with type, shape, bytes and change."""
+    run = session.need_run()
+    return run.variables if at is None else run.at(target(at)).variables
+
+
+@click.command()
+@click.argument("var")
+@at_option
+@pass_session
+def show(session: Session, var: str, at: str | None) -> Any:
+    """Show one variable."""
+    run = session.need_run()
+    return run[var] if at is None else run.at(target(at))[var]
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@pass_session
+def pull(session: Session, names: tuple[str, ...]) -> None:
+    """Put variables of the run into the notebook: all, or those named."""
+    if session.namespace is None:
+        raise UsageError("pull puts variables into a notebook; in a shell use: show VAR")
+    held = session.need_run().variables
+    values = {name: held[name] for name in names} if names else held.present()
+    session.namespace.update(values)
+    click.echo(f"pulled {', '.join(values) or 'nothing'}")
+
+
+@click.command()
+@click.argument("a", required=False)
+@click.argument("b", required=False)
+@pass_session
+def diff(session: Session, a: str | None, b: str | None) -> pd.DataFrame:
+    """Show what changed from position or label A to B; without them, what the last step changed."""
+    ends = [None if text is None else target(text) for text in (a, b)]
+    return session.need_run().diff(*ends)
+
+
+@click.command()
+@click.option(
+    "--save",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the plot: .png .svg .pdf",
+)
+@pass_session
+def memory(session: Session, save: Path | None) -> Any:
+    """Show memory per step: before, true peak and after; in a notebook as a plot."""
+    run = session.need_run()
+    if save is not None:
+        figure = run.plot_memory().get_figure(root=True)
+        assert figure is not None  # noqa: S101 - axes that were just drawn have one
+        figure.savefig(save)
+        click.echo(f"wrote {save}")
+    return run.memory if session.namespace is None else run.plot_memory()
+
+
+@click.command()
+@click.option("--failed", is_flag=True, help="Only failed and interrupted ones.")
+@click.option("--since", metavar="AGE", help="Only those begun within AGE, such as 30m, 12h or 7d.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_session
+def runs(session: Session, *, failed: bool, since: str | None, as_json: bool) -> pd.DataFrame | None:
+    """Show all runs, newest first."""
+    rows = api.summaries(session.state)
+    if failed:
+        rows = [row for row in rows if row.status in ("failed", "interrupted")]
+    if since is not None:
+        begin = datetime.now(UTC) - age(since)
+        rows = [row for row in rows if row.created >= begin]
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], default=str, indent=2))
+        return None
+    return runs_frame(rows)
+
+
+def age(text: str) -> timedelta:
+    """Return a time span such as ``30m``, ``12h`` or ``7d``.
+
+    Examples
+    --------
+    >>> age("12h")
+    datetime.timedelta(seconds=43200)
+    """
+    match = re.fullmatch(r"(\d+)([smhdw])", text)
+    if match is None:
+        raise UsageError(f"an age is a number and s, m, h, d or w, such as 12h, not {text!r}")
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[match[2]]
+    return timedelta(**{unit: int(match[1])})

@@ -1,0 +1,174 @@
+"""The grammar, and the door in a shell."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import pforge_lab
+from pforge_lab.cli import looking, moving
+from pforge_lab.cli.session import Session, pass_session
+from pforge_lab.cli.shown import print_record, print_result
+from pforge_lab.errors import (
+    ParamError,
+    PforgeError,
+    RunBusy,
+    RunNotFound,
+    SpecError,
+    StateError,
+    StepError,
+)
+from pforge_lab.state import open_state
+
+if TYPE_CHECKING:
+    from pforge_lab.pipeline.loader import Forge
+    from pforge_lab.pipeline.spec import Pipeline
+    from pforge_lab.state import StateManager
+
+EXIT_CODES: tuple[tuple[type[PforgeError], int], ...] = (
+    (StepError, 1),
+    (SpecError, 3),
+    (ParamError, 3),
+    (RunNotFound, 4),
+    (RunBusy, 5),
+    (StateError, 5),
+    (PforgeError, 2),
+)
+
+EPILOG = """
+Exit codes: 0 done; 1 a step failed; 2 wrong use; 3 a pipeline file or parameter is wrong;
+4 no such run; 5 the store or run is in use or damaged; 130 interrupted.
+"""
+
+
+class Grammar(click.Group):
+    """A group that answers an unknown command with what it may have meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command, or say which commands are near."""
+        if args and self.get_command(ctx, args[0]) is None:
+            from pforge_lab.errors import near_misses  # noqa: PLC0415 - rare
+
+            raise click.UsageError(
+                f"no command {args[0]!r}{near_misses(args[0], self.list_commands(ctx))}", ctx
+            )
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Grammar, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--state", metavar="URL", envvar="PFORGE_STATE", help="Store to use; .pforge/*.fs by default.")
+@click.option("--run", "run_id", metavar="ID", help="Run to act on; the newest by default.")
+@click.version_option(pforge_lab.__version__, prog_name="pforge-lab")
+@click.pass_context
+def cli(context: click.Context, state: str | None, run_id: str | None) -> None:
+    """Take a multi-step tool pipeline apart: step, rewind, resume, and see what each step cost."""
+    session = context.ensure_object(Session)
+    if state is not None:
+        session.state = open_state(state)
+    if run_id is not None:
+        session.run = pforge_lab.open_run(run_id, state=session.state)
+
+
+@cli.command(name="open")
+@click.argument("url")
+@pass_session
+def open_store(session: Session, url: str) -> StateManager:
+    """Use the store at URL for runs from now on."""
+    session.state = open_state(url)
+    session.run = None
+    return session.state
+
+
+@cli.command()
+@click.argument("file", type=moving.FILE)
+@pass_session
+def load(session: Session, file: Path) -> Pipeline | Forge:
+    """Load a FILE: one pipeline, or a forge with many."""
+    return session.load(file)
+
+
+@cli.command(name="help")
+@click.argument("command", required=False)
+@click.pass_context
+def help_command(context: click.Context, command: str | None) -> None:
+    """Show all commands, or one COMMAND in full."""
+    parent = context.parent
+    assert parent is not None  # noqa: S101 - this command stands below the group
+    if command is None:
+        click.echo(cli.get_help(parent))
+        return
+    name, found, _ = cli.resolve_command(parent, [command])
+    assert found is not None  # noqa: S101 - resolve_command raises otherwise
+    with click.Context(found, info_name=name, parent=parent) as below:
+        click.echo(found.get_help(below))
+
+
+@cli.command()
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to put the notebooks: ./pforge-demo.",
+)
+@click.option("--reset", is_flag=True, help="Restore notebooks that were edited.")
+@click.option(
+    "--month", type=click.IntRange(1, 12), default=1, show_default=True, help="Month of flights to look at."
+)
+def demo(folder: Path | None, *, reset: bool, month: int) -> None:
+    """Copy the notebooks, run the main one on real data, and say where everything is."""
+    from pforge_lab.demo import demo as show_demo  # noqa: PLC0415 - imports papermill
+
+    show_demo(folder, reset=reset, month=month, echo=click.echo)
+
+
+for command in (
+    *(moving.start, moving.step, moving.back, moving.goto, moving.finish, moving.run_file),
+    *(moving.attach, moving.resume, moving.fork, moving.set_variable),
+    *(
+        looking.status,
+        looking.variables,
+        looking.show,
+        looking.pull,
+        looking.diff,
+        looking.memory,
+        looking.runs,
+    ),
+):
+    cli.add_command(command)
+
+
+def invoke(arguments: list[str], session: Session, prog_name: str) -> Any:
+    """Execute one command line and return its object; errors are raised, not printed."""
+    return cli.main(arguments, prog_name=prog_name, standalone_mode=False, obj=session)
+
+
+def main() -> None:
+    """Execute the command line of a shell and exit with a documented code."""
+    session = Session(on_record=print_record)
+    try:
+        result = invoke(sys.argv[1:], session, "pforge-lab")
+        if not isinstance(result, int) or isinstance(result, bool):  # click gives an int for --help
+            print_result(result, session)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(_interrupted(session), err=True)
+        sys.exit(130)
+    except PforgeError as error:
+        click.echo(f"pforge-lab: {error}", err=True)
+        sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+def _interrupted(session: Session) -> str:
+    if session.run is None:
+        return "pforge-lab: interrupted"
+    return f"pforge-lab: interrupted at position {session.run.position}; go on with: pforge-lab resume {session.run.id}"

@@ -1,0 +1,123 @@
+"""Commands that move a run: start step back goto finish run attach resume fork set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pforge_lab.cli.options import params_option, parse_params, target
+from pforge_lab.cli.session import Session, pass_session
+from pforge_lab.cli.values import assignment
+from pforge_lab.runs import api
+
+if TYPE_CHECKING:
+    from pforge_lab.runs.records import StepRecord
+    from pforge_lab.runs.run import Run
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("pipeline", required=False)
+@params_option
+@pass_session
+def start(session: Session, pipeline: str | None, params: tuple[str, ...]) -> Run:
+    """Start a run of the loaded PIPELINE; nothing is executed yet."""
+    chosen = session.need_pipeline(pipeline)
+    return session.start(chosen, parse_params(session, chosen, params))
+
+
+@click.command()
+@click.argument("n", type=click.IntRange(min=1), default=1)
+@pass_session
+def step(session: Session, n: int) -> StepRecord:
+    """Execute the next step, or the next N, and return the last record."""
+    return session.need_run().step(n)
+
+
+@click.command()
+@click.argument("n", type=click.IntRange(min=0), default=1)
+@pass_session
+def back(session: Session, n: int) -> Run:
+    """Go N positions back: the variables are as they were there."""
+    run = session.need_run()
+    run.back(n)
+    return run
+
+
+@click.command()
+@click.argument("step")
+@pass_session
+def goto(session: Session, step: str) -> Run:
+    """Go to a position, or to after the step labelled STEP. Never executes."""
+    run = session.need_run()
+    run.goto(target(step))
+    return run
+
+
+@click.command()
+@click.option("--until", metavar="STEP", help="Stop after this step.")
+@pass_session
+def finish(session: Session, until: str | None) -> Run:
+    """Execute all steps that are left."""
+    run = session.need_run()
+    run.finish(until, each=session.on_record)
+    return run
+
+
+@click.command(name="run")
+@click.argument("file", type=FILE)
+@click.option("--pipeline", metavar="NAME", help="Which one, when the file has several.")
+@params_option
+@pass_session
+def run_file(session: Session, file: Path, pipeline: str | None, params: tuple[str, ...]) -> Run:
+    """Load a FILE, start its pipeline and finish it."""
+    session.load(file, pipeline)
+    chosen = session.need_pipeline(pipeline)
+    started = session.start(chosen, parse_params(session, chosen, params), place=file.stem)
+    started.finish(each=session.on_record)
+    return started
+
+
+@click.command()
+@click.argument("run", required=False)
+@pass_session
+def attach(session: Session, run: str | None) -> Run:
+    """Select a RUN, the newest without one; nothing is executed."""
+    session.run = api.open_run(run, state=session.state)
+    return session.run
+
+
+@click.command()
+@click.argument("run", required=False)
+@pass_session
+def resume(session: Session, run: str | None) -> Run:
+    """Select a RUN, the newest without one, and finish it from its last completed step."""
+    session.run = api.open_run(run, state=session.state) if run or session.run is None else session.run
+    session.run.finish(each=session.on_record)
+    return session.run
+
+
+@click.command()
+@click.option("--at", metavar="STEP", help="Position or label to fork at; here by default.")
+@params_option
+@pass_session
+def fork(session: Session, at: str | None, params: tuple[str, ...]) -> Run:
+    """Make a new run that shares this one's history, with other variables, and select it."""
+    run = session.need_run()
+    values: dict[str, Any] = dict(assignment(session, text) for text in params)
+    session.run = run.fork(None if at is None else target(at), set=values)
+    return session.run
+
+
+@click.command(name="set")
+@click.argument("assignments", nargs=-1, required=True, metavar="NAME=EXPR")
+@pass_session
+def set_variable(session: Session, assignments: tuple[str, ...]) -> Run:
+    """Give a variable another value: the rest of the line is an expression; in a shell a JSON literal."""
+    run = session.need_run()
+    name, value = assignment(session, " ".join(assignments))
+    run.set(**{name: value})
+    return run

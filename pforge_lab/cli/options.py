@@ -1,0 +1,79 @@
+"""Options and arguments that several commands take, and what they mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pforge_lab.errors import UsageError
+
+if TYPE_CHECKING:
+    from pforge_lab.cli.session import Session
+    from pforge_lab.pipeline.spec import Pipeline
+
+params_option = click.option(
+    "-p",
+    "--param",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the pipeline; text is read by the parameter's type. In a notebook $NAME is a variable of it.",
+)
+
+
+def target(text: str) -> int | str:
+    """Return a position as a number, anything else as a label.
+
+    Examples
+    --------
+    >>> target("3"), target("clean#2")
+    (3, 'clean#2')
+    """
+    return int(text) if text.isdigit() else text
+
+
+def pairs(texts: tuple[str, ...]) -> dict[str, str]:
+    """Return ``NAME=VALUE`` texts as a dict.
+
+    Raises
+    ------
+    UsageError
+        One has no ``=``.
+
+    Examples
+    --------
+    >>> pairs(("month=2", "source=a=b.csv"))
+    {'month': '2', 'source': 'a=b.csv'}
+    """
+    wrong = [
+        text for text in texts if not text.partition("=")[1] or not text.partition("=")[0].isidentifier()
+    ]
+    if wrong:
+        raise UsageError(f"a parameter is NAME=VALUE, not {wrong[0]!r}")
+    return {name: value for name, _, value in (text.partition("=") for text in texts)}
+
+
+def parse_params(session: Session, pipeline: Pipeline, texts: tuple[str, ...]) -> dict[str, Any]:
+    """Return parameters by name: text by declared type, ``$NAME`` as that variable of the notebook."""
+    given = pairs(texts)
+    taken = {
+        name: value[1:]
+        for name, value in given.items()
+        if value.startswith("$") and session.namespace is not None
+    }
+    plain = pipeline.parse_params({name: value for name, value in given.items() if name not in taken})
+    return plain | {name: from_notebook(session, source) for name, source in taken.items()}
+
+
+def from_notebook(session: Session, name: str) -> Any:
+    """Return a variable of the notebook.
+
+    Raises
+    ------
+    UsageError
+        It has none of that name.
+    """
+    if session.namespace is None or name not in session.namespace:
+        raise UsageError(f"the notebook has no variable {name!r}; define it in a cell first")
+    return session.namespace[name]

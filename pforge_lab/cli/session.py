@@ -1,0 +1,106 @@
+"""What a command acts on: the current store, pipeline and run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pforge_lab.errors import RunNotFound, UsageError, near_misses
+from pforge_lab.runs import api
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+    from pathlib import Path
+
+    from pforge_lab.pipeline.loader import Forge
+    from pforge_lab.pipeline.spec import Pipeline
+    from pforge_lab.runs.records import StepRecord
+    from pforge_lab.runs.run import Run
+    from pforge_lab.state import StateManager
+
+
+@dataclass
+class Session:
+    """The memory between commands: of a notebook, or of one call in a shell.
+
+    Attributes
+    ----------
+    state
+        The store named by ``open`` or ``--state``; None means the default place.
+    pipelines
+        Loaded ones by name; ``pipeline`` is the one that ``start`` takes without a name.
+    run
+        The current run.
+    namespace
+        The notebook's variables; None in a shell.
+    on_record
+        Told of each record while a command executes several steps.
+    """
+
+    state: StateManager | None = None
+    pipelines: dict[str, Pipeline] = field(default_factory=dict)
+    pipeline: Pipeline | None = None
+    run: Run | None = None
+    namespace: MutableMapping[str, Any] | None = None
+    on_record: Callable[[StepRecord], None] = lambda _: None
+
+    def need_run(self) -> Run:
+        """Return the current run; in a shell the newest one.
+
+        Raises
+        ------
+        RunNotFound
+            There is none; the message says how to get one.
+        """
+        if self.run is not None:
+            return self.run
+        if self.namespace is None:
+            self.run = api.open_run(state=self.state)
+            return self.run
+        raise RunNotFound(
+            "there is no current run; start one with %pforge start, or select one with %pforge attach [RUN]"
+        )
+
+    def need_pipeline(self, name: str | None = None) -> Pipeline:
+        """Return the pipeline of that name, or the current one.
+
+        Raises
+        ------
+        UsageError
+            Nothing is loaded, or nothing of that name.
+        """
+        if name is not None:
+            if name not in self.pipelines:
+                raise UsageError(f"no pipeline {name!r} is loaded{near_misses(name, self.pipelines)}")
+            return self.pipelines[name]
+        if self.pipeline is None:
+            raise UsageError("no pipeline is loaded; load one with: load FILE")
+        return self.pipeline
+
+    def load(self, path: Path, name: str | None = None) -> Pipeline | Forge:
+        """Load a file; its pipeline (of that name, or its only one) becomes the current one."""
+        from pforge_lab.pipeline.loader import Forge, load_file  # noqa: PLC0415 - only commands that read files
+
+        loaded = load_file(path)
+        found = dict(loaded.pipelines) if isinstance(loaded, Forge) else {loaded.name: loaded}
+        if name is not None and name not in found:
+            raise UsageError(f"{path.name} has no pipeline {name!r}{near_misses(name, found)}")
+        self.pipelines |= found
+        if name is not None or len(found) == 1:
+            self.pipeline = found[name] if name is not None else next(iter(found.values()))
+        else:
+            self.pipeline = None
+        return loaded
+
+    def start(self, pipeline: Pipeline, params: dict[str, Any], *, place: str | None = None) -> Run:
+        """Start a run and make it the current one."""
+        from pforge_lab.runs.places import default_state  # noqa: PLC0415 - only where a run starts
+
+        state = self.state if self.state is not None or self.namespace is not None else default_state(place)
+        self.run = api.start(pipeline, params, state=state)
+        return self.run
+
+
+pass_session = click.make_pass_decorator(Session)

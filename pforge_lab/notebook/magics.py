@@ -1,0 +1,114 @@
+"""``%pforge`` and ``%%pforge``: the command line of pforge-lab, inside a cell."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import click
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+    output_can_be_silenced,
+)
+
+from pforge_lab.cli.main import invoke
+from pforge_lab.cli.session import Session
+from pforge_lab.errors import PforgeError, UsageError
+from pforge_lab.notebook.cells import pipeline_cell, tool_cell
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+RAW = ("set",)  # commands that take the rest of the line as it stands
+
+
+class CommandError(PforgeError):
+    """A command failed: shown as one line, in the notebook and in the output of papermill.
+
+    The error itself is ``__cause__``.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+@magics_class
+class PforgeMagics(Magics):
+    """Holds what commands remember from cell to cell."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell=shell)
+        self.session = Session(namespace=shell.user_ns)
+
+    @no_var_expand
+    @needs_local_scope
+    @output_can_be_silenced
+    @line_cell_magic
+    def pforge(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
+        """Step a pipeline forward and back, look at its variables, see what each step cost.
+
+        ``%pforge help`` lists the commands; ``%pforge COMMAND --help`` shows one. ``%%pforge
+        pipeline NAME`` takes YAML, ``%%pforge tool`` functions. A command returns its object:
+        ``run = %pforge start``.
+        """
+        try:
+            if cell is not None:
+                return self._cell(line, cell)
+            return _object(invoke(words(line), self.session, "%pforge"))
+        except click.ClickException as error:
+            raise CommandError(f"%pforge: {error.format_message()}; see %pforge help") from error
+        except click.Abort as error:
+            raise KeyboardInterrupt from error
+        except PforgeError as error:
+            raise CommandError(f"{type(error).__name__}: {error}") from error
+
+    def _cell(self, line: str, cell: str) -> Any:
+        kind, *rest = words(line) or [""]
+        if kind == "pipeline" and len(rest) == 1:
+            return pipeline_cell(self.session, rest[0], cell)
+        if kind == "tool" and not rest:
+            return tool_cell(self.session, self.shell, cell)
+        raise UsageError(
+            "a cell begins with '%%pforge pipeline NAME' (YAML follows) or '%%pforge tool' (functions follow)"
+        )
+
+
+def words(line: str) -> list[str]:
+    """Split a line as a shell does; a trailing semicolon only silences the cell.
+
+    Examples
+    --------
+    >>> words("start -p 'source=my file.csv';")
+    ['start', '-p', 'source=my file.csv']
+    >>> words("set limit=df.shape[0] * 2")
+    ['set', 'limit=df.shape[0] * 2']
+    """
+    line = line.strip().removesuffix(";").strip()
+    command, _, rest = line.partition(" ")
+    if command in RAW and rest.strip() and not rest.strip().startswith("-"):
+        return [command, rest.strip()]
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"cannot read the line: {error}; quote values with spaces") from error
+
+
+def _object(result: Any) -> Any:
+    return None if isinstance(result, int) and not isinstance(result, bool) else result
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register the magics, once."""
+    if not isinstance(shell.magics_manager.registry.get("PforgeMagics"), PforgeMagics):
+        shell.register_magics(PforgeMagics)
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take the magics away."""
+    shell.magics_manager.registry.pop("PforgeMagics", None)
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop("pforge", None)

@@ -1,0 +1,254 @@
+"""The doors to runs: start one, list them, open one in any process."""
+
+from __future__ import annotations
+
+import weakref
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pforge_lab.errors import RunNotFound, StateLocked, UsageError, near_misses
+from pforge_lab.pipeline.spec import Pipeline
+from pforge_lab.runs import functions, places
+from pforge_lab.runs.journal import Head, Journal, carried, heads
+from pforge_lab.runs.lines import Lines
+from pforge_lab.runs.naming import run_id
+from pforge_lab.runs.records import RunSummary
+from pforge_lab.runs.run import Run
+from pforge_lab.runs.runs_frame import RunsFrame, runs_frame
+from pforge_lab.runs.scope import OUTPUT
+from pforge_lab.runs.snapshots import Snapshots
+from pforge_lab.state import StateManager, open_state
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Collection, Mapping
+
+    from pforge_lab.runs.checkpoint import Checkpoint
+    from pforge_lab.runs.output import PipelineOutput
+
+    Place = StateManager | str | os.PathLike[str]
+
+_open: weakref.WeakValueDictionary[tuple[str, str, str], Run] = weakref.WeakValueDictionary()
+
+
+def start(
+    pipeline: Pipeline,
+    inputs: Mapping[str, Any] | None = None,
+    *,
+    state: Place | None = None,
+    carry: str | None = None,
+    id: str | None = None,  # noqa: A002 - the public name
+) -> Run:
+    """Make a run of a pipeline; nothing is executed yet.
+
+    Parameters
+    ----------
+    pipeline
+        What to execute.
+    inputs
+        Values of its parameters.
+    state
+        A state manager or URL; by default ``.pforge/NAME.fs`` beside the notebook or script.
+    carry
+        Start with the final variables of the last run that was done under this name, and keep this
+        one's when it is done. Explicit inputs come before carried values.
+    id
+        Name of the run; by default made from the pipeline's name and the time.
+
+    Raises
+    ------
+    ParamError
+        A parameter is missing, unknown or wrong; all faults at once.
+    UsageError
+        The store has a run of that id already.
+    """
+    store = _store(state)
+    snapshots = Snapshots(store)
+    before = _carried(store, snapshots, carry)
+    given = {name: value for name, value in before.items() if name in pipeline.params} | dict(inputs or {})
+    params = pipeline.check_params(given)
+    values = before | params
+    journal = Journal(store, id or run_id(pipeline.name))
+    if id is not None and journal.exists():
+        raise UsageError(f"there is a run {id!r} in {store.url} already; open it with pf.open_run({id!r})")
+    now = datetime.now(UTC)
+    head = Head(
+        pipeline=pipeline.name,
+        status="ready" if pipeline.steps else "done",
+        lines=Lines.first(),
+        steps_done=0,
+        steps_total=len(pipeline.steps),
+        created=now,
+        updated=now,
+        carry=carry,
+        params={name: _short(value) for name, value in params.items()},
+    )
+    definition = {
+        "pipeline": pipeline.to_dict(),
+        "base_dir": str(pipeline.base_dir.resolve()),
+        "source": str(pipeline.source.resolve()) if pipeline.source else None,
+        "digest": pipeline.digest,
+        "params": sorted(params),
+    }
+    journal.create(head, definition, functions.keep(pipeline.functions()), snapshots.take(values))
+    run = _remember(Run(journal, pipeline, params, snapshots))
+    run.took(values)
+    return run
+
+
+def run(pipeline: Pipeline, inputs: Mapping[str, Any] | None = None, **options: Any) -> PipelineOutput:
+    """Start a run and finish it; takes what `start` takes."""
+    return start(pipeline, inputs, **options).finish()
+
+
+def fork(parent: Run, position: int) -> Run:
+    """Return a new run with the parent's history up to a position; chunks are shared."""
+    journal = Journal(parent.state, run_id(parent.pipeline.name))
+    path = parent.head.lines.moved(position).path()[: position + 1]
+    journal.copy_from(parent.timeline.journal, path, parent.timeline.forked_head(position))
+    return _remember(Run(journal, parent.pipeline, parent.params, Snapshots(parent.state)))
+
+
+def runs(state: Place | None = None) -> RunsFrame:
+    """Return all runs, newest first: one row each, times as timestamps, ``peak`` in bytes.
+
+    Parameters
+    ----------
+    state
+        Where to look; by default into all files of ``.pforge/``, those of live processes read-only.
+    """
+    return runs_frame(summaries(state))
+
+
+def summaries(state: Place | None = None) -> list[RunSummary]:
+    """Return all runs as summaries, newest first. Parameters as `runs`."""
+    if state is not None:
+        store = _store(state)
+        rows = [_summary(name, head, store.url) for name, head in heads(store).items()]
+    else:
+        rows = []
+        for path in places.stores():
+            with open_state(path, mode="r") as store:
+                rows += [_summary(name, head, store.url) for name, head in heads(store).items()]
+    return sorted(rows, key=lambda row: row.created, reverse=True)
+
+
+def open_run(
+    id: str | None = None,  # noqa: A002 - the public name
+    *,
+    state: Place | None = None,
+    trust: Collection[str] = (),
+) -> Run:
+    """Open a run in this process, to look at it or to go on; the latest one without an id.
+
+    Parameters
+    ----------
+    id
+        The run's id, or a beginning of it that only one run has.
+    state
+        Where to look; by default into all files of ``.pforge/``. A run whose store a live process
+        holds is opened for looking only.
+    trust
+        Names beyond the safe list that may be built from data signed with another key;
+        ``"functions"`` stands for the run's notebook functions.
+
+    Raises
+    ------
+    RunNotFound
+        No run, or several, go by that id.
+    """
+    found = summaries(state)
+    chosen = _choose(id, found)
+    store = _store(state) if state is not None else _reopen(chosen.place)
+    known = _open.get((store.url, store.mode, chosen.id))
+    if known is not None:
+        store.close()  # opened once more above; the run holds it already
+        return known
+    journal = Journal(store, chosen.id)
+    facts = journal.definition()
+    kept = functions.restore(journal.functions(), chosen.id, trusted="functions" in trust)
+    pipeline = Pipeline.from_dict(
+        facts["pipeline"], base_dir=facts["base_dir"], source=facts["source"], functions=kept
+    )
+    snapshots = Snapshots(store, trust)
+    start = snapshots.load(journal.manifest(0, 0), facts["params"])
+    params = {name: value for name, value in start.items() if name in facts["params"]}
+    return _remember(Run(journal, pipeline, params, snapshots))
+
+
+def resume(checkpoint: Checkpoint, *, state: Place | None = None) -> Run:
+    """Return the run of a checkpoint, standing there."""
+    resumed = open_run(checkpoint.run, state=state if state is not None else checkpoint.place)
+    resumed.switch(checkpoint.line, checkpoint.position)
+    return resumed
+
+
+def _carried(store: StateManager, snapshots: Snapshots, name: str | None) -> dict[str, Any]:
+    manifest = None if name is None else carried(store, name)
+    if manifest is None:
+        return {}
+    return {key: value for key, value in snapshots.load(manifest).items() if key != OUTPUT}
+
+
+def _store(state: Place | None) -> StateManager:
+    if state is None:
+        return places.default_state()
+    return state if isinstance(state, StateManager) else open_state(state)
+
+
+def _reopen(url: str) -> StateManager:
+    try:
+        return open_state(url)
+    except StateLocked:
+        return open_state(url, mode="r")
+
+
+def _remember(run: Run) -> Run:
+    _open[run.state.url, run.state.mode, run.id] = run
+    return run
+
+
+def _choose(id: str | None, found: list[RunSummary]) -> RunSummary:  # noqa: A002 - as in open_run
+    if not found:
+        raise RunNotFound(
+            f"there are no runs in {places.folder()} yet; start one with pipeline.start(...)", run=id
+        )
+    if id is None:
+        return found[0]
+    matches = [row for row in found if row.id == id] or [row for row in found if row.id.startswith(id)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        names = ", ".join(row.id for row in matches[:5])
+        raise RunNotFound(f"several runs begin with {id!r}: {names}; give more of the id", run=id)
+    raise RunNotFound(f"there is no run {id!r}{near_misses(id, [row.id for row in found])}", run=id)
+
+
+def _summary(name: str, head: Head, place: str) -> RunSummary:
+    return RunSummary(
+        id=name,
+        pipeline=head.pipeline,
+        status=head.seen_status(),
+        position=head.lines.position,
+        steps_done=head.steps_done,
+        steps_total=head.steps_total,
+        created=head.created,
+        updated=head.updated,
+        seconds=head.seconds,
+        peak=head.peak,
+        place=place,
+        params=head.params,
+        error=head.error,
+    )
+
+
+def summary_of(run: Run) -> RunSummary:
+    """Return the summary of an open run."""
+    return _summary(run.id, run.head, run.state.url)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, (int, float, bool, str, type(None))):
+        text = repr(value)
+        return text if len(text) <= 80 else text[:79] + "…"
+    return type(value).__name__

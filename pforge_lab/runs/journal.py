@@ -1,0 +1,268 @@
+"""The keys of one run in a state manager, and the one atomic way to move it on.
+
+::
+
+    pforge/head/ID                          status, lines, position, owner, totals
+    pforge/run/ID/definition                pipeline, parameters, where it came from
+    pforge/run/ID/functions                 notebook functions, signed
+    pforge/run/ID/LINE/POSITION/record      what the step did
+    pforge/run/ID/LINE/POSITION/manifest    the variables after it
+    pforge/run/ID/attempt/N                 fail-fast attempts, which take no position
+    pforge/carry/NAME                       final variables that the next run starts with
+    pforge/chunk/HASH                       shared by all runs of the store
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pforge_lab.errors import RunBusy, RunNotFound, StateConflict, StateCorrupt
+from pforge_lab.runs.lines import Lines
+from pforge_lab.runs.owner import Owner
+from pforge_lab.runs.records import StepRecord
+from pforge_lab.runs.snapshots import Manifest
+
+if TYPE_CHECKING:
+    from pforge_lab.runs.records import RunStatus
+    from pforge_lab.state import StateManager
+
+PREFIX = "pforge/run/"
+HEADS = "pforge/head/"
+CARRIED = "pforge/carry/"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a run stands: the one value that every change of the run replaces.
+
+    Attributes
+    ----------
+    status
+        As stored; ``running`` with an owner that is gone means ``interrupted``.
+    attempts
+        Number of fail-fast attempts logged.
+    carry
+        Name under which the final variables are kept for the next run, or None.
+    error
+        The one-line error of the last attempt, while the status is ``failed``.
+    """
+
+    pipeline: str
+    status: RunStatus
+    lines: Lines
+    steps_done: int
+    steps_total: int
+    created: datetime
+    updated: datetime
+    seconds: float = 0.0
+    peak: int | None = None
+    carry: str | None = None
+    params: dict[str, str] = field(default_factory=dict)
+    owner: Owner | None = None
+    attempts: int = 0
+    error: str | None = None
+
+    def seen_status(self) -> RunStatus:
+        """Return the status as it is now: a run whose process is gone was interrupted."""
+        gone = self.status == "running" and (self.owner is None or not self.owner.alive())
+        return "interrupted" if gone else self.status
+
+    def to_bytes(self) -> bytes:
+        """Return the head as JSON."""
+        data = {name: getattr(self, name) for name in self.__slots__} | {
+            "format": FORMAT,
+            "lines": self.lines.to_json(),
+            "created": self.created.isoformat(),
+            "updated": self.updated.isoformat(),
+            "owner": self.owner and self.owner.to_json(),
+        }
+        return json.dumps(data).encode()
+
+    @classmethod
+    def from_bytes(cls, text: bytes) -> Head:
+        """Make a head from what `to_bytes` returned."""
+        data = json.loads(text)
+        if (number := data.pop("format")) != FORMAT:
+            raise StateCorrupt(
+                f"the run was written by another version (format {number}, this one reads {FORMAT})"
+            )
+        return cls(
+            **data
+            | {
+                "lines": Lines.from_json(data["lines"]),
+                "created": datetime.fromisoformat(data["created"]),
+                "updated": datetime.fromisoformat(data["updated"]),
+                "owner": data["owner"] and Owner.from_json(data["owner"]),
+            },
+        )
+
+
+class Journal:
+    """One run in one state manager.
+
+    Parameters
+    ----------
+    state
+        The store.
+    run
+        The run's id.
+    """
+
+    def __init__(self, state: StateManager, run: str) -> None:
+        self.state = state
+        self.run = run
+        self._prefix = f"{PREFIX}{run}/"
+        self._head = HEADS + run
+        self._seen: bytes | None = None  # the head as last read or written: the guard of the next change
+
+    def key(self, *parts: object) -> str:
+        """Return the key of a part of the run."""
+        return self._prefix + "/".join(
+            f"{part:08d}" if isinstance(part, int) else str(part) for part in parts
+        )
+
+    def create(
+        self, head: Head, definition: dict[str, Any], functions: bytes | None, start: Manifest
+    ) -> None:
+        """Write a new run: its definition and the variables at position 0, all or nothing."""
+        values = {
+            self.key("definition"): _dump(definition),
+            self.key(0, 0, "manifest"): _dump(start.to_json()),
+        }
+        if functions is not None:
+            values[self.key("functions")] = functions
+        self._write(head, values)
+
+    def read_head(self) -> Head:
+        """Return where the run stands.
+
+        Raises
+        ------
+        RunNotFound
+            The store has no such run.
+        """
+        text = self.state.get(self._head)
+        if text is None:
+            raise RunNotFound(f"there is no run {self.run!r} in {self.state.url}", run=self.run)
+        self._seen = text
+        return Head.from_bytes(text)
+
+    def write_head(self, head: Head) -> None:
+        """Replace the head alone."""
+        self._write(head, {})
+
+    def add(self, head: Head, record: StepRecord, manifest: Manifest) -> None:
+        """Write a record, the variables after it and the new head, all or nothing.
+
+        Raises
+        ------
+        RunBusy
+            Somebody else has moved the run on meanwhile; nothing was written.
+        """
+        place = f"{self._prefix}{head.lines.number:08d}/{head.lines.position:08d}/"
+        values = {place + "record": _dump(record.to_json()), place + "manifest": _dump(manifest.to_json())}
+        if head.carry is not None and head.status == "done":
+            values[CARRIED + head.carry] = values[place + "manifest"]
+        self._write(head, values)
+
+    def add_attempt(self, head: Head, record: StepRecord) -> None:
+        """Log a fail-fast attempt, which takes no position."""
+        self._write(head, {self.key("attempt", head.attempts): _dump(record.to_json())})
+
+    def exists(self) -> bool:
+        """Return whether the store has the run."""
+        return self.state.exists(self._head)
+
+    def copy_from(self, other: Journal, path: list[int], head: Head) -> None:
+        """Write a new run whose one line has the records of ``other`` on the lines that ``path`` lists."""
+        values: dict[str, bytes] = {}
+        for position, number in enumerate(path):
+            for kind in ("record", "manifest"):
+                value = other.state.get(other.key(number, position, kind))
+                if value is not None:
+                    values[self.key(0, position, kind)] = value
+        for kind in ("definition", "functions"):
+            value = other.state.get(other.key(kind))
+            if value is not None:
+                values[self.key(kind)] = value
+        self._write(head, values)
+
+    def _write(self, head: Head, values: dict[str, bytes]) -> None:
+        text = head.to_bytes()
+        try:
+            with self.state.batch(guard={self._head: self._seen}) as batch:
+                for key, value in values.items():
+                    batch.set(key, value)
+                batch.set(self._head, text)
+        except StateConflict:
+            raise self._busy() from None
+        self._seen = text
+
+    def _busy(self) -> RunBusy:
+        now = Head.from_bytes(self.state.get(self._head) or b"")
+        return RunBusy(
+            f"run {self.run} was moved on by {now.owner or 'somebody else'}; "
+            f"open it again with pf.open_run({self.run!r}) to go on from position {now.lines.position}",
+            run=self.run,
+            owner=str(now.owner) if now.owner else None,
+            since=now.owner.since if now.owner else None,
+        )
+
+    def definition(self) -> dict[str, Any]:
+        """Return the pipeline, the parameters and where they came from."""
+        return dict(json.loads(self._need("definition")))
+
+    def functions(self) -> bytes | None:
+        """Return the signed functions of the notebook, or None."""
+        return self.state.get(self.key("functions"))
+
+    def manifest(self, line: int, position: int) -> Manifest:
+        """Return the snapshot at a position of a line."""
+        return Manifest.from_json(json.loads(self._need(line, position, "manifest")))
+
+    def records(self, path: list[int]) -> list[StepRecord]:
+        """Return the records of positions 1, 2, … whose lines ``path`` lists from position 0."""
+        keys = [self.key(line, position, "record") for position, line in enumerate(path)][1:]
+        found = self.state.get_many(keys)
+        missing = [key for key in keys if key not in found]
+        if missing:
+            raise self._missing(missing[0])
+        return [StepRecord.from_json(json.loads(found[key])) for key in keys]
+
+    def attempt(self, number: int) -> StepRecord:
+        """Return a logged attempt; the first is 1."""
+        return StepRecord.from_json(json.loads(self._need("attempt", number)))
+
+    def _need(self, *parts: object) -> bytes:
+        value = self.state.get(self.key(*parts))
+        if value is None:
+            raise self._missing(self.key(*parts))
+        return value
+
+    def _missing(self, key: str) -> StateCorrupt:
+        return StateCorrupt(f"run {self.run} in {self.state.url} lacks {key}", url=self.state.url)
+
+
+def heads(state: StateManager) -> dict[str, Head]:
+    """Return the heads of all runs in a store, by run id."""
+    found = state.get_many(state.keys(HEADS))
+    return {key.removeprefix(HEADS): Head.from_bytes(text) for key, text in found.items()}
+
+
+def carried(state: StateManager, name: str) -> Manifest | None:
+    """Return the snapshot that runs carry on under a name, or None before the first one is done."""
+    text = state.get(CARRIED + name)
+    return None if text is None else Manifest.from_json(json.loads(text))
+
+
+def touched(head: Head, **changes: Any) -> Head:
+    """Return the head with changes, updated now."""
+    return replace(head, updated=datetime.now(UTC), **changes)
+
+
+def _dump(data: dict[str, Any]) -> bytes:
+    return json.dumps(data).encode()

@@ -1,0 +1,47 @@
+"""Names: of the notebook or script we run in, and of runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import sys
+from datetime import datetime
+from pathlib import Path
+
+
+def notebook_path() -> Path | None:
+    """Return the path of the notebook or script that is running, where it can be told.
+
+    Jupyter tells kernels through ``JPY_SESSION_NAME``; VS Code through a variable of the
+    notebook; papermill through its output path; scripts are ``__main__.__file__``.
+    """
+    session = os.environ.get("PFORGE_NOTEBOOK") or os.environ.get("JPY_SESSION_NAME")
+    if session:
+        return Path(session)
+    main = sys.modules.get("__main__")
+    vscode = getattr(main, "__vsc_ipynb_file__", None)
+    if vscode:
+        return Path(vscode)
+    script = getattr(main, "__file__", None)
+    if script and "ipykernel" not in Path(script).parts and Path(script).exists():
+        return Path(script)
+    return None
+
+
+def notebook_name() -> str | None:
+    """Return the file name of the notebook or script, or None."""
+    path = notebook_path()
+    return path.name if path else None
+
+
+def run_id(pipeline: str) -> str:
+    """Return a new run id: readable, sortable by time within a pipeline, safe as a file name.
+
+    Examples
+    --------
+    >>> run_id("day of flights")  # doctest: +SKIP
+    'day-of-flights-20260102-030405-9f3c'
+    """
+    stem = re.sub(r"[^A-Za-z0-9_]+", "-", pipeline).strip("-") or "run"
+    return f"{stem[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"

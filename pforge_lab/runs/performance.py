@@ -1,0 +1,170 @@
+"""The performance of one step: the engine's outcome with its memory, its log and its time."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pforge_lab import meter
+from pforge_lab.errors import PforgeError, SpecError
+from pforge_lab.pipeline.engine import execute
+from pforge_lab.runs.logs import Log, captured
+from pforge_lab.runs.records import StepRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pforge_lab.pipeline.engine import ChildOutcome, Outcome
+    from pforge_lab.pipeline.spec import Pipeline
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent)
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """What happened when a step was called."""
+
+    outcome: Outcome
+    started: datetime
+    memory: meter.Reading
+    log: Log
+
+
+class _Announcements:
+    """Listens to the engine: lines of child processes go to the log, failed attempts too."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def attempt_started(self, label: str, number: int) -> None:
+        """Nothing to keep: the record has the number of attempts."""
+
+    def attempt_failed(self, label: str, number: int, error: BaseException) -> None:
+        """Keep why an attempt failed that was followed by another one."""
+        self._log.write("stderr", f"attempt {number} of {label} failed: {one_line(error)}\n")
+
+    def output_line(self, label: str, stream: str, text: str) -> None:  # noqa: ARG002 - the engine's protocol
+        """Show a line that a child process wrote: what is shown is kept."""
+        print(text, file=sys.stderr if stream == "stderr" else sys.stdout)
+
+
+def perform(
+    pipeline: Pipeline,
+    index: int,
+    scope: Mapping[str, Any],
+    *,
+    resources: Mapping[type, object],
+    before_retry: Callable[[], Mapping[str, Any]],
+) -> Performance:
+    """Execute one step in the calling thread, metered and logged.
+
+    KeyboardInterrupt and its like pass through; anything a tool raises is in the outcome.
+    """
+    log = Log()
+    started = datetime.now(UTC)
+    scope_of_memory = meter.enter()
+    try:
+        with captured(log):
+            outcome = execute(
+                pipeline,
+                index,
+                scope,
+                resources=resources,
+                listener=_Announcements(log),
+                before_retry=before_retry,
+            )
+    finally:
+        reading = meter.exit(scope_of_memory)
+    return Performance(outcome, started, reading, log)
+
+
+def record_of(pipeline: Pipeline, index: int, done: Performance, position: int) -> StepRecord:
+    """Return the record of a performance, without what only the snapshot knows."""
+    step, outcome = pipeline.steps[index], done.outcome
+    return StepRecord(
+        index=position,
+        step=index + 1,
+        label=pipeline.labels[index],
+        tool=step.tool_name,
+        status=outcome.status,
+        started=done.started,
+        seconds=outcome.seconds,
+        attempts=outcome.attempts,
+        error=one_line(outcome.error) if outcome.error else None,
+        traceback=_traceback(outcome.error) if outcome.error else None,
+        output_var=getattr(step, "output_var", None),  # blocks have none of their own
+        memory=done.memory,
+        logs=done.log.lines(),
+        children=tuple(_child(child, done.started, position) for child in outcome.children),
+        code=fingerprint(pipeline, index),
+        goes_to=None if outcome.next_step is None else outcome.next_step + 1,
+    )
+
+
+def fingerprint(pipeline: Pipeline, index: int) -> str | None:
+    """Return the hash of the code behind a step, or None where there is none to be found."""
+    try:
+        return pipeline.fingerprint(index)
+    except SpecError:
+        return None
+
+
+def _child(child: ChildOutcome, started: datetime, position: int) -> StepRecord:
+    return StepRecord(
+        index=position,
+        step=None,
+        label=child.label,
+        tool=child.tool,
+        status=child.status,
+        started=started,
+        seconds=child.seconds,
+        attempts=child.attempts,
+        error=one_line(child.error) if child.error else None,
+        children=tuple(_child(part, started, position) for part in child.children),
+    )
+
+
+def one_line(error: BaseException) -> str:
+    """Return ``Type: message`` with the message on one line.
+
+    Examples
+    --------
+    >>> one_line(KeyError("dep_delay"))
+    "KeyError: 'dep_delay'"
+    >>> one_line(ValueError())
+    'ValueError'
+    """
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def culprit(error: BaseException) -> str | None:
+    """Return ``function, file:line`` of the last frame that is neither ours nor a library's."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(_PACKAGE)
+    ]
+    own = [
+        frame
+        for frame in frames
+        if "site-packages" not in frame.filename and not frame.filename.startswith("<frozen")
+    ]
+    if not own:
+        return None
+    return f"{own[-1].name}, {Path(own[-1].filename).name}:{own[-1].lineno}"
+
+
+def _traceback(error: BaseException) -> str:
+    if isinstance(error, PforgeError) and error.__cause__ is None:
+        return str(error)
+    kept = [
+        frame
+        for frame in traceback.TracebackException.from_exception(error).format()
+        if _PACKAGE not in frame
+    ]
+    return "".join(kept)

@@ -1,0 +1,403 @@
+"""A run: one execution of a pipeline that can be stepped, rewound, forked, diffed and resumed."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pforge_lab.errors import PositionError, RunBusy, RunError
+from pforge_lab.runs import history
+from pforge_lab.runs.checkpoint import Checkpoint
+from pforge_lab.runs.diff import difference
+from pforge_lab.runs.output import PipelineOutput, StepResult
+from pforge_lab.runs.performance import fingerprint
+from pforge_lab.runs.scope import OUTPUT, Scope
+from pforge_lab.runs.snapshots import ATOMS
+from pforge_lab.runs.stepping import Stepping
+from pforge_lab.runs.timeline import Timeline
+from pforge_lab.runs.variables import Moment, Variables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from pforge_lab.pipeline.spec import Pipeline
+    from pforge_lab.runs.journal import Head, Journal
+    from pforge_lab.runs.lines import Line, Lines
+    from pforge_lab.runs.records import RunStatus, StepRecord, VariableRow
+    from pforge_lab.runs.snapshots import Snapshots
+    from pforge_lab.state import StateManager
+
+
+class Run:
+    """One execution of a pipeline. Made by ``pipeline.start`` and ``pf.open_run``, not by hand.
+
+    Attributes
+    ----------
+    id
+        Name of the run in its store.
+    pipeline, params
+        What is executed, and the parameters it started with.
+    state
+        The state manager it lives in.
+
+    Notes
+    -----
+    Every accepted record and the variables after it are written in one transaction, so that a
+    killed process loses at most the step it was in. Stepping executes in the calling thread. What
+    rewinding restores is variables: not files, databases, module globals or random generators.
+
+    Examples
+    --------
+    >>> import pforge_lab as pf
+    >>> def double(x: int): return 2 * x
+    >>> def plus_one(double): return double + 1
+    >>> run = pf.Pipeline.from_functions("sum", double, plus_one).start({"x": 20}, state="memory:")
+    >>> run.step().label, run["double"]
+    ('double', 40)
+    >>> run.finish().variables["plus_one"]
+    41
+    >>> run.back()
+    >>> run.position, run.status, sorted(run.variables)
+    (1, 'paused', ['double', 'x'])
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        pipeline: Pipeline,
+        params: Mapping[str, Any],
+        snapshots: Snapshots,
+    ) -> None:
+        self.id = journal.run
+        self.pipeline = pipeline
+        self.params = dict(params)
+        self.state: StateManager = journal.state
+        self.timeline = Timeline(journal, pipeline.labels)
+        self._snapshots = snapshots
+        self._lock = threading.Lock()
+        self._scope = Scope(snapshots, self.timeline.manifest(self.position), self._maker_at(self.position))
+        self._steps = Stepping(self.id, pipeline, self.state, self.timeline, self._scope)
+
+    # -- where the run stands ------------------------------------------------------------------
+
+    @property
+    def head(self) -> Head:
+        """Status, lines, totals and owner, as they are kept in the store."""
+        return self.timeline.head
+
+    @property
+    def status(self) -> RunStatus:
+        """``ready``, ``running``, ``paused``, ``done``, ``failed`` or ``interrupted``."""
+        return self.head.seen_status()
+
+    @property
+    def position(self) -> int:
+        """The position on the current line: 0 is the start, every accepted record adds one."""
+        return self.timeline.position
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All lines of the run; stepping or setting from an earlier position starts a new one."""
+        return self.head.lines.all
+
+    @property
+    def next_label(self) -> str | None:
+        """Label of the step that `step` would execute, or None at the end."""
+        index = self.timeline.next_step()
+        return None if index is None else self.pipeline.labels[index]
+
+    @property
+    def attempt(self) -> StepRecord | None:
+        """The record of the attempt that failed while the status is ``failed``, else None."""
+        return self.timeline.journal.attempt(self.head.attempts) if self.status == "failed" else None
+
+    def stale(self) -> list[str]:
+        """Return labels of steps up to the position whose function's code has changed since they ran."""
+        return [
+            record.label
+            for record in self.timeline.history
+            if record.step is not None
+            and (now := fingerprint(self.pipeline, record.step - 1)) is not None
+            and now != record.code
+        ]
+
+    # -- going forward -------------------------------------------------------------------------
+
+    def step(self, n: int = 1) -> StepRecord:
+        """Execute the next step, or the next ``n``, and return the last record.
+
+        Raises
+        ------
+        StepError
+            The tool raised under ``fail_fast``. The run is at the position before the step with its
+            variables as they were; the next `step` tries it again.
+        RunBusy
+            Another process or thread is advancing the run, or its store is open for reading only.
+        RunError
+            The run is done.
+        """
+        if n < 1:
+            raise RunError(
+                f"step takes a number of at least 1, not {n}; to go back use run.back()", run=self.id
+            )
+        with self._advancing():
+            for left in range(n - 1, -1, -1):
+                record = self._steps.one(last=left == 0)
+        return record
+
+    def finish(
+        self, until: str | None = None, *, each: Callable[[StepRecord], object] | None = None
+    ) -> PipelineOutput:
+        """Execute all steps that are left, or those up to and including the step labelled ``until``.
+
+        Parameters
+        ----------
+        until
+            Label of a step.
+        each
+            Called with every record as it is kept, to show progress.
+
+        Raises
+        ------
+        StepError, RunBusy
+            As `step`; what was completed stays.
+        PositionError
+            The pipeline has no step of that label.
+        """
+        if until is not None:
+            self.timeline.check_label(until)
+        if self.timeline.next_step() is not None:
+            with self._advancing():
+                while self.timeline.next_step() is not None:
+                    record = self._steps.one(last=False)
+                    if each is not None:
+                        each(record)
+                    if record.label == until:
+                        break
+        return self.output()
+
+    def set(self, **values: Any) -> StepRecord:
+        """Give variables other values and go on from there; recorded as an edit.
+
+        From an earlier position this starts a new line.
+        """
+        if not values:
+            raise RunError("set takes at least one NAME=VALUE", run=self.id)
+        with self._advancing():
+            return self._steps.edit(values)
+
+    def fork(self, at: int | str | None = None, set: Mapping[str, Any] | None = None) -> Run:  # noqa: A002 - the public name
+        """Return a new run that has this one's history up to ``at`` and goes its own way from there.
+
+        Parameters
+        ----------
+        at
+            A position or label; the current position by default.
+        set
+            Variables to give other values at once, recorded as an edit of the new run.
+        """
+        from pforge_lab.runs.api import fork  # noqa: PLC0415 - api makes runs, and imports this module
+
+        new = fork(self, self.position if at is None else self.timeline.resolve(at))
+        if set:
+            new.set(**set)
+        return new
+
+    # -- going elsewhere -----------------------------------------------------------------------
+
+    def back(self, n: int = 1) -> None:
+        """Go ``n`` positions back; the variables are as they were there.
+
+        Raises
+        ------
+        PositionError
+            There are fewer positions to go back.
+        """
+        if not 0 <= n <= self.position:
+            raise PositionError(f"cannot go back {n} from position {self.position}", run=self.id)
+        self.goto(self.position - n)
+
+    def goto(self, target: int | str) -> None:
+        """Go to a position of the current line, or to after the latest record of a label. Never executes.
+
+        Raises
+        ------
+        PositionError
+            The line has no such position, or the label was not reached on it.
+        """
+        self._go(self.head.lines.moved(self.timeline.resolve(target)))
+
+    def switch(self, line: int, position: int | None = None) -> None:
+        """Go to another line of `lines`: to its end, or to a position of it. Never executes.
+
+        Raises
+        ------
+        PositionError
+            There is no such line, or it has no such position.
+        """
+        self._go(self.timeline.on_line(line, position))
+
+    def _go(self, there: Lines) -> None:
+        with self._holding():
+            journal, position = self.timeline.journal, there.position
+            manifest = journal.manifest(there.holder(position), position)
+            records = journal.records(there.path()) if there.number != self.head.lines.number else None
+            adopt = self._scope.go(manifest, self._maker_at(position))
+            self.timeline.move(there, records)
+            adopt()
+
+    # -- looking -------------------------------------------------------------------------------
+
+    @property
+    def variables(self) -> Variables:
+        """The live variables: a read-only mapping of the run's own objects.
+
+        Change one in place and the next step notices: the change becomes an ``edited`` record.
+        """
+        return self._scope.variables(f"at position {self.position}", self._rows)
+
+    def peek(self) -> Variables:
+        """Return the live variables for a view, which describes them and lets none out of its hands."""
+        return Variables(self._scope.values(), f"at position {self.position}")
+
+    def __getitem__(self, name: str) -> Any:
+        """Return ``variables[name]``."""
+        return self.variables[name]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.variables)
+
+    def at(self, target: int | str) -> Moment:
+        """Return the run as it was at a position or label of the current line: read-only."""
+        position = self.timeline.resolve(target)
+        record = self.timeline.records[position - 1] if position else None
+        return Moment(
+            position,
+            record,
+            self.timeline.manifest(position),
+            self._snapshots,
+            maker=self._maker_at(position),
+            rows=partial(self._rows, position),
+        )
+
+    def _rows(self, at: int | None = None) -> tuple[VariableRow, ...]:
+        from pforge_lab.views.overview import variable_rows  # noqa: PLC0415 - a view
+
+        return variable_rows(self, at)
+
+    def diff(self, a: int | str | None = None, b: int | str | None = None) -> pd.DataFrame:
+        """Return what differs between two positions or labels: ``variable change before after``.
+
+        Without arguments: what the last record changed. With one: between there and here.
+        """
+        end = self.position if b is None else self.timeline.resolve(b)
+        start = max(0, end - 1) if a is None else self.timeline.resolve(a)
+        return difference(self.at(start), self.at(end))
+
+    def output(self) -> PipelineOutput:
+        """Return results and variables up to the position; outputs load from snapshots when looked at."""
+        results = tuple(
+            StepResult(record.tool, record.status == "done", record.error, partial(self._output_of, record))
+            for record in self.timeline.history
+            if record.status in ("done", "failed")
+        )
+        return PipelineOutput(results, self.variables)
+
+    @property
+    def results(self) -> tuple[StepResult, ...]:
+        """The result of every step that was called, up to the position."""
+        return self.output().results
+
+    def _output_of(self, record: StepRecord) -> Any:
+        return self.at(record.index).variables.get(record.output_var or OUTPUT)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return this place as something small to come back to with ``pipeline.resume``, in any process."""
+        return Checkpoint(self.id, self.head.lines.number, self.position, self.state.url)
+
+    @property
+    def history(self) -> tuple[StepRecord, ...]:
+        """The records of the current line up to the position."""
+        return tuple(self.timeline.history)
+
+    @property
+    def line_records(self) -> tuple[StepRecord, ...]:
+        """All records of the current line, those beyond the position included."""
+        return tuple(self.timeline.records)
+
+    @property
+    def records(self) -> pd.DataFrame:
+        """The records up to the position, one row each."""
+        return history.records_frame(self.history)
+
+    @property
+    def memory(self) -> pd.DataFrame:
+        """Resident memory per position, in bytes: ``index label before peak after method exact``."""
+        return history.memory_frame(self.history)
+
+    @property
+    def variable_sizes(self) -> pd.DataFrame:
+        """Bytes per position and variable: ``index label variable bytes reach approx``."""
+        return history.sizes_frame(self.history)
+
+    def plot_memory(self, *, ax: Axes | None = None) -> Axes:
+        """Draw resident memory per step: what held it, and the peak inside. Returns matplotlib Axes."""
+        from pforge_lab.views.plots import plot_memory  # noqa: PLC0415 - a view, and matplotlib is slow to import
+
+        return plot_memory(self.memory, self.variable_sizes, ax=ax)
+
+    def __repr__(self) -> str:
+        """Return the run's table as text."""
+        from pforge_lab.views.overview import overview  # noqa: PLC0415 - a view
+        from pforge_lab.views.text import run_text  # noqa: PLC0415 - a view
+
+        return run_text(overview(self))
+
+    def _repr_html_(self) -> str:
+        from pforge_lab.views.html import run_html  # noqa: PLC0415 - a view
+        from pforge_lab.views.overview import overview  # noqa: PLC0415 - a view
+
+        return run_html(overview(self))
+
+    def _maker_at(self, position: int) -> partial[str | None]:
+        return partial(self.timeline.maker, position=position)
+
+    def took(self, values: Mapping[str, Any]) -> None:
+        """Note that the caller may hold these objects, which are the run's now."""
+        self._scope.adopt(self._scope.manifest, values)
+        self._scope.exposed = not all(isinstance(value, ATOMS) for value in values.values())
+
+    # -- who may advance it --------------------------------------------------------------------
+
+    @contextmanager
+    def _holding(self) -> Iterator[None]:
+        """Keep other threads out, and refuse where another process has the store."""
+        if self.state.mode == "r":
+            owner = self.timeline.journal.read_head().owner
+            raise RunBusy(
+                f"run {self.id} can only be looked at: its store is held by {owner or 'another process'}; "
+                "go on there, or close it there and open the run again",
+                run=self.id,
+                owner=str(owner) if owner else None,
+                since=owner.since if owner else None,
+            )
+        if not self._lock.acquire(blocking=False):
+            raise RunBusy(f"run {self.id} is being advanced by another thread of this process", run=self.id)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    @contextmanager
+    def _advancing(self) -> Iterator[None]:
+        with self._holding():
+            self.timeline.begin()
+            try:
+                yield
+            finally:
+                self.timeline.settle()

@@ -1,0 +1,114 @@
+"""The live variables of a run, and the snapshot they were last in step with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pforge_lab.runs.snapshots import EMPTY
+from pforge_lab.runs.variables import Missing, Variables
+
+if TYPE_CHECKING:
+    from pforge_lab.runs.records import VariableRow
+    from pforge_lab.runs.snapshots import Manifest, Snapshots
+
+OUTPUT = ""  # names, in a snapshot, the output of a step that has no output_var
+
+Maker = Callable[[str], str | None]  # variable name -> label of the step that wrote it
+
+
+class Scope:
+    """Live variables over a snapshot; nothing is loaded before it is looked at.
+
+    Parameters
+    ----------
+    snapshots
+        Takes and loads.
+    manifest
+        The snapshot the variables are in step with.
+    maker
+        Tells which step wrote a variable that could not be kept.
+
+    Attributes
+    ----------
+    exposed
+        Whether somebody outside the run may hold one of the live objects, and change it in place.
+    """
+
+    def __init__(self, snapshots: Snapshots, manifest: Manifest, maker: Maker) -> None:
+        self._snapshots = snapshots
+        self._live: dict[str, Any] | None = None
+        self.manifest = manifest
+        self._maker = maker
+        self.exposed = False
+
+    def values(self) -> dict[str, Any]:
+        """Return a new dict of the live objects, `Missing` for those that could not be kept."""
+        if self._live is None:
+            self._live = self._load(self.manifest, self._maker, {})
+        return dict(self._live)
+
+    def readable(self, where: str) -> Mapping[str, Any]:
+        """Return the values for a step to read: looking at a missing one raises `NotKept`."""
+        values = self.values()
+        return (
+            Variables(values, where)
+            if any(isinstance(value, Missing) for value in values.values())
+            else values
+        )
+
+    def variables(self, where: str, rows: Callable[[], tuple[VariableRow, ...]]) -> Variables:
+        """Return the values for the user to read, noting when one is handed out."""
+        return Variables(self.values(), where, self._expose, rows)
+
+    def _expose(self) -> None:
+        self.exposed = True
+
+    def snapshot(self, values: Mapping[str, Any], output: object = None) -> Manifest:
+        """Keep values in the store, and the output of a step that writes no variable beside them."""
+        lost = {name: value.reason for name, value in values.items() if isinstance(value, Missing)}
+        kept = {name: value for name, value in values.items() if name not in lost}
+        manifest = self._snapshots.take(kept if output is None else {**kept, OUTPUT: output})
+        return replace(manifest, not_kept=manifest.not_kept | lost) if lost else manifest
+
+    def changes(self, manifest: Manifest) -> tuple[str, ...]:
+        """Return the names of variables that differ from the snapshot they were in step with, sorted."""
+        return tuple(sorted(manifest.changed_since(self.manifest) - {OUTPUT}))
+
+    def adopt(self, manifest: Manifest, values: Mapping[str, Any]) -> None:
+        """Be in step with a new snapshot of ``values``."""
+        self.manifest, self._live = manifest, dict(values)
+
+    def go(self, manifest: Manifest, maker: Maker) -> Callable[[], None]:
+        """Load another snapshot and return what makes it current.
+
+        What is the same in both snapshots is not loaded again, unless somebody outside may have
+        changed it in place.
+        """
+        live = {} if self.exposed or self._live is None else self._live
+        values = self._load(manifest, maker, live)
+
+        def adopt() -> None:
+            self.manifest, self._live, self._maker, self.exposed = manifest, values, maker, False
+
+        return adopt
+
+    def reload(self) -> None:
+        """Bring all variables back to the snapshot; values it could not keep stay as they are."""
+        before = self._live or {}
+        values = self._load(self.manifest, self._maker, {})
+        self._live = {
+            name: before.get(name, value) if isinstance(value, Missing) else value
+            for name, value in values.items()
+        }
+        self.exposed = False
+
+    def _load(self, manifest: Manifest, maker: Maker, live: Mapping[str, Any]) -> dict[str, Any]:
+        here = set((self.manifest if live else EMPTY).groups)
+        same = [name for group in manifest.groups if group in here for name in group.names if name in live]
+        wanted = [name for name in manifest.prints if name and name not in same]
+        values: dict[str, Any] = {name: live[name] for name in same}
+        values |= self._snapshots.load(manifest, wanted)
+        values |= {name: Missing(name, reason, maker(name)) for name, reason in manifest.not_kept.items()}
+        return {name: values[name] for name in manifest.names if name}

@@ -1,0 +1,155 @@
+"""Advancing a run by one record: a step and its record land together or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pforge_lab.errors import RunError, StepError, StepTimeout
+from pforge_lab.runs.ledger import account
+from pforge_lab.runs.performance import culprit, one_line, perform, record_of
+from pforge_lab.runs.records import StepRecord
+from pforge_lab.runs.variables import Missing
+from pforge_lab.state import StateManager
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pforge_lab.pipeline.spec import Pipeline
+    from pforge_lab.runs.scope import Scope
+    from pforge_lab.runs.timeline import Timeline
+
+
+class Stepping:
+    """Executes steps of a run and keeps what they did.
+
+    Parameters
+    ----------
+    run
+        The run's id, for messages.
+    pipeline
+        What is executed.
+    state
+        The run's store, for tools that ask for a state manager.
+    timeline, scope
+        Where the run stands, and its live variables.
+    """
+
+    def __init__(
+        self, run: str, pipeline: Pipeline, state: StateManager, timeline: Timeline, scope: Scope
+    ) -> None:
+        self._run = run
+        self._pipeline = pipeline
+        self._state = state
+        self._timeline = timeline
+        self._scope = scope
+
+    def one(self, *, last: bool) -> StepRecord:
+        """Execute the next step.
+
+        Parameters
+        ----------
+        last
+            The caller advances no further after it.
+
+        Raises
+        ------
+        StepError
+            The tool failed under fail_fast; the variables are as before the step.
+        RunError
+            There is no next step.
+        """
+        index = self._timeline.next_step()
+        if index is None:
+            raise RunError(
+                f"run {self._run} is done; go back with run.back(), or start another run", run=self._run
+            )
+        self.note_edits()
+        try:
+            done = perform(
+                self._pipeline,
+                index,
+                self._readable(index),
+                resources={StateManager: self._state},
+                before_retry=partial(self._as_before, index),
+            )
+        except BaseException:  # an interrupt: the step did not happen
+            self._scope.reload()
+            self._timeline.interrupt()
+            raise
+        record = record_of(self._pipeline, index, done, self._timeline.position + 1)
+        error = done.outcome.error
+        if error is not None:
+            self._scope.reload()
+            if self._pipeline.steps[index].error_policy != "continue":
+                self._fail(record, error)
+        values = self._scope.values()
+        if record.status != "done":
+            return self._accept(record, values, last=last)
+        written = done.outcome.variables
+        return self._accept(
+            record, values | dict(written), last=last, output=None if written else done.outcome.output
+        )
+
+    def edit(self, values: Mapping[str, Any]) -> StepRecord:
+        """Give variables other values, as an ``edited`` record."""
+        self.note_edits()
+        record = self._accept(self._edited(), {**self._scope.values(), **values}, last=True)
+        self._scope.exposed = True  # the caller may hold what it passed
+        return record
+
+    def note_edits(self) -> None:
+        """Turn what was changed in place since the last record into an ``edited`` record."""
+        if not self._scope.exposed:
+            return
+        values = self._scope.values()
+        if self._scope.changes(self._scope.snapshot(values)):
+            self._accept(self._edited(), values, last=False)
+
+    def _edited(self) -> StepRecord:
+        now = datetime.now(UTC)
+        return StepRecord(self._timeline.position + 1, None, "edit", "", "edited", now, 0.0, attempts=0)
+
+    def _readable(self, index: int) -> Mapping[str, Any]:
+        return self._scope.readable(f"before step {self._pipeline.labels[index]!r}")
+
+    def _as_before(self, index: int) -> Mapping[str, Any]:
+        """Return the variables as they were before the step, for another attempt."""
+        self._scope.reload()
+        return self._readable(index)
+
+    def _accept(
+        self, record: StepRecord, values: dict[str, Any], *, last: bool, output: object = None
+    ) -> StepRecord:
+        """Keep the record and the variables after it: both or neither."""
+        try:
+            manifest = self._scope.snapshot(values, output)
+            present = {name: value for name, value in values.items() if not isinstance(value, Missing)}
+            record = replace(
+                record,
+                changed=self._scope.changes(manifest),
+                sizes=account(present, budget=max(0.001, record.seconds / 10)),
+                not_kept={name: reason for name, reason in manifest.not_kept.items() if name},
+            )
+            self._timeline.accept(record, manifest, last=last)
+        except BaseException:
+            self._scope.reload()
+            raise
+        self._scope.adopt(manifest, values)
+        return record
+
+    def _fail(self, record: StepRecord, error: BaseException) -> None:
+        self._timeline.log_failure(record)
+        where = culprit(error)
+        raise (StepTimeout if isinstance(error, StepTimeout) else StepError)(
+            f"step {record.step} {record.label!r} failed: {one_line(error)}"
+            + (f" (in {where})" if where else "")
+            + f"; the run is at position {self._timeline.position} with the variables as before the step: "
+            "mend it and step again",
+            run=self._run,
+            step=record.step,
+            label=record.label,
+            tool=record.tool,
+        ) from error

@@ -1,0 +1,201 @@
+"""Where a run stands on its lines: records, labels, what comes next; every move goes to the store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pforge_lab.errors import PositionError, near_misses
+from pforge_lab.runs.journal import touched
+from pforge_lab.runs.lines import Line, Lines
+from pforge_lab.runs.owner import Owner
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pforge_lab.runs.journal import Head, Journal
+    from pforge_lab.runs.records import RunStatus, StepRecord
+    from pforge_lab.runs.snapshots import Manifest
+
+
+class Timeline:
+    """The current line of a run and the position on it.
+
+    Parameters
+    ----------
+    journal
+        The run's keys in its store.
+    labels
+        Labels of the pipeline's steps, in order.
+
+    Notes
+    -----
+    What is in memory changes only after the store has taken the change.
+    """
+
+    def __init__(self, journal: Journal, labels: Sequence[str]) -> None:
+        self.journal = journal
+        self.labels = tuple(labels)
+        self.head = journal.read_head()
+        self.records: list[StepRecord] = journal.records(self.head.lines.path())
+
+    @property
+    def position(self) -> int:
+        """The position on the current line."""
+        return self.head.lines.position
+
+    @property
+    def history(self) -> list[StepRecord]:
+        """The records up to the position."""
+        return self.records[: self.position]
+
+    def manifest(self, position: int) -> Manifest:
+        """Return the snapshot at a position of the current line."""
+        return self.journal.manifest(self.head.lines.holder(position), position)
+
+    def next_step(self) -> int | None:
+        """Return the index of the step that follows here, or None at the end."""
+        return self._following(self.history)
+
+    def _following(self, records: Sequence[StepRecord]) -> int | None:
+        for record in reversed(records):
+            if record.step is not None:
+                index = record.step if record.goes_to is None else record.goes_to - 1
+                return index if index < len(self.labels) else None
+        return 0 if self.labels else None
+
+    def _settled(self, records: Sequence[StepRecord]) -> RunStatus:
+        if self._following(records) is None:
+            return "done"
+        return "paused" if records else "ready"
+
+    def maker(self, name: str, position: int) -> str | None:
+        """Return the label of the step that last wrote a variable at or before a position."""
+        for record in reversed(self.records[:position]):
+            if name in record.changed and record.step is not None:
+                return record.label
+        return None
+
+    def resolve(self, target: int | str) -> int:
+        """Return the position that a position or label stands for.
+
+        Raises
+        ------
+        PositionError
+            There is none; a label not reached yet is answered with how to reach it.
+        """
+        if isinstance(target, int):
+            end = self.head.lines.current.end
+            if 0 <= target <= end:
+                return target
+            raise self._error(
+                f"there is no position {target}: the current line of the run goes from 0 to {end}"
+            )
+        found = [record.index for record in self.records if record.label == target]
+        if found:
+            return found[-1]
+        label, _, number = target.rpartition("#")
+        found = [record.index for record in self.records if record.label == label]
+        if number.isdigit() and 1 <= int(number) <= len(found):
+            return found[int(number) - 1]
+        if target in self.labels:
+            raise self._error(
+                f"step {target!r} was not reached yet; execute up to it with finish(until={target!r})"
+            )
+        known = {record.label for record in self.records} | set(self.labels)
+        raise self._error(f"there is no step {target!r}{near_misses(target, known)}")
+
+    def on_line(self, number: int, position: int | None) -> Lines:
+        """Return the lines standing at a position of another line, its end by default."""
+        if not 0 <= number < len(self.head.lines.all):
+            raise self._error(f"there is no line {number}; there are 0 to {len(self.head.lines.all) - 1}")
+        there = self.head.lines.switched(number)
+        if position is None:
+            return there
+        if not 0 <= position <= there.current.end:
+            raise self._error(
+                f"there is no position {position} on line {number}: it ends at {there.current.end}"
+            )
+        return there.moved(position)
+
+    def forked_head(self, position: int) -> Head:
+        """Return the head of a new run with this one's history up to a position."""
+        records = self.records[:position]
+        now = datetime.now(UTC)
+        lines = Lines((Line(0, None, 0, position),), 0, position)
+        settled = self._settled(records)
+        return replace(
+            self.head,
+            lines=lines,
+            status=settled,
+            created=now,
+            updated=now,
+            attempts=0,
+            error=None,
+            **_totals(records),
+        )
+
+    def check_label(self, label: str) -> None:
+        """Raise `PositionError` unless the pipeline has a step of that label."""
+        if label not in self.labels:
+            raise self._error(f"there is no step {label!r}{near_misses(label, self.labels)}")
+
+    def _error(self, message: str) -> PositionError:
+        return PositionError(message, run=self.journal.run)
+
+    # -- moves: each is one transaction ----------------------------------------------------------
+
+    def begin(self) -> None:
+        """Mark the run as being advanced by this process."""
+        self._write(status="running", owner=Owner.me(), error=None)
+
+    def settle(self) -> None:
+        """Mark the run as no longer being advanced, unless how it ended is marked already."""
+        if self.head.status == "running":
+            self._write(status=self._settled(self.history))
+
+    def interrupt(self) -> None:
+        """Mark the run as interrupted."""
+        self._write(status="interrupted")
+
+    def move(self, there: Lines, records: list[StepRecord] | None = None) -> None:
+        """Stand at another position, of another line when its ``records`` are given."""
+        line = self.records if records is None else records
+        past = line[: there.position]
+        self._write(lines=there, status=self._settled(past), error=None, **_totals(past))
+        self.records = line
+
+    def accept(self, record: StepRecord, manifest: Manifest, *, last: bool) -> None:
+        """Add a record and its snapshot after the position, on a new line when that is not the end.
+
+        Parameters
+        ----------
+        last
+            The caller advances no further: the run's status settles in the same transaction.
+        """
+        records = [*self.history, record]
+        head = touched(self.head, lines=self.head.lines.advanced(), **_totals(records))
+        if last or self._following(records) is None:
+            head = replace(head, status=self._settled(records))
+        self.journal.add(head, record, manifest)
+        self.head, self.records = head, records
+
+    def log_failure(self, record: StepRecord) -> None:
+        """Log an attempt that failed under fail_fast; it takes no position."""
+        head = touched(self.head, status="failed", attempts=self.head.attempts + 1, error=record.error)
+        self.journal.add_attempt(head, record)
+        self.head = head
+
+    def _write(self, **changes: Any) -> None:
+        head = touched(self.head, **changes)
+        self.journal.write_head(head)
+        self.head = head
+
+
+def _totals(records: Sequence[StepRecord]) -> dict[str, Any]:
+    return {
+        "steps_done": len({record.step for record in records if record.step is not None}),
+        "seconds": sum(record.seconds for record in records),
+        "peak": max((record.memory.peak for record in records if record.memory), default=None),
+    }
