@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import ConfigDict, Field, StrictInt, StrictStr, field_validator
+from pydantic import Field, StrictInt, StrictStr, field_validator
 
 from pforge_lab.errors import Fault, SpecError, near_misses
 
 from .definitions import read_tools
 from .kinds.definition import Definition
 from .kinds.nested import PipelineDefinition
-from .models import Faults, Model, describe, read
+from .models import Faults, Model, Positive, read
 from .spec import Pipeline
 
 Backend = Literal["sled", "zodb", "memory", "redis"]
@@ -52,14 +52,12 @@ class StateSettings(Model):
         Further options of pforge's, not used here.
     """
 
-    model_config = ConfigDict(**{**Model.model_config, "protected_namespaces": ()})
-
     backend: Backend
     path: StrictStr | None = None
     url: StrictStr | None = None
     cache_size: StrictInt | None = Field(default=None, ge=0)
     pool_size: StrictInt | None = Field(default=None, ge=1)
-    ttl_seconds: float | None = Field(default=None, gt=0, strict=True)
+    ttl_seconds: Positive | None = None
     max_size: StrictInt | None = Field(default=None, ge=1)
     options: dict[str, Any] | None = None
 
@@ -175,10 +173,3 @@ def _unused(data: Mapping[str, Any], metadata: ForgeMetadata | None) -> dict[str
         if value is not None:
             kept[name] = value
     return kept
-
-
-def check_forge(data: object) -> Mapping[str, Any]:
-    """Return the data of a forge as a mapping."""
-    if not isinstance(data, Mapping):
-        raise SpecError.of([Fault(f"must be a mapping with 'forge' and 'tools', not {describe(data)}")])
-    return data

@@ -112,6 +112,8 @@ def refer(reference: str, folder: Path) -> Referred | None:
 
 def attribute(owner: object, path: str) -> Any:
     """Return the attribute at a dotted path, or None."""
+    if "." not in path:
+        return getattr(owner, path, None)
     for name in path.split("."):
         owner = getattr(owner, name, None)
     return owner

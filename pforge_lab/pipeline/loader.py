@@ -139,7 +139,10 @@ def _load(text: str, filename: str, folder: Path, source: Path | None, name: str
 
 
 def _sorted(document: Document, faults: Any) -> list[Fault]:
-    return sorted([*document.faults, *map(document.place, faults)], key=lambda fault: fault.line or 0)
+    """Return all faults by line; a field that could not be read is not told of twice."""
+    unread = {fault.field for fault in document.faults}
+    placed = [document.place(fault) for fault in faults if fault.field not in unread]
+    return sorted([*document.faults, *placed], key=lambda fault: fault.line or 0)
 
 
 def _build(data: Any, folder: Path, source: Path | None, name: str | None) -> Forge | Pipeline:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
 from pforge_lab.errors import Fault, SpecError, near_misses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 M = TypeVar("M", bound="Model")
 
@@ -76,31 +76,90 @@ def read(model: type[M], data: object) -> M:
         raise SpecError.of(faults_of(error, model)) from None
 
 
+class NestedFaults(ValueError):  # noqa: N818 -- carries faults through pydantic, which wants a ValueError
+    """The faults of a part that a validator read."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        super().__init__()
+        self.faults = tuple(faults)
+
+
+@contextmanager
+def inside_validator() -> Iterator[None]:
+    """Let the faults of what a validator reads inside pass through pydantic whole."""
+    try:
+        yield
+    except SpecError as error:
+        raise NestedFaults(error.faults) from None
+
+
 def faults_of(error: ValidationError, model: type[Model]) -> list[Fault]:
     """Return what pydantic found, in our words."""
-    return [_fault(found, model) for found in error.errors(include_url=False)]
+    return [fault for found in error.errors(include_url=False) for fault in _faults(found, model)]
 
 
-def _fault(found: Any, model: type[Model]) -> Fault:
+def _faults(found: Any, model: type[Model]) -> list[Fault]:
     path = ".".join(str(part) for part in found["loc"])
-    kind = found["type"]
+    nested = found.get("ctx", {}).get("error")
+    if isinstance(nested, NestedFaults):
+        return [replace(fault, field=join(path, fault.field)) for fault in nested.faults]
+    return [Fault(_message(found, model), field=path or None)]
+
+
+def _message(found: Any, model: type[Model]) -> str:
+    kind, value = found["type"], found["input"]
     if kind == "extra_forbidden":
         name = str(found["loc"][-1])
-        return Fault(f"unknown field {name!r}{near_misses(name, model.field_names())}", field=path)
+        return f"unknown field {name!r}{near_misses(name, _model_at(model, found['loc'][:-1]).field_names())}"
     if kind == "missing":
-        return Fault(f"the field {found['loc'][-1]!r} is missing", field=path)
+        return f"the field {found['loc'][-1]!r} is missing"
     if kind == "value_error":
-        return Fault(str(found["ctx"]["error"]), field=path or None)
+        return str(found["ctx"]["error"])
     if kind == "literal_error":
-        value = found["input"]
-        choices = found["ctx"]["expected"]
-        return Fault(f"must be {choices}, not {value!r}", field=path)
-    message = (
-        str(found["msg"])
-        .replace("Input should be a valid", "must be a")
-        .replace("Input should be", "must be")
-    )
-    return Fault(f"{message}, not {describe(found['input'])}", field=path or None)
+        return f"must be {found['ctx']['expected']}, not {value!r}"
+    if kind in {"string_too_short", "too_short"}:
+        return "must not be empty"
+    message = str(found["msg"]).replace("Input should be a valid", "must be a").replace("Input should be", "must be")
+    message = message.replace("dictionary", "mapping").replace("greater than or equal to", "at least")
+    return f"{message}, not {describe(value)}"
+
+
+def _model_at(model: type[Model], path: Iterable[Any]) -> type[Model]:
+    """Return the model of the part at a path, or `model` where the path leads to none."""
+    for part in path:
+        field = next((f for name, f in model.model_fields.items() if part in {name, f.alias}), None)
+        if field is not None:
+            kinds = (field.annotation, *get_args(field.annotation))
+            model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Model)), model)
+    return model
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"must be a number, not {describe(value)}")
+    return value
+
+
+def _above_zero(value: Any) -> Any:
+    if not _number(value) > 0:
+        raise ValueError(f"must be above 0, not {value}")
+    return value
+
+
+def _not_negative(value: Any) -> Any:
+    if not _number(value) >= 0:
+        raise ValueError(f"must be at least 0, not {value}")
+    return value
+
+
+Number = Annotated[float, PlainValidator(_number)]
+"""An integer or a float, kept as it is."""
+
+Positive = Annotated[float, PlainValidator(_above_zero)]
+"""A number above 0, kept as it is."""
+
+NotNegative = Annotated[float, PlainValidator(_not_negative)]
+"""A number from 0, kept as it is."""
 
 
 def describe(value: object) -> str:

@@ -13,7 +13,7 @@ from pydantic import Field, StrictBool, StrictInt, StrictStr, field_validator, m
 
 from pforge_lab.errors import Fault, ParamError, SpecError, near_misses
 
-from .models import Faults, Model, describe, read
+from .models import Faults, Model, Number, describe, read
 
 ParamType = Literal["string", "integer", "float", "number", "boolean", "array", "object", "any"]
 TYPES: Final[tuple[str, ...]] = get_args(ParamType)
@@ -53,8 +53,8 @@ class Param(Model):
     required: StrictBool | None = None
     default: Any = None
     description: StrictStr | None = None
-    min: float | None = Field(default=None, strict=True)
-    max: float | None = Field(default=None, strict=True)
+    min: Number | None = None
+    max: Number | None = None
     pattern: StrictStr | None = None
     min_length: StrictInt | None = Field(default=None, ge=0)
     max_length: StrictInt | None = Field(default=None, ge=0)

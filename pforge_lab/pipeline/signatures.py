@@ -37,6 +37,8 @@ class Signature:
         Parameters that the run fills, with their annotations and whether they have a default.
     params
         The other parameters, with types from the annotations.
+    is_async
+        Whether a call returns a coroutine.
     """
 
     required: frozenset[str]
@@ -45,6 +47,7 @@ class Signature:
     positional: tuple[str, ...]
     resources: tuple[tuple[str, Any, bool], ...]
     params: Mapping[str, Param]
+    is_async: bool = False
 
     def check(self, arguments: Mapping[str, object], owner: str) -> None:
         """Refuse missing and unknown arguments.
@@ -100,6 +103,7 @@ def _examine(function: Callable[..., Any]) -> Signature:
         positional=tuple(p.name for p in named if p.kind is _KINDS.POSITIONAL_ONLY),
         resources=tuple((p.name, annotations[p.name], p.default is not p.empty) for p in held),
         params={p.name: _param(p, annotations.get(p.name)) for p in own},
+        is_async=inspect.iscoroutinefunction(function),
     )
 
 

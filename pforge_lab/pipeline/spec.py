@@ -14,7 +14,7 @@ from pydantic import Field, StrictBool, StrictInt, StrictStr
 from pforge_lab.errors import Fault, ParamError, SpecError, near_misses
 
 from .definitions import cycle, plain_definition, reachable, read_tools
-from .models import Faults, Model, describe, read
+from .models import Faults, Model, Positive, describe, read
 from .params import Param, check_values, parse_texts, read_param, read_params
 from .signatures import is_plain, signature_of
 from .steps import AnyStep, Parallel, Step, check_goto, check_variable, label_steps, name_of, read_steps
@@ -49,7 +49,7 @@ class _Head(Model):
     memory: Memory = Memory()
     keep: tuple[StrictStr, ...] = ()
     max_steps: StrictInt = Field(default=1000, ge=1)
-    timeout_ms: float | None = Field(default=None, gt=0, strict=True)
+    timeout_ms: Positive | None = None
 
 
 class Pipeline:

@@ -17,7 +17,7 @@ from pydantic import (
 
 from pforge_lab.errors import Fault, SpecError, near_misses
 
-from .models import Faults, Model, describe, faults_of, join
+from .models import Faults, Model, NotNegative, Positive, describe, faults_of, inside_validator, join
 from .templates import RESERVED, Condition, Template, compile_condition, compile_value
 
 ErrorPolicy = Literal["fail_fast", "continue"]
@@ -42,9 +42,9 @@ class Retry(Model):
     """
 
     attempts: StrictInt = Field(default=3, ge=1)
-    backoff: float = Field(default=0.1, ge=0, strict=True)
-    max_backoff: float = Field(default=30.0, ge=0, strict=True)
-    jitter: float | None = Field(default=None, ge=0, strict=True)
+    backoff: NotNegative = 0.1
+    max_backoff: NotNegative = 30.0
+    jitter: NotNegative | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -71,7 +71,8 @@ class Transition(Model):
     @classmethod
     def _compiles(cls, condition: str | None) -> str | None:
         if condition is not None:
-            _compiled(compile_condition, condition)
+            with inside_validator():
+                compile_condition(condition)
         return condition
 
 
@@ -94,7 +95,8 @@ class _Base(Model):
     @classmethod
     def _compiles(cls, condition: str | None) -> str | None:
         if condition is not None:
-            _compiled(compile_condition, condition)
+            with inside_validator():
+                compile_condition(condition)
         return condition
 
     @field_validator("label")
@@ -160,12 +162,12 @@ class Step(_Base):
     pforge_lab.errors.SpecError: inptu: unknown field 'inptu', did you mean 'input'?
     """
 
-    tool: StrictStr | Callable[..., Any]
-    input: dict[str, Any] | StrictStr | None = None
+    tool: Any
+    input: Any = None
     output_var: StrictStr | None = None
     retry: Retry | None = None
-    timeout_ms: float | None = Field(default=None, gt=0, strict=True)
-    foreach: StrictStr | list[Any] | None = None
+    timeout_ms: Positive | None = None
+    foreach: Any = None
     as_: StrictStr = Field(default="item", alias="as")
 
     def __init__(self, tool: Any = None, /, **fields: Any) -> None:
@@ -198,10 +200,28 @@ class Step(_Base):
 
     @field_validator("tool")
     @classmethod
-    def _nonempty(cls, tool: Any) -> Any:
-        if tool == "":
-            raise ValueError("the name of the tool is empty")
+    def _callable(cls, tool: Any) -> Any:
+        if tool == "" or not (isinstance(tool, str) or callable(tool)):
+            raise ValueError(f"must be the name of a tool or a function, not {describe(tool)}")
         return tool
+
+    @field_validator("input")
+    @classmethod
+    def _arguments(cls, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            return dict(data)
+        if isinstance(data, str) and data.strip().startswith("{{") and data.strip().endswith("}}"):
+            return data.strip()
+        raise ValueError(f"must be a mapping of arguments, or one '{{{{ name }}}}', not {describe(data)}")
+
+    @field_validator("foreach")
+    @classmethod
+    def _elements(cls, data: Any) -> Any:
+        if isinstance(data, str) and not (data.startswith("{{") and data.endswith("}}")):
+            raise ValueError(f"must be a list, or one '{{{{ name }}}}', not {describe(data)}")
+        if not isinstance(data, str | list | tuple):
+            raise ValueError(f"must be a list, or one '{{{{ name }}}}', not {describe(data)}")  # noqa: TRY004 -- pydantic wants it
+        return data
 
     @property
     def tool_name(self) -> str:
@@ -389,11 +409,3 @@ def check_goto(steps: Sequence[Any], labels: tuple[str, ...], faults: Faults, at
                     f"no step {way.goto!r}{near_misses(way.goto, [*labels, END])}",
                     f"{at}.{i}.next.{k}.goto",
                 )
-
-
-def _compiled(compiler: Callable[[str], Any], text: str) -> None:
-    """Compile, with faults as pydantic wants them."""
-    try:
-        compiler(text)
-    except SpecError as error:
-        raise ValueError(str(error)) from None

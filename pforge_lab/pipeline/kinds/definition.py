@@ -6,8 +6,7 @@ from typing import Any
 
 from pydantic import Field, StrictStr, field_validator
 
-from pforge_lab.errors import SpecError
-from pforge_lab.pipeline.models import Model
+from pforge_lab.pipeline.models import Model, Positive, inside_validator
 from pforge_lab.pipeline.params import Param, read_params
 from pforge_lab.pipeline.steps import Retry
 
@@ -18,7 +17,7 @@ class Definition(Model):
     name: StrictStr = Field(min_length=1)
     description: StrictStr | None = None
     params: dict[str, Param] | None = None
-    timeout_ms: float | None = Field(default=None, gt=0, strict=True)
+    timeout_ms: Positive | None = None
     retry: Retry | None = None
 
     @field_validator("params", mode="before")
@@ -26,10 +25,8 @@ class Definition(Model):
     def _params(cls, data: Any) -> Any:
         if data is None:
             return None
-        try:
+        with inside_validator():
             return read_params(data)
-        except SpecError as error:
-            raise ValueError("\n".join(str(fault) for fault in error.faults)) from None
 
     @property
     def timeout(self) -> float | None:

@@ -55,7 +55,7 @@ class NativeTool:
         Declared params; without them the function's signature decides.
     """
 
-    __slots__ = ("name", "params", "retry", "source", "timeout")
+    __slots__ = ("_last", "name", "params", "retry", "source", "timeout")
 
     def __init__(
         self, name: str, source: Source, *, params: Mapping[str, Param] | None = None, retry: Retry | None = None,
@@ -66,11 +66,14 @@ class NativeTool:
         self.params = params
         self.retry = retry
         self.timeout = timeout
+        self._last: tuple[Function, Signature] | None = None
 
     def call(self, arguments: Mapping[str, Any], call: Call) -> Any:
         """Return what the function returns, a coroutine's result included."""
         function = self.source.function()
-        signature = signature_of(function)
+        if self._last is None or self._last[0] is not function:
+            self._last = (function, signature_of(function))
+        signature = self._last[1]
         given = dict(arguments)
         if self.params is not None:
             given = check_values(self.params, given, repr(self.name), fill=False)
@@ -81,7 +84,7 @@ class NativeTool:
         if signature.resources:
             self._hand_out(signature, given, call)
         positional = [given.pop(name) for name in signature.positional if name in given]
-        if inspect.iscoroutinefunction(function):
+        if signature.is_async:
             return self._await(function(*positional, **given), call)
         if call.timeout is None:
             return self._finished(function(*positional, **given), call)

@@ -11,7 +11,7 @@ from pydantic import Field, StrictBool, StrictInt, StrictStr, field_validator
 
 from pforge_lab.errors import SpecError
 from pforge_lab.pipeline.calls import Box, Call, Cancelled
-from pforge_lab.pipeline.models import Faults
+from pforge_lab.pipeline.models import Faults, inside_validator
 from pforge_lab.pipeline.outcome import ChildOutcome, Outcome
 from pforge_lab.pipeline.steps import AnyStep, Retry, read_steps
 
@@ -31,13 +31,11 @@ class PipelineDefinition(Definition):
     @classmethod
     def _read_steps(cls, data: Any) -> Any:
         if not isinstance(data, list | tuple):
-            raise ValueError("must be a list of steps")
+            raise ValueError("must be a list of steps")  # noqa: TRY004 -- pydantic wants it
         faults = Faults()
         steps: list[AnyStep] = read_steps(data, faults, "")
-        try:
+        with inside_validator():
             faults.raise_if_any()
-        except SpecError as error:
-            raise ValueError("\n".join(str(fault) for fault in error.faults)) from None
         return tuple(steps)
 
     def pipeline(
