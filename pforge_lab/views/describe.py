@@ -288,7 +288,8 @@ def _sketch_enum(value: Any, _depth: int) -> str:
 
 
 def _sketch_error(value: Any, depth: int) -> str:
-    return f"{class_name(value)}{_sketch_tuple(value.args, depth)}"
+    inside = _sketch_items("(", ")")(value.args, depth)
+    return f"{class_name(value)}{inside}"
 
 
 def _quoted(value: Any, limit: int) -> str:

@@ -114,7 +114,8 @@ def size(value: int) -> str:
         scaled /= 1000
         if abs(scaled) < 999.5 or unit == "TB":
             break
-    digits = max(0, 3 - len(str(int(abs(scaled)))))
+    whole = int(float(f"{abs(scaled):.3g}"))  # as it will be rounded
+    digits = max(0, 3 - len(str(whole)))
     return f"{scaled:,.{digits}f} {unit}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pforge_lab.runs.records import MemoryRecord
+from pforge_lab.meter import Reading
 from pforge_lab.views.blocks import Column, Line, Row, Table, words
 from pforge_lab.views.describe import sketch
 from pforge_lab.views.format import NONE, count, megabytes, shorten
@@ -76,14 +76,14 @@ def memory_blocks(frame: pd.DataFrame) -> Iterator[Block]:
     yield Table("Memory of the process around each step", columns, tuple(rows), header=1)
 
 
-def _memory(row: dict[Any, Any]) -> MemoryRecord | None:
+def _memory(row: dict[Any, Any]) -> Reading | None:
     if row["peak"] is None or row["peak"] != row["peak"]:  # None or NaN: the meter was off
         return None
     before, peak, after = (int(row[name]) for name in ("before", "peak", "after"))
-    return MemoryRecord(before, peak, after, str(row["method"]), exact=bool(row["exact"]))
+    return Reading(before, peak, after, str(row["method"]), exact=bool(row["exact"]))
 
 
-def _memory_row(row: Any, memory: MemoryRecord | None, scale: int) -> Row:
+def _memory_row(row: Any, memory: Reading | None, scale: int) -> Row:
     before = words(megabytes(memory.before, digits=0)) if memory else ()
     method = words(shorten(memory.method, 40), "muted") if memory else words("not measured", "muted")
     label = words(shorten(str(row["label"]), 60))

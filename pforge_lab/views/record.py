@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pforge_lab.views.blocks import Column, Details, Line, Listing, Piece, Row, Table, Title, words
-from pforge_lab.views.format import count, duration, megabytes, moment, names, shorten
+from pforge_lab.views.format import count, duration, megabytes, moment, names, shorten, size
 from pforge_lab.views.steps import peak_megabytes, status_words, step_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pforge_lab.runs.records import LogLine, MemoryRecord, StepRecord
+    from pforge_lab.meter import Reading
+    from pforge_lab.runs.records import LogLine, StepRecord
     from pforge_lab.views.blocks import Block, Cell
 
 _HEAD, _TAIL, _LINE = 50, 150, 1000
@@ -57,10 +58,11 @@ def _facts(record: StepRecord) -> Iterator[tuple[str, Cell]]:
     yield "Memory", _memory(record.memory) if record.memory else words("not measured", "muted")
 
 
-def _memory(memory: MemoryRecord) -> Cell:
+def _memory(memory: Reading) -> Cell:
     before, after = megabytes(memory.before, digits=0), megabytes(memory.after, digits=0)
     notes = shorten(memory.method, 40) + ("" if memory.exact else ", the true peak may be higher")
     notes += ", peak shared with overlapping steps" if memory.shared else ""
+    notes += f", {size(memory.arrow)} of it in Arrow's pool" if memory.arrow else ""
     return words(f"{before} → {after} MB, peak {peak_megabytes(memory)} MB") + words(f"({notes})", "muted")
 
 

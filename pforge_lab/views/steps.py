@@ -12,7 +12,7 @@ from pforge_lab.views.format import NONE, count, duration, megabytes, names, sho
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from pforge_lab.runs.records import MemoryRecord
+    from pforge_lab.meter import Reading
     from pforge_lab.views.blocks import Cell
 
 GLYPHS = {
@@ -167,7 +167,7 @@ def _note(record: StepRecord) -> Cell:
     return error + (words(f"not kept: {lost}", "muted") if lost else ())
 
 
-def memory_cells(memory: MemoryRecord | None, scale: int) -> tuple[Cell, Cell, Cell]:
+def memory_cells(memory: Reading | None, scale: int) -> tuple[Cell, Cell, Cell]:
     """Return memory after a step, its peak, and a bar of both; ``≥`` where the peak may be higher."""
     if memory is None:
         return (), (), ()
@@ -176,6 +176,6 @@ def memory_cells(memory: MemoryRecord | None, scale: int) -> tuple[Cell, Cell, C
     return words(after), words(peak), (bar,)
 
 
-def peak_megabytes(memory: MemoryRecord) -> str:
+def peak_megabytes(memory: Reading) -> str:
     """Return the peak in MB, with ``≥`` when the true one may be higher."""
     return ("" if memory.exact else "≥ ") + megabytes(memory.peak, digits=0)

@@ -1,0 +1,155 @@
+"""Runs to look at, and a reader of HTML that sees what a browser without style sees."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+import pytest
+
+from pforge_lab.meter import Reading
+from pforge_lab.runs.records import (
+    LogLine,
+    RunSummary,
+    RunView,
+    StepPlan,
+    StepRecord,
+    VariableRow,
+    VariableSize,
+)
+
+STARTED = datetime(2026, 3, 1, 9, 30, 5, tzinfo=UTC)
+MB = 1_000_000
+PLAN = ("load", "clean", "features", "split", "train", "evaluate", "report")
+
+
+class Reader(HTMLParser):
+    """Collects tags, attributes and the words a reader sees; style is what it throws away."""
+
+    def __init__(self, markup):
+        super().__init__(convert_charrefs=True)
+        self.tags = Counter()
+        self.attributes = []
+        self.text = []
+        self.open = []
+        self.feed(markup)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        """Note the tag, open until it is closed."""
+        self.tags[tag] += 1
+        self.attributes.extend((tag, name, value) for name, value in attrs)
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        """Tags close in the order they were opened."""
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        """Keep what is seen."""
+        if "style" not in self.open:
+            self.text.append(data if self.open[-1:] != ["pre"] else data + " ")
+
+    @property
+    def words(self):
+        """Return the words, in no order: text and HTML lay the same ones out differently."""
+        return Counter(" ".join(self.text).split())
+
+    def values(self, name):
+        """Return the values of one attribute, wherever it stands."""
+        return [value for _, attribute, value in self.attributes if attribute == name]
+
+
+@pytest.fixture(scope="session")
+def read_html():
+    return Reader
+
+
+@pytest.fixture(scope="session")
+def words_of():
+    """Return the words of a text form; the rules under heads say nothing."""
+    return lambda text: Counter(word for word in text.split() if word.strip("─"))
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The runs, records and variables the tests of views look at."""
+
+    plan: tuple = field(
+        default_factory=lambda: tuple(
+            StepPlan(place, label, f"tools.{label}", label, None) for place, label in enumerate(PLAN, start=1)
+        )
+    )
+
+    @staticmethod
+    def record(index, label="load", **facts):
+        """Return a record of a step that is done, but for the facts given."""
+        memory = Reading(80 * MB, (100 + index) * MB, 90 * MB, "VmHWM", exact=True)
+        start = STARTED + timedelta(seconds=index)
+        given = {"memory": memory, "seconds": 0.42, "status": "done", "tool": f"tools.{label}", "step": index}
+        return StepRecord(index=index, label=label, started=start, **given | facts)
+
+    @property
+    def summary(self):
+        """Return a run of seven steps, paused after five."""
+        params = {"source": "day.csv", "by": "carrier"}
+        return RunSummary(
+            "r1", "daily", "paused", 5, 5, 7, STARTED, STARTED + timedelta(minutes=2), 10.11, 344 * MB,
+            "sqlite:lab.db", params,
+        )  # fmt: skip
+
+    @property
+    def records(self):
+        """Return a record of every kind."""
+        return (
+            self.record(1, "load", changed=("flights",), logs=(LogLine("stdout", "read 336,776 rows"),)),
+            self.record(2, "clean", changed=("flights",), attempts=3),
+            self.record(3, "features", status="skipped", seconds=0.00007),
+            self.record(
+                4,
+                "split",
+                status="failed",
+                error="ValueError: too few rows",
+                not_kept={"model": "has a lock"},
+            ),
+            self.record(5, "train", seconds=7.51, changed=("model",), children=(self.record(1, "fit"),)),
+        )
+
+    @property
+    def variables(self):
+        """Return a variable of every kind of change."""
+        size = VariableSize(41_200_000, 41_200_000)
+        return (
+            VariableRow("flights", "DataFrame", "336776 x 19", size, "changed", "year, month, day"),
+            VariableRow(
+                "part", "ndarray int8", "120", VariableSize(100, 189 * MB, approx=True), "new", "1, 0"
+            ),
+            VariableRow("raw", "list", "", None, "deleted", ""),
+            VariableRow("model", "Model", "", None, "not kept", "has a lock"),
+            VariableRow("limit", "int", "", VariableSize(28, 28), "same", "15"),
+        )
+
+    @property
+    def run(self):
+        """Return the paused run."""
+        return RunView(self.summary, self.plan, self.records, self.variables, None, ("clean",))
+
+    @property
+    def failed(self):
+        """Return the same run after its sixth step has failed."""
+        error = "KeyError: 'carrier'"
+        traceback = f"Traceback (most recent call last):\n  File 'day.py', line 3, in evaluate\n{error}\n"
+        attempt = self.record(6, "evaluate", status="failed", error=error, traceback=traceback)
+        return replace(self.run, summary=replace(self.summary, status="failed", error=error), attempt=attempt)
+
+    def long(self, total, position):
+        """Return a run of many steps, at a position among them."""
+        records = tuple(self.record(place, f"poll#{place}") for place in range(1, total + 1))
+        return RunView(replace(self.summary, position=position), (), records)
+
+
+@pytest.fixture(scope="session")
+def samples():
+    return Samples()
