@@ -40,17 +40,17 @@ from pforge_lab.errors import (
     UsageError,
     VariableNotFound,
 )
+from pforge_lab.pipeline.loader import load_forge, load_pipeline
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.pipeline.steps import Step
 from pforge_lab.pipeline.tools import tool
 from pforge_lab.runs.api import open_run, runs
 from pforge_lab.runs.run import Run
 from pforge_lab.state import StateManager, open_state
+from pforge_lab.version import __version__
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
-
-__version__ = "0.1.0.dev0"
 
 __all__ = [
     "NotKept",
@@ -78,7 +78,10 @@ __all__ = [
     "UntrustedData",
     "UsageError",
     "VariableNotFound",
+    "__version__",
+    "load_forge",
     "load_ipython_extension",
+    "load_pipeline",
     "open_run",
     "open_state",
     "runs",

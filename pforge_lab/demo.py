@@ -20,9 +20,10 @@ from papermill import PapermillExecutionError, execute_notebook
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
-import pforge_lab as pf
 from pforge_lab.errors import RunError, UsageError
 from pforge_lab.meter import lifetime_peak
+from pforge_lab.runs.api import open_run
+from pforge_lab.state import open_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -264,8 +265,8 @@ def _export_html(executed: Path) -> Path:
 
 def _show_run(id: str, place: str, plot: Path, echo: Callable[[str], object]) -> Path:  # noqa: A002 - as in open_run
     """Open the notebook's run from this process: tell its steps and save its memory plot."""
-    with pf.open_state(place, mode="r") as state:
-        run = pf.open_run(id, state=state)
+    with open_state(place, mode="r") as state:
+        run = open_run(id, state=state)
         echo(repr(run))
         figure = Figure(figsize=(9, 5), layout="constrained")
         run.plot_memory(ax=figure.subplots())

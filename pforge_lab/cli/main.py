@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-import pforge_lab
 from pforge_lab.cli import looking, moving
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.cli.shown import print_record, print_result
@@ -22,7 +21,9 @@ from pforge_lab.errors import (
     StateError,
     StepError,
 )
+from pforge_lab.runs.api import open_run
 from pforge_lab.state import open_state
+from pforge_lab.version import __version__
 
 if TYPE_CHECKING:
     from pforge_lab.pipeline.loader import Forge
@@ -64,7 +65,7 @@ class Grammar(click.Group):
 @click.group(cls=Grammar, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--state", metavar="URL", envvar="PFORGE_STATE", help="Store to use; .pforge/*.fs by default.")
 @click.option("--run", "run_id", metavar="ID", help="Run to act on; the newest by default.")
-@click.version_option(pforge_lab.__version__, prog_name="pforge-lab")
+@click.version_option(__version__, prog_name="pforge-lab")
 @click.pass_context
 def cli(context: click.Context, state: str | None, run_id: str | None) -> None:
     """Take a multi-step tool pipeline apart: step, rewind, resume, and see what each step cost."""
@@ -72,7 +73,7 @@ def cli(context: click.Context, state: str | None, run_id: str | None) -> None:
     if state is not None:
         session.state = open_state(state)
     if run_id is not None:
-        session.run = pforge_lab.open_run(run_id, state=session.state)
+        session.run = open_run(run_id, state=session.state)
 
 
 @cli.command(name="open")
@@ -144,16 +145,21 @@ for command in (
 
 def invoke(arguments: list[str], session: Session, prog_name: str) -> Any:
     """Execute one command line and return its object; errors are raised, not printed."""
-    return cli.main(arguments, prog_name=prog_name, standalone_mode=False, obj=session)
+    try:
+        with cli.make_context(prog_name, list(arguments), obj=session) as context:
+            return cli.invoke(context)
+    except click.exceptions.NoArgsIsHelpError as asked:
+        click.echo(asked.format_message())
+    except click.exceptions.Exit:  # --help and --version have printed what was asked for
+        pass
+    return None
 
 
 def main() -> None:
     """Execute the command line of a shell and exit with a documented code."""
     session = Session(on_record=print_record)
     try:
-        result = invoke(sys.argv[1:], session, "pforge-lab")
-        if not isinstance(result, int) or isinstance(result, bool):  # click gives an int for --help
-            print_result(result, session)
+        print_result(invoke(sys.argv[1:], session, "pforge-lab"))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

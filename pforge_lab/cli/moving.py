@@ -24,9 +24,13 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @params_option
 @pass_session
 def start(session: Session, pipeline: str | None, params: tuple[str, ...]) -> Run:
-    """Start a run of the loaded PIPELINE; nothing is executed yet."""
+    """Start a run of the loaded PIPELINE, or of one in a file; nothing is executed yet."""
+    place = None
+    if pipeline is not None and pipeline not in session.pipelines and (file := Path(pipeline)).is_file():
+        session.load(file)
+        pipeline, place = None, file.stem
     chosen = session.need_pipeline(pipeline)
-    return session.start(chosen, parse_params(session, chosen, params))
+    return session.start(chosen, parse_params(session, chosen, params), place=place)
 
 
 @click.command()

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import pandas as pd
 
 from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.run import Run
+from pforge_lab.runs.runs_frame import RunsFrame
 from pforge_lab.runs.variables import Variables
 from pforge_lab.views import text
 from pforge_lab.views.format import duration, size
 from pforge_lab.views.overview import overview
-
-if TYPE_CHECKING:
-    from pforge_lab.cli.session import Session
 
 
 def print_record(record: StepRecord) -> None:
@@ -31,27 +29,35 @@ def print_record(record: StepRecord) -> None:
     click.echo(start + f"{record.index:>3}  " + "  ".join(words))
 
 
-def print_result(result: Any, session: Session) -> None:
+def print_result(result: Any) -> None:
     """Print what a command returned."""
     if result is None:
         return
-    click.echo(as_text(result, session))
+    click.echo(as_text(result))
 
 
-def as_text(result: Any, session: Session) -> str:
+def as_text(result: Any) -> str:
     """Return an object as text, as wide as the terminal."""
     form = _form()
+    if isinstance(result, pd.DataFrame):
+        return _frame_text(result, form)
     if isinstance(result, Run):
         return text.run_text(overview(result), **form)
     if isinstance(result, StepRecord):
         return text.record_text(result, **form)
-    if isinstance(result, Variables) and session.run is not None:
+    if isinstance(result, Variables):
         return text.variables_text(result.rows(), title=result.title, **form)
-    if isinstance(result, pd.DataFrame) and "change" in result.columns:
-        return text.diff_text(result, **form)
-    if isinstance(result, pd.DataFrame) and "peak" in result.columns and "before" in result.columns:
-        return text.memory_text(result, **form)
     return text.preview_text(result, "", **form)
+
+
+def _frame_text(frame: pd.DataFrame, form: dict[str, Any]) -> str:
+    if isinstance(frame, RunsFrame):
+        return text.runs_text(frame.summaries(), **form)
+    if {"change", "variable"} <= set(frame.columns):
+        return text.diff_text(frame, **form)
+    if {"before", "peak", "after"} <= set(frame.columns):
+        return text.memory_text(frame, **form)
+    return text.preview_text(frame, "", **form)
 
 
 def _form() -> dict[str, Any]:

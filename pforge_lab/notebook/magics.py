@@ -58,9 +58,9 @@ class PforgeMagics(Magics):
         try:
             if cell is not None:
                 return self._cell(line, cell)
-            return _object(invoke(words(line), self.session, "%pforge"))
+            return invoke(words(line), self.session, "%pforge")
         except click.ClickException as error:
-            raise CommandError(f"%pforge: {error.format_message()}; see %pforge help") from error
+            raise CommandError(f"%pforge: {error.format_message().rstrip('.')}; see %pforge help") from error
         except click.Abort as error:
             raise KeyboardInterrupt from error
         except PforgeError as error:
@@ -95,10 +95,6 @@ def words(line: str) -> list[str]:
         return shlex.split(line)
     except ValueError as error:
         raise UsageError(f"cannot read the line: {error}; quote values with spaces") from error
-
-
-def _object(result: Any) -> Any:
-    return None if isinstance(result, int) and not isinstance(result, bool) else result
 
 
 def load(shell: InteractiveShell) -> None:

@@ -14,7 +14,8 @@ def notebook_path() -> Path | None:
     """Return the path of the notebook or script that is running, where it can be told.
 
     Jupyter tells kernels through ``JPY_SESSION_NAME``; VS Code through a variable of the
-    notebook; papermill through its output path; scripts are ``__main__.__file__``.
+    notebook; scripts are ``__main__.__file__``. Programs that are installed, such as ``pforge-lab``
+    or ``papermill``, are not what the user works in: for them there is no such path.
     """
     session = os.environ.get("PFORGE_NOTEBOOK") or os.environ.get("JPY_SESSION_NAME")
     if session:
@@ -24,9 +25,10 @@ def notebook_path() -> Path | None:
     if vscode:
         return Path(vscode)
     script = getattr(main, "__file__", None)
-    if script and "ipykernel" not in Path(script).parts and Path(script).exists():
-        return Path(script)
-    return None
+    if script is None or not Path(script).is_file():
+        return None
+    path = Path(script).resolve()
+    return None if path.is_relative_to(Path(sys.prefix).resolve()) or "site-packages" in path.parts else path
 
 
 def notebook_name() -> str | None:
