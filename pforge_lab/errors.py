@@ -6,6 +6,7 @@
     ├── SpecError            a pipeline file or definition is wrong (all faults at once)
     ├── ParamError           a parameter is missing, unknown or of the wrong type (all at once)
     ├── TemplateError        a template or condition cannot be evaluated
+    ├── ToolError            a command or a request failed
     ├── StepError            a tool raised; chained to the original
     │   └── StepTimeout      a tool took longer than it may
     ├── RunError             a run cannot do what was asked
@@ -61,6 +62,7 @@ __all__ = [
     "StepError",
     "StepTimeout",
     "TemplateError",
+    "ToolError",
     "UntrustedData",
     "UsageError",
     "VariableNotFound",
@@ -147,6 +149,17 @@ class TemplateError(PforgeError):
     step: str | None = None
     expression: str | None = None
     defined: tuple[str, ...] = ()
+
+
+class ToolError(PforgeError):
+    """A command or a request failed. ``exit_code`` is the command's, ``status`` the answer's."""
+
+    tool: str | None = None
+    exit_code: int | None = None
+    stdout: str | None = None
+    stderr: str | None = None
+    status: int | None = None
+    retry_after: float | None = None
 
 
 class StepError(PforgeError):

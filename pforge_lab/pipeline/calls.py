@@ -69,8 +69,12 @@ class Call:
         Who hears lines of output, or None.
     stop
         Stops the call from another thread, or None when nothing runs beside it.
+    last
+        Whether no further attempt follows if this one fails.
     children
         Filled by tools that have parts.
+    child_peak
+        Filled by tools that start a process whose peak of resident memory can be told, in bytes.
     """
 
     label: str
@@ -78,7 +82,9 @@ class Call:
     resources: Mapping[type, object]
     listener: Listener | None
     stop: Stop | None = None
+    last: bool = True
     children: list[ChildOutcome] = field(default_factory=list)
+    child_peak: int | None = None
 
     def overrun(self, tool: str, what: str, *, abandoned: bool = False) -> StepTimeout:
         """Return the error for a call that took too long."""

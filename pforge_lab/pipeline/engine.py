@@ -233,6 +233,7 @@ class Single(Planned):
             perf_counter() - started,
             {} if self.output_var is None else {self.output_var: output},
             state.children,
+            child_peak=state.child_peak,
         )
 
     def _again(self, tool: Tool, scope: Scope, around: Execution, state: _Attempts, number: int) -> Any:
@@ -250,7 +251,9 @@ class Single(Planned):
         if around.deadline is not None:
             left = max(around.deadline - monotonic(), 0.0)
             limit = left if limit is None else min(limit, left)
-        call = Call(self.label, limit, around.resources, around.listener, around.stop)
+        attempts = self.retry or tool.retry
+        last = attempts is None or number >= attempts.attempts
+        call = Call(self.label, limit, around.resources, around.listener, around.stop, last)
         state.calls = number
         if around.listener is not None:
             around.listener.attempt_started(self.label, number)
@@ -263,6 +266,7 @@ class Single(Planned):
         finally:
             if call.children:
                 state.children = tuple(call.children)
+            state.child_peak = call.child_peak
 
 
 @dataclass(slots=True)
@@ -271,6 +275,7 @@ class _Attempts:
 
     calls: int = 0
     children: tuple[ChildOutcome, ...] = ()
+    child_peak: int | None = None
 
 
 class Loop(Planned):

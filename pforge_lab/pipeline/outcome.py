@@ -63,6 +63,9 @@ class Outcome:
     next_step
         Index of the step that ``next`` leads to (the number of steps for the end), or None for
         the one that follows.
+    child_peak
+        Peak of resident memory of the process that the tool started, in bytes, where it can be
+        told: it is hidden while it is below the peak of this process.
     """
 
     status: Status
@@ -74,6 +77,7 @@ class Outcome:
     children: tuple[ChildOutcome, ...] = ()
     abandoned: bool = False
     next_step: int | None = None
+    child_peak: int | None = None
 
 
 class Listener(Protocol):

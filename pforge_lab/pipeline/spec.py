@@ -474,16 +474,23 @@ class Pipeline:
         return api.run(self, inputs, state=state, **options)
 
     def resume(self, checkpoint: Any, *, state: Any = None) -> Any:
-        """Go on from a checkpoint and finish.
+        """Return the run of a checkpoint, standing there.
+
+        Parameters
+        ----------
+        checkpoint
+            What ``run.checkpoint()`` returned, in any process.
+        state
+            Where the run lives now, if that is not where it was.
 
         Returns
         -------
-        PipelineOutput
-            As `run` returns it.
+        Run
+            Its ``finish()`` goes on from there.
         """
         from pforge_lab.runs import api  # noqa: PLC0415 -- upwards, so that a pipeline reads well
 
-        return api.resume(self, checkpoint, state=state)
+        return api.resume(checkpoint, state=state)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pipeline) and self.digest == other.digest

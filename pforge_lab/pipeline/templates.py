@@ -355,7 +355,7 @@ def _compile_text(text: str) -> Template:
         if path is not None:
             return path
     tree = _parse(text, text, TEMPLATES)
-    parts = [part for output in tree.body for part in output.nodes] if tree.body else []
+    parts = _parts(tree)
     reads = frozenset(find_undeclared_variables(tree))
     if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData):
         inner = negations(text.strip()[2:-2]).strip().removeprefix("-").removesuffix("-")
@@ -391,16 +391,50 @@ def _parse_expression(
     text: str, environment: Environment, source: str | None = None
 ) -> tuple[TemplateExpression, frozenset[str]]:
     shown = source or text
-    tree = _parse("{{ " + text + " }}", shown, environment)
-    parts = [part for output in tree.body for part in output.nodes]
+    parts = _parts(_parse("{{ " + text + " }}", shown, environment))
     if len(parts) != 1 or isinstance(parts[0], nodes.TemplateData):
         raise SpecError.of([Fault(f"{_short(shown)!r} is not one expression")])
-    body = [nodes.Assign(nodes.Name("result", "store"), parts[0], lineno=1)]
-    template = nodes.Template(body, lineno=1)
-    reads = frozenset(find_undeclared_variables(tree))
+    return _expression(parts[0], environment, shown)
+
+
+def _expression(node: nodes.Expr, environment: Environment, shown: str) -> tuple[TemplateExpression, frozenset[str]]:
+    """Compile one parsed expression."""
+    template = nodes.Template([nodes.Assign(nodes.Name("result", "store"), node, lineno=1)], lineno=1)
     template.set_environment(environment)
+    reads = frozenset(find_undeclared_variables(template))
     built = _build(lambda: environment.from_string(Contained().visit(template)), shown)
     return TemplateExpression(built, undefined_to_none=False), reads
+
+
+def _parts(tree: nodes.Template) -> list[Any]:
+    """Return the literal texts and the expressions of a parsed template."""
+    return [part for output in tree.body if isinstance(output, nodes.Output) for part in output.nodes]
+
+
+def compile_pieces(text: str) -> list[str | Template]:
+    """Return the literal texts of a template, and its expressions compiled one by one.
+
+    For callers that treat what an expression gives differently from what stands in the definition.
+
+    Raises
+    ------
+    SpecError
+        The template cannot be compiled.
+
+    Examples
+    --------
+    >>> host, name = compile_pieces("https://example.org/{{ user.name }}")
+    >>> host, name.render({"user": {"name": "Ada"}})
+    ('https://example.org/', 'Ada')
+    """
+    whole = _compile_text(text)
+    if not isinstance(whole, Text):
+        return [str(whole.value)] if isinstance(whole, Constant) else [whole]
+    parts = _parts(_parse(text, text, TEMPLATES))
+    return [
+        part.data if isinstance(part, nodes.TemplateData) else Expression(*_expression(part, TEMPLATES, text), text)
+        for part in parts
+    ]
 
 
 def _parse(text: str, source: str, environment: Environment) -> nodes.Template:

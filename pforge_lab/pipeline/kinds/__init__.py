@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 def kinds() -> dict[str, type[Definition]]:
     """Return the definitions of all kinds of tools by the ``type`` that names them."""
+    from .cli import CliDefinition  # noqa: PLC0415 -- the kinds are made of this package
     from .native import NativeDefinition  # noqa: PLC0415 -- the kinds are made of this package
     from .nested import PipelineDefinition  # noqa: PLC0415 -- as above
 
-    return {"native": NativeDefinition, "pipeline": PipelineDefinition}
+    return {"native": NativeDefinition, "cli": CliDefinition, "pipeline": PipelineDefinition}
