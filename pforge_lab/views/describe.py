@@ -7,11 +7,10 @@ to recognise its objects.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from itertools import islice
-from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
+from pforge_lab.views.classes import attributes, class_name, type_names
 from pforge_lab.views.format import count, shorten
 
 if TYPE_CHECKING:
@@ -38,19 +37,6 @@ _CALLABLES = frozenset({
 _SHAPED = frozenset(
     {"torch", "jax", "jaxlib", "cupy", "scipy", "xarray", "dask", "tensorflow", "polars", "pyarrow"}
 )
-
-
-def type_names(value: object) -> list[str]:
-    """Return the full names of the value's class and its bases, most specific first."""
-    return [f"{kind.__module__}.{kind.__qualname__}" for kind in type(value).__mro__]
-
-
-def class_name(value: object) -> str:
-    """Return the bounded name of a value's class, whatever its metaclass makes of names."""
-    try:
-        return shorten(type(value).__name__, _TEXT)
-    except Exception:  # noqa: BLE001 - the metaclass is the user's and may raise anything
-        return "object"
 
 
 def describe(value: object) -> tuple[str, str, str]:
@@ -215,28 +201,11 @@ def _sketch(value: Any, depth: int) -> str:
 
 
 def _sketch_object(value: Any, depth: int) -> str:
-    """Tell an object by its attributes, read past its own ``__getattribute__``."""
-    name = class_name(value)
-    attributes = _slots(value)
-    with suppress(AttributeError):  # a class with slots only, or one of C
-        attributes |= object.__getattribute__(value, "__dict__")
-    if not attributes:
+    name, held = class_name(value), attributes(value)
+    if not held:
         return f"<{name}>"
-    inside = "…" if depth <= 0 else _listed(attributes.items(), len(attributes), _attribute, depth)
+    inside = "…" if depth <= 0 else _listed(held.items(), len(held), _attribute, depth)
     return f"{name}({inside})"
-
-
-def _slots(value: Any) -> dict[str, Any]:
-    """Return what the slots of an object hold; reading a slot runs no code of the class."""
-    found = {}
-    for kind in type(value).__mro__:
-        slots = vars(kind).get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            member = vars(kind).get(name)
-            if type(member) is MemberDescriptorType:
-                with suppress(AttributeError):  # the slot is empty
-                    found[name] = member.__get__(value)
-    return found
 
 
 def _attribute(item: tuple[str, Any], depth: int) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pforge_lab.views.blocks import Column, Details, Line, Listing, Piece, Row, Table, Title, Tree, words
-from pforge_lab.views.describe import describe, shape_of, sketch, type_names
+from pforge_lab.views.classes import type_names
+from pforge_lab.views.describe import describe, shape_of, sketch
 from pforge_lab.views.format import count, shape, shorten
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _preview(value: Any) -> Iterator[Block]:
 
 def _frame(frame: Any) -> Iterator[Block]:
     head = frame.iloc[:HEAD_ROWS, :HEAD_COLUMNS]
-    kinds = [str(kind) for kind in frame.dtypes.iloc[:MOST_COLUMNS].tolist()]
+    kinds = [str(kind) for kind in frame.iloc[:0, :MOST_COLUMNS].dtypes.tolist()]
     data = [head.iloc[:, place].tolist() for place in range(head.shape[1])]
     rows, columns = frame.shape
     return _columnar(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from pforge_lab.views.blocks import Column, Details, Line, Listing, Piece, Row, Table, Title, words
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pforge_lab.views.blocks import Block, Cell
 
 _HEAD, _TAIL, _LINE = 50, 150, 1000
+_NOT_KEPT = 20
 _OPEN_LINES = 20  # longer logs start closed
 
 
@@ -53,8 +55,10 @@ def _facts(record: StepRecord) -> Iterator[tuple[str, Cell]]:
         "Changed",
         words(names(record.changed, limit=50, each=60) or "nothing", "code" if record.changed else "muted"),
     )
-    for name, why in list(record.not_kept.items())[:20]:
+    for name, why in islice(record.not_kept.items(), _NOT_KEPT):
         yield f"Not kept: {shorten(name, 60)}", words(shorten(why, 300))
+    if left := max(0, len(record.not_kept) - _NOT_KEPT):
+        yield "Not kept", words(f"… {left:,} more", "muted")
     yield "Memory", _memory(record.memory) if record.memory else words("not measured", "muted")
 
 

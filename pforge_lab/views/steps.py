@@ -62,26 +62,26 @@ def step_table(
     measured = [step.memory for step in steps if isinstance(step, StepRecord) and step.memory]
     scale = max((memory.peak for memory in measured), default=0)
     rows: list[Row] = []
-    here = _place_of(steps, position, attempt)
     end = 0
-    for start, stop in windows(len(steps), here):
+    for start, stop in windows(len(steps), _place_of(steps, position, attempt)):
         if start > end:
             rows.append(_gap(steps[end:start]))
         for step in steps[start:stop]:
             tone = _tone(step, position, attempt)
             rows.append(_row(step, tone, scale=scale, stale=step.label in stale, attempt=step is attempt))
         end = stop
-    columns = [
+    return Table(caption, _columns(measured=scale > 0), tuple(rows), header=2)
+
+
+def _columns(*, measured: bool) -> tuple[Column, ...]:
+    step = (
         Column("#", "right"),
         Column("Status"),
         Column("Step", flexible=True),
         Column("Tool", flexible=True),
-    ]
-    columns += [Column("Time", "right")]
-    if scale:
-        columns += [Column("After MB", "right"), Column("Peak MB", "right"), Column("Memory", spare=True)]
-    columns += [Column("Changed", flexible=True)]
-    return Table(caption, tuple(columns), tuple(rows), header=2)
+    )
+    memory = (Column("After MB", "right"), Column("Peak MB", "right"), Column("Memory", spare=True))
+    return (*step, Column("Time", "right"), *(memory if measured else ()), Column("Changed", flexible=True))
 
 
 def windows(total: int, here: int) -> Iterator[tuple[int, int]]:
@@ -164,7 +164,8 @@ def _asides(record: StepRecord) -> Cell:
 def _note(record: StepRecord) -> Cell:
     error = words(shorten(record.error, 200), "error") if record.error else ()
     lost = names([f"{name} ({shorten(why, 80)})" for name, why in record.not_kept.items()], limit=3, each=120)
-    return error + (words(f"not kept: {lost}", "muted") if lost else ())
+    between = (Piece("·", "muted"),) if error and lost else ()
+    return error + between + (words(f"not kept: {lost}", "muted") if lost else ())
 
 
 def memory_cells(memory: Reading | None, scale: int) -> tuple[Cell, Cell, Cell]:

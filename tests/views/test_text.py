@@ -29,7 +29,7 @@ def test_a_run_at_a_glance(samples):
         "Code changed since it ran: clean",
     ]
     assert "clean (3 attempts) (code changed)" in shown
-    assert "    ValueError: too few rows not kept: model (has a lock)" in shown
+    assert "    ValueError: too few rows · not kept: model (has a lock)" in shown
     assert "▶ 5  ✓ done     train (1 part)" in shown
 
 
