@@ -51,7 +51,7 @@ lock: $(filter .tools/bin/uv,$(UV))
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --all-extras --group dev --python-version 3.11 pyproject.toml --output-file requirements.lock
 
 environment:
-	$(PY) -m tests.environment > environment.yml
+	$(PYTHON) .ci/environment.py > environment.yml
 
 clean:
 	rm -rf $(VENV) .tools

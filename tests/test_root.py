@@ -1,0 +1,66 @@
+"""The root of the repository keeps what it promises."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_environment_follows_from_pyproject():
+    """environment.yml is what `make environment` would write."""
+    made = runpy.run_path(str(ROOT / ".ci/environment.py"))["environment"](ROOT / "pyproject.toml")
+    assert (ROOT / "environment.yml").read_text(encoding="utf-8") == made
+
+
+def test_lock_is_hashed_and_names_no_index():
+    """The lock pins every package by hash and holds no address of an index."""
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    pins = re.findall(r"^[A-Za-z0-9_.\-]+(?:\[[^\]]*\])?==", text, re.MULTILINE)
+    assert len(pins) > 50
+    assert text.count("--hash=sha256:") >= len(pins)
+    assert not re.search(r"--(extra-)?index-url|--find-links|https?://", text)
+
+
+def test_readme_names_every_command():
+    """Every command of pforge-lab is documented in the README."""
+    from pforge_lab.cli.main import cli
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    missing = [name for name in cli.commands if not re.search(rf"`(?:pforge-lab |%pforge )?{name}\b", text)]
+    assert not missing
+
+
+def test_readme_says_why_each_dependency_is_there():
+    """Every dependency is in the README's table with its reason."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.split(r"[>=\[ ;]", one)[0] for one in project["dependencies"]}
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text[text.index("## Why each dependency is there") :]
+    assert not [name for name in sorted(names) if name not in table]
+
+
+def test_first_release_heads_the_changelog():
+    """The changelog has a section for what is not released yet."""
+    assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("heavy_module", ["matplotlib", "ipywidgets", "papermill", "dask", "IPython", "ZODB"])
+def test_importing_stays_light(heavy_module, loaded_modules):
+    """`import pforge_lab` imports none of what only some users need."""
+    assert heavy_module not in loaded_modules
+
+
+@pytest.fixture(scope="module")
+def loaded_modules():
+    code = "import sys, pforge_lab; print(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
