@@ -4,6 +4,16 @@ from pforge_lab.state.base import StateManager
 from pforge_lab.state.batch import Batch
 from pforge_lab.state.memory import MemoryStateManager
 from pforge_lab.state.opening import open_state, register_scheme
+from pforge_lab.state.recovery import Recovery, StateRecovered
 from pforge_lab.state.stats import StateStats
 
-__all__ = ["Batch", "MemoryStateManager", "StateManager", "StateStats", "open_state", "register_scheme"]
+__all__ = [
+    "Batch",
+    "MemoryStateManager",
+    "Recovery",
+    "StateManager",
+    "StateRecovered",
+    "StateStats",
+    "open_state",
+    "register_scheme",
+]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 logger = logging.getLogger("pforge_lab.state")
+logger.addHandler(logging.NullHandler())  # the warning says it already where logging is not set up
 
 
 class StateRecovered(UserWarning):

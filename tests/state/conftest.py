@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -48,11 +52,26 @@ class Backend:
     def _open(self, **options: Any) -> StateManager:
         raise NotImplementedError
 
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass for the store."""
+        self.clock.now += seconds
+
+    def crash(self, state: StateManager) -> StateManager:
+        """Return the store as it is found after its process was killed just now."""
+        copy = self.place.with_name(self.place.name + "+")
+        shutil.copytree(self.place, copy)
+        state.close()
+        shutil.rmtree(self.place)
+        self.place = copy
+        return self.open()
+
     def close(self) -> None:
         """Close what the test left open."""
         for state in self.opened:
             while not state.closed:
                 state.close()
+        if self.place.name.endswith("+"):
+            shutil.rmtree(self.place)
 
 
 class Memory(Backend):
@@ -76,9 +95,15 @@ BACKENDS: dict[str, Callable[[Path], Backend]] = {
 
 
 @pytest.fixture(params=sorted(BACKENDS))
-def backend(request, tmp_path):
+def make_backend(request):
+    """Return a function that makes each kind of store in turn, in the folder it is given."""
+    return BACKENDS[request.param]
+
+
+@pytest.fixture
+def backend(make_backend, tmp_path):
     """Return each kind of store in turn."""
-    backend = BACKENDS[request.param](tmp_path)
+    backend = make_backend(tmp_path)
     yield backend
     backend.close()
 
@@ -121,3 +146,62 @@ def in_threads():
         return results
 
     return run
+
+
+class Process:
+    """Another Python, which runs the lines it is given; it stands for another kernel."""
+
+    PROGRAM = """
+import sys
+from pforge_lab.state import open_state
+for line in sys.stdin:
+    exec(line)
+    print("done", flush=True)
+"""
+
+    def __init__(self) -> None:
+        environment = os.environ | {"JPY_SESSION_NAME": "/work/day.ipynb"}
+        command = [sys.executable, "-c", self.PROGRAM]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        self.pid = self._process.pid
+
+    def send(self, line: str) -> None:
+        """Let it run ``line`` and do not wait."""
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def wait(self) -> None:
+        """Wait until the line it was sent has been run."""
+        assert self._process.stdout.readline() == "done\n"
+
+    def run(self, line: str) -> None:
+        """Let it run ``line`` and wait."""
+        self.send(line)
+        self.wait()
+
+    def kill(self) -> None:
+        """End it without a chance to tidy up."""
+        self._process.kill()
+        self.end()
+
+    def end(self) -> None:
+        """Let it end."""
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def other_process():
+    """Return another process that all tests share."""
+    process = Process()
+    yield process
+    process.end()
+
+
+@pytest.fixture
+def start_process():
+    """Return a function that starts another process for this test alone."""
+    return Process

@@ -45,6 +45,9 @@ class FollowingStorage(CheckedStorage):
         self._seen: tuple[int, int, int] | None = None
         try:
             super().__init__(path, url, read_only=True)
+        except StateCorrupt:
+            self._file.close()
+            raise
         except FileNotFoundError as error:
             raise StateError(
                 f"{path} does not exist, and mode='r' creates nothing; open it with mode='w'", url=url

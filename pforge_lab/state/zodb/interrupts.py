@@ -17,12 +17,14 @@ def uninterrupted() -> Iterator[None]:
 
     Examples
     --------
-    >>> with uninterrupted():
-    ...     signal.raise_signal(signal.SIGINT)
-    ...     print("the block ends")
-    Traceback (most recent call last):
-    ...
-    KeyboardInterrupt
+    >>> try:
+    ...     with uninterrupted():
+    ...         signal.raise_signal(signal.SIGINT)
+    ...         print("the block ends")
+    ... except KeyboardInterrupt:
+    ...     print("then it is interrupted")
+    the block ends
+    then it is interrupted
     """
     handler = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):

@@ -95,7 +95,9 @@ class ZODBStateManager(ObjectStateManager):
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.path = Path(os.path.realpath(path))
-        super().__init__(f"zodb:{self.path}", mode=mode, cache_size=cache_size, ttl=ttl, clock=clock)
+        super().__init__(
+            f"zodb:{self.path}", mode=mode, alone=mode == "w", cache_size=cache_size, ttl=ttl, clock=clock
+        )
         _check_choice("durability", durability, "commit", "relaxed")
         _check_choice("compact", compact, "auto", "never")
         self._auto = compact == "auto"

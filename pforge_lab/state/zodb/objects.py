@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _CACHE_BYTES = 64 << 20
 _SWEEP_SECONDS = 60.0
+_NEVER = object()
 
 
 class ObjectStateManager(StateManager):
@@ -42,6 +43,8 @@ class ObjectStateManager(StateManager):
 
     Parameters
     ----------
+    alone
+        Whether nobody but this object writes, so that what it knows is always the newest.
     cache_size
         Objects each thread's view keeps in memory; a leaf of the tree holds about ten keys.
     """
@@ -51,14 +54,19 @@ class ObjectStateManager(StateManager):
         url: str,
         *,
         mode: Mode,
+        alone: bool,
         cache_size: int,
         ttl: float | timedelta | None,
         clock: Callable[[], float],
     ) -> None:
         super().__init__(url, mode=mode, ttl=ttl, clock=clock)
+        self._alone = alone
         self._cache_size = cache_size
         self._pid = os.getpid()
         self._version: object = object()  # replaced after each commit; views compare it by identity
+        self._fresh: object = (
+            _NEVER  # the version that may be read without asking whether others have written
+        )
         self._local = threading.local()
         self._swept = clock()
 
@@ -89,6 +97,7 @@ class ObjectStateManager(StateManager):
                 temporary=temporary,
                 dead=self._count_dead,
             )
+            self._publish()
 
     def _lay_out(self) -> None:
         with self._db.transaction() as connection:
@@ -102,7 +111,7 @@ class ObjectStateManager(StateManager):
         """Return the value of ``key``, verified, or None if there is none."""
         try:
             view = self._local.view
-            if view.version is self._version:
+            if view.version is self._fresh:
                 entry = view.tree.get(key)
                 if type(entry) is bytes and entry[0] == PLAIN:
                     return entry[1:]
@@ -145,6 +154,9 @@ class ObjectStateManager(StateManager):
                 self._follow()
                 view.refresh(self._version)
                 return read(view)
+            except Exception:
+                self._check_open()  # closed by another thread meanwhile
+                raise
 
     def _view(self) -> View:
         view: View | None = getattr(self._local, "view", None)
@@ -179,6 +191,8 @@ class ObjectStateManager(StateManager):
 
     def _publish(self) -> None:
         self._version = object()
+        if self._alone:
+            self._fresh = self._version
 
     # -- the store as a whole
 
@@ -197,7 +211,7 @@ class ObjectStateManager(StateManager):
     def _close(self) -> None:
         if self._pid != os.getpid():
             return
-        self._version = object()  # no fast path any more
+        self._fresh = _NEVER
         if self.mode == "w":
             self._writer.close()
             self._last_care()

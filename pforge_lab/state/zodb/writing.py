@@ -95,7 +95,7 @@ class WritingStorage(CheckedStorage):
         self._indexed = self._pos
         self._note = Acknowledged(side_file(path, ".ack"))
         self._acknowledge()
-        if not self._used_index:
+        if not self._used_index and self._pos > START:
             self._save_index()
         sync_directory(path.parent)
         _storages.add(self)
