@@ -1,0 +1,243 @@
+"""Drawing a stack of memory on axes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+from pforge_lab.views.labels import CHARACTER, FONT, Labels, Scale, number, wrapped
+from pforge_lab.views.palette import (
+    BASELINE,
+    FREED,
+    FREED_EDGE,
+    INK,
+    OTHERS as COLOUR_OF_OTHERS,
+    PEAK,
+    SEAM,
+    TEMPORARY,
+    colours,
+)
+from pforge_lab.views.stack import OTHERS, megabytes
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from pforge_lab.views.stack import Stack
+
+_FEW = 12  # steps that have room for a bar and a name each
+_TICKS = 15
+_ROUND = tuple(digit * 10**power for power in range(9) for digit in (1, 2, 5))
+_LEGEND_COLUMN = 150.0  # points
+_ABOVE = 1.16  # of the highest peak: room for its name
+_NEAR = 1.6  # a limit higher than that many peaks would flatten the chart
+
+
+class MemoryChart:
+    """Bars for few steps, areas for many; every layer, mark and label of one stack.
+
+    Attributes
+    ----------
+    room_for_legend
+        Points above the axes that the legend takes.
+    """
+
+    def __init__(self, axes: Axes, stack: Stack) -> None:
+        self.room_for_legend = 8.0
+        self._axes = axes
+        self._stack = stack
+        self._count = len(stack)
+        self._places = np.arange(self._count)
+        self._scale = Scale(axes, self._count)
+        self._dense = self._count > _FEW
+        self._width = 1.0 if self._dense else 0.66
+        names = [name for name in stack.variables if not name.endswith(OTHERS)]
+        self._colours = colours(names) | dict.fromkeys(stack.variables.keys() - set(names), COLOUR_OF_OTHERS)
+
+    @property
+    def characters(self) -> int:
+        """How many characters of a title fit above the axes."""
+        return max(20, int(self._scale.width / (CHARACTER * 1.28)))
+
+    def draw(self, limit: float | None) -> None:
+        """Draw everything but the title."""
+        self._frame()
+        if not self._count:
+            return
+        self._set_scale(limit)
+        self._layers()
+        self._peaks()
+        if limit is not None:
+            self._limit(limit)
+        self._legend(Labels(self._axes, self._stack, self._colours, self._width).write())
+
+    # --- frame --------------------------------------------------------------------------------
+
+    def _frame(self) -> None:
+        axes = self._axes
+        axes.set_facecolor("none")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(INK)
+        axes.tick_params(colors=INK, labelsize=FONT + 0.5)
+        axes.set_ylabel("resident memory (MB)", color=INK, fontsize=FONT + 1)
+        axes.yaxis.set_major_locator(MaxNLocator(6))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
+        axes.grid(axis="y", color=INK, alpha=0.22, linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.set_xticks([])
+
+    def _set_scale(self, limit: float | None) -> None:
+        stack = self._stack
+        top = max(stack.peaks.max(), stack.after.max())
+        if limit is not None and top < limit <= _NEAR * top:
+            top = limit
+        self._axes.set_ylim(0, top * _ABOVE)
+        self._axes.set_xlim(-0.6, max(self._count, 2) - 0.4)
+        if self._dense:
+            every = next(step for step in _ROUND if step * _TICKS >= self._count)
+            shown = [place for place in self._places if stack.positions[place] % every == 0]
+            self._axes.set_xticks(shown, [str(stack.positions[place]) for place in shown])
+            self._axes.set_xlabel("step", color=INK, fontsize=FONT + 1)
+        else:
+            room = int(0.9 * self._scale.step / CHARACTER)
+            names = [wrapped(label, room) for label in stack.labels]
+            labels = [f"{place}\n{name}" for place, name in zip(stack.positions, names, strict=True)]
+            self._axes.set_xticks(self._places, labels, parse_math=False)
+            self._axes.tick_params(axis="x", length=0)
+
+    # --- layers -------------------------------------------------------------------------------
+
+    def _layers(self) -> None:
+        stack, floor = self._stack, np.zeros(self._count)
+        self._layer(stack.baseline, floor, color=BASELINE)
+        floor = floor + stack.baseline
+        for name, heights in stack.variables.items():
+            dead = stack.dead.get(name, np.zeros(self._count, bool))
+            self._layer(np.where(dead, 0, heights), floor, color=self._colours[name])
+            self._layer(np.where(dead, heights, 0), floor, color=self._colours[name], hatch="////")
+            floor = floor + heights
+        self._layer(stack.rest, floor, color=FREED, edge=FREED_EDGE)
+        floor = floor + stack.rest
+        self._layer(np.clip(stack.peaks - floor, 0, None), floor, color=TEMPORARY, edge="none")
+
+    def _layer(
+        self,
+        heights: NDArray[Any],
+        floor: NDArray[Any],
+        *,
+        color: str,
+        edge: str = SEAM,
+        hatch: str | None = None,
+    ) -> None:
+        there = heights > 0
+        if not there.any():
+            return
+        style: dict[str, Any] = {"facecolor": color, "edgecolor": edge, "hatch": hatch}
+        if self._dense:
+            edges = np.arange(self._count + 1) - 0.5
+            tops, floors = np.where(there, floor + heights, np.nan), np.where(there, floor, np.nan)
+            self._axes.stairs(tops, edges, baseline=floors, fill=True, linewidth=0, **style)
+        else:
+            self._axes.bar(
+                self._places[there],
+                heights[there],
+                self._width,
+                floor[there],
+                linewidth=0.8,
+                **style,
+            )
+
+    # --- marks --------------------------------------------------------------------------------
+
+    def _peaks(self) -> None:
+        stack = self._stack
+        half = self._width / 2
+        for certain, line in ((True, (0, ())), (False, (0, (2, 1)))):
+            there = stack.exact == certain
+            self._axes.hlines(
+                stack.peaks[there],
+                self._places[there] - half,
+                self._places[there] + half,
+                colors=PEAK,
+                linewidth=1.4 if self._dense else 2,
+                linestyles=line,
+            )
+        self._name_highest()
+
+    def _name_highest(self) -> None:
+        stack, place = self._stack, self._stack.highest
+        bound = "" if stack.exact[place] else "≥ "
+        where = f" in {stack.labels[place]}" if self._dense else ""
+        share = place / (self._count - 1) if self._dense else 0.5
+        side, corner = ("left", 0.0) if share < 0.12 else ("right", 1.0) if share > 0.88 else ("center", 0.5)
+        self._axes.annotate(
+            f"peak {bound}{megabytes(stack.peaks[place])}{where}",
+            (place, stack.peaks[place]),
+            xytext=(0, 15),
+            textcoords="offset points",
+            ha=side,
+            color=PEAK,
+            fontweight="bold",
+            fontsize=FONT + 1,
+            arrowprops={
+                "arrowstyle": "-|>",
+                "color": PEAK,
+                "relpos": (corner, 0),
+                "shrinkA": 0,
+                "shrinkB": 2,
+            },
+            parse_math=False,
+        )
+
+    def _limit(self, limit: float) -> None:
+        near = limit <= self._axes.get_ylim()[1]
+        if near:
+            self._axes.axhline(limit, color=INK, linewidth=1.2, linestyle=(0, (5, 3)))
+        self._axes.annotate(
+            f"limit {megabytes(limit)}" + ("" if near else ", above the chart"),
+            (1, limit if near else 1),
+            xycoords=("axes fraction", "data" if near else "axes fraction"),
+            xytext=(0, 3 if near else -9),
+            textcoords="offset points",
+            ha="right",
+            color=INK,
+            fontsize=FONT,
+        )
+
+    def _legend(self, names: list[str]) -> None:
+        stack = self._stack
+        handles: list[Artist] = [Patch(color=BASELINE, label="interpreter + libraries")]
+        handles += [
+            Patch(color=self._colours[name], label=f"{name} {number(stack.variables[name].max())}")
+            for name in names
+        ]
+        if stack.dead:
+            handles.append(Patch(facecolor=INK, edgecolor=SEAM, hatch="////", label="no later step reads it"))
+        if stack.rest.any():
+            handles.append(Patch(facecolor=FREED, edgecolor=FREED_EDGE, label="freed, or in no variable"))
+        if (stack.peaks > stack.after).any():
+            handles.append(Patch(facecolor=TEMPORARY, label="only within the step"))
+        if stack.exact.any():
+            handles.append(Line2D([], [], color=PEAK, linewidth=2, label="peak within the step"))
+        if not stack.exact.all():
+            line = Line2D([], [], color=PEAK, linewidth=2, linestyle=(0, (2, 1)), label="peak, at least")
+            handles.append(line)
+        columns = max(1, int(self._scale.width / _LEGEND_COLUMN))
+        self._axes.legend(
+            handles=handles,
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            ncols=columns,
+            frameon=False,
+            fontsize=FONT,
+            labelcolor=INK,
+            borderaxespad=0.3,
+            handlelength=1.4,
+            columnspacing=1.4,
+        )
+        self.room_for_legend = 8 + 13 * -(-len(handles) // columns)
