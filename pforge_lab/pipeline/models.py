@@ -119,7 +119,11 @@ def _message(found: Any, model: type[Model]) -> str:
         return f"must be {found['ctx']['expected']}, not {value!r}"
     if kind in {"string_too_short", "too_short"}:
         return "must not be empty"
-    message = str(found["msg"]).replace("Input should be a valid", "must be a").replace("Input should be", "must be")
+    message = (
+        str(found["msg"])
+        .replace("Input should be a valid", "must be a")
+        .replace("Input should be", "must be")
+    )
     message = message.replace("dictionary", "mapping").replace("greater than or equal to", "at least")
     return f"{message}, not {describe(value)}"
 
@@ -130,7 +134,9 @@ def _model_at(model: type[Model], path: Iterable[Any]) -> type[Model]:
         field = next((f for name, f in model.model_fields.items() if part in {name, f.alias}), None)
         if field is not None:
             kinds = (field.annotation, *get_args(field.annotation))
-            model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Model)), model)
+            model = next(
+                (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Model)), model
+            )
     return model
 
 

@@ -88,7 +88,9 @@ def _started(
             f"{tool!r}: the command {command[0]!r} was not found; install it, or give its path", tool=tool
         ) from None
     except OSError as error:
-        raise ToolError(f"{tool!r}: the command {command[0]!r} cannot be started: {error.strerror}", tool=tool) from None
+        raise ToolError(
+            f"{tool!r}: the command {command[0]!r} cannot be started: {error.strerror}", tool=tool
+        ) from None
 
 
 def _watch(
@@ -134,7 +136,10 @@ def _read(name: str, pipe: IO[bytes] | None, lines: queue.SimpleQueue[tuple[str,
 
 
 def _write(pipe: IO[bytes], data: bytes) -> None:
-    with contextlib.suppress(BrokenPipeError, ValueError, OSError), pipe:  # a command need not read all its input
+    with (
+        contextlib.suppress(BrokenPipeError, ValueError, OSError),
+        pipe,
+    ):  # a command need not read all its input
         pipe.write(data)
 
 

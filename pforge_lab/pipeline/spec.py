@@ -452,7 +452,7 @@ class Pipeline:
         """
         from pforge_lab.runs import api  # noqa: PLC0415 -- upwards, so that a pipeline reads well
 
-        return api.start(self, inputs, state=state, carry=carry, **options)
+        return api.start(self, inputs, state=state, carry=carry, drop_unused=drop_unused, **options)
 
     def run(self, inputs: Mapping[str, object] | None = None, *, state: Any = None, **options: Any) -> Any:
         """Start a run and finish it.

@@ -285,6 +285,12 @@ def _compile_condition(text: str) -> Condition:
     return Condition(source, compiled.reads, evaluate)
 
 
+def path_of(condition: str) -> str | None:
+    """Return the variable that a condition needs to hold at all, if it is a plain name or path."""
+    path = _path(_bare(condition), condition)
+    return None if path is None else path.name
+
+
 def _path_condition(path: Name | Path, *, negated: bool) -> Callable[[Scope], Any]:
     name = path.name
     parts = path.parts if isinstance(path, Path) else ()
@@ -397,7 +403,9 @@ def _parse_expression(
     return _expression(parts[0], environment, shown)
 
 
-def _expression(node: nodes.Expr, environment: Environment, shown: str) -> tuple[TemplateExpression, frozenset[str]]:
+def _expression(
+    node: nodes.Expr, environment: Environment, shown: str
+) -> tuple[TemplateExpression, frozenset[str]]:
     """Compile one parsed expression."""
     template = nodes.Template([nodes.Assign(nodes.Name("result", "store"), node, lineno=1)], lineno=1)
     template.set_environment(environment)
@@ -432,7 +440,9 @@ def compile_pieces(text: str) -> list[str | Template]:
         return [str(whole.value)] if isinstance(whole, Constant) else [whole]
     parts = _parts(_parse(text, text, TEMPLATES))
     return [
-        part.data if isinstance(part, nodes.TemplateData) else Expression(*_expression(part, TEMPLATES, text), text)
+        part.data
+        if isinstance(part, nodes.TemplateData)
+        else Expression(*_expression(part, TEMPLATES, text), text)
         for part in parts
     ]
 

@@ -28,6 +28,9 @@ def scope_of(
     unknown = [given for given in arguments if given not in names]
     if unknown:
         raise ParamError.of(
-            [Fault(f"{name!r} takes no such argument{near_misses(given, names)}", field=given) for given in unknown],
+            [
+                Fault(f"{name!r} takes no such argument{near_misses(given, names)}", field=given)
+                for given in unknown
+            ],
         )
     return dict(arguments)

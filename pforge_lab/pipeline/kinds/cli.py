@@ -94,12 +94,17 @@ class CliTool:
         arguments = dict(arguments)
         further = self._further(arguments)
         scope = scope_of(self.name, self._definition.params, arguments, self._reads())
-        command = [self._program(), *(text for arg in self._args for text in _texts(arg.render(scope), self.name))]
+        command = [
+            self._program(),
+            *(text for arg in self._args for text in _texts(arg.render(scope), self.name)),
+        ]
         environment = {name: _text(value, self.name) for name, value in self._env.render(scope).items()}
         finished = execute_command(
             command + [_text(arg, self.name) for arg in further["args"]],
             cwd=self._directory(scope),
-            env=os.environ | environment | {name: _text(value, self.name) for name, value in further["env"].items()},
+            env=os.environ
+            | environment
+            | {name: _text(value, self.name) for name, value in further["env"].items()},
             stdin=None if self._stdin is None else self._stdin.render(scope),
             stream=self._definition.stream,
             tool=self.name,
@@ -135,7 +140,9 @@ class CliTool:
         return str(beside.resolve()) if os.sep in command and not os.path.isabs(command) else command  # noqa: PTH117 -- a command is no path yet
 
     def _directory(self, scope: Mapping[str, Any]) -> Path:
-        directory = self._folder if self._cwd is None else self._folder / Path(self._cwd.render(scope)).expanduser()
+        directory = (
+            self._folder if self._cwd is None else self._folder / Path(self._cwd.render(scope)).expanduser()
+        )
         if not directory.is_dir():
             raise ToolError(f"{self.name!r}: there is no directory {str(directory)!r}", tool=self.name)
         return directory
@@ -155,7 +162,9 @@ class CliTool:
         texts = [text for nested in (*self._args, self._env) for text in nested.texts]
         said = concealed(finished.stderr.strip() or finished.stdout.strip(), texts)
         last = said.splitlines()[-1][:200] if said else "it printed nothing"
-        how = f"exit code {finished.exit_code}" if finished.exit_code >= 0 else f"signal {-finished.exit_code}"
+        how = (
+            f"exit code {finished.exit_code}" if finished.exit_code >= 0 else f"signal {-finished.exit_code}"
+        )
         return ToolError(
             f"{self.name!r}: {self._definition.command!r} ended with {how}: {last}",
             tool=self.name, exit_code=finished.exit_code, stdout=finished.stdout, stderr=finished.stderr,
@@ -183,5 +192,7 @@ def _text(value: Any, tool: str) -> str:
         return "true" if value else "false"
     text = value if isinstance(value, str) else str(value)
     if value is None or isinstance(value, Mapping | list | tuple | set) or "\x00" in text:
-        raise ParamError.of([Fault(f"an argument of {tool!r} must be text or a number, not {describe(value)}")])
+        raise ParamError.of(
+            [Fault(f"an argument of {tool!r} must be text or a number, not {describe(value)}")]
+        )
     return text

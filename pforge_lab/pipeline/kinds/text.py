@@ -52,7 +52,11 @@ class SecretText:
             An environment variable is not set.
         """
         return "".join(
-            piece if isinstance(piece, str) else piece.value() if isinstance(piece, _Variable) else form(piece.render(scope))
+            piece
+            if isinstance(piece, str)
+            else piece.value()
+            if isinstance(piece, _Variable)
+            else form(piece.render(scope))
             for piece in self._pieces
         )
 
@@ -66,7 +70,11 @@ class SecretText:
     @property
     def whole(self) -> Template | None:
         """The expression, if the text is exactly one."""
-        return self._pieces[0] if len(self._pieces) == 1 and not isinstance(self._pieces[0], str | _Variable) else None  # type: ignore[return-value]  # the third kind was excluded
+        return (
+            self._pieces[0]
+            if len(self._pieces) == 1 and not isinstance(self._pieces[0], str | _Variable)
+            else None
+        )  # type: ignore[return-value]  # the third kind was excluded
 
 
 class _Variable:
@@ -83,7 +91,9 @@ class _Variable:
         except KeyError:
             hint = near_misses(self.name, os.environ)
             close = hint if hint.startswith(",") else "; set it before the run"
-            raise ToolError(f"the environment variable {self.name} is not set{close}", name=self.name) from None
+            raise ToolError(
+                f"the environment variable {self.name} is not set{close}", name=self.name
+            ) from None
 
 
 def _split(source: str) -> Iterator[str | Template | _Variable]:
@@ -132,6 +142,8 @@ class Nested:
 
 def concealed(text: str, texts: list[SecretText]) -> str:
     """Return a message without the values of environment variables that the texts name."""
-    for value, shown in sorted((pair for item in texts for pair in item.secrets()), key=lambda pair: -len(pair[0])):
+    for value, shown in sorted(
+        (pair for item in texts for pair in item.secrets()), key=lambda pair: -len(pair[0])
+    ):
         text = text.replace(value, shown)
     return text

@@ -1,0 +1,234 @@
+"""Tools that are requests to HTTP servers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import quote
+
+from pydantic import Field, StrictInt, StrictStr, field_validator, model_validator
+
+from pforge_lab.errors import Fault, ParamError, ToolError
+from pforge_lab.pipeline.calls import Box, Call
+from pforge_lab.pipeline.models import Model, describe, inside_validator
+from pforge_lab.pipeline.requests import Answer, Request, send
+
+from .arguments import scope_of
+from .definition import Definition
+from .text import Nested, SecretText, concealed
+
+RETRIED: Final = frozenset({429, 500, 502, 503, 504})
+"""Statuses after which another attempt is made, if there is one."""
+
+
+class Bearer(Model):
+    """``Authorization: Bearer TOKEN``."""
+
+    type: Literal["bearer"]
+    token: StrictStr
+
+
+class Basic(Model):
+    """``Authorization: Basic ...`` of a name and a password."""
+
+    type: Literal["basic"]
+    username: StrictStr
+    password: StrictStr
+
+
+class ApiKey(Model):
+    """A key in a header of its own."""
+
+    type: Literal["api_key"]
+    key: StrictStr
+    header: StrictStr = "X-API-Key"
+
+
+Auth = Annotated[Bearer | Basic | ApiKey, Field(discriminator="type")]
+
+
+class HttpDefinition(Definition):
+    """A request as a tool of a file.
+
+    Attributes
+    ----------
+    endpoint
+        The URL, with templates; what they give is escaped, except at the very start.
+    method
+        ``GET`` without one.
+    headers, query, body
+        With templates, and ``${NAME}`` for environment variables. A query value that is a list
+        is repeated, one that is null is left out. A body that is a text is sent as it is, any
+        other one as JSON.
+    auth
+        ``bearer``, ``basic`` or ``api_key``.
+    stream_to
+        File that takes the body, relative to the pipeline's; the output's ``body`` is its path.
+    max_bytes
+        Size of a body at most, unless it goes to a file.
+    """
+
+    type: Literal["http"] = "http"
+    endpoint: StrictStr = Field(min_length=1)
+    method: Literal["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"] = "GET"
+    headers: dict[str, Any] = {}
+    query: dict[str, Any] = {}
+    body: Any = None
+    auth: Auth | None = None
+    stream_to: StrictStr | None = None
+    max_bytes: StrictInt = Field(default=100_000_000, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spellings(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        fields = dict(data)
+        method, auth = fields.get("method"), fields.get("auth")
+        if isinstance(method, str):
+            fields["method"] = method.upper()
+        if isinstance(auth, Mapping) and auth.get("type") in {"apikey", "apiKey"}:
+            fields["auth"] = {**auth, "type": "api_key"}
+        return fields
+
+    @field_validator("endpoint", "headers", "query", "body", "stream_to")
+    @classmethod
+    def _compiles(cls, value: Any) -> Any:
+        with inside_validator():
+            Nested(value)
+        return value
+
+    def tool(self, box: Box) -> HttpTool:
+        """Return what sends the request."""
+        return HttpTool(self, box.folder)
+
+
+class HttpTool:
+    """Sends a request; the output has ``status body headers``."""
+
+    def __init__(self, definition: HttpDefinition, folder: Path) -> None:
+        self.name = definition.name
+        self.retry = definition.retry
+        self.timeout = definition.timeout
+        self._definition = definition
+        self._folder = folder
+        self._endpoint = SecretText(definition.endpoint)
+        self._parts = {
+            name: Nested(getattr(definition, name)) for name in ("headers", "query", "body", "stream_to")
+        }
+        auth = {} if definition.auth is None else definition.auth.model_dump(exclude={"type"})
+        self._auth = {name: SecretText(text) for name, text in auth.items()}
+        self._texts = [
+            self._endpoint, *self._auth.values(), *(text for part in self._parts.values() for text in part.texts),
+        ]  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"<HttpTool {self.name!r}>"
+
+    def call(self, arguments: Mapping[str, Any], call: Call) -> Any:
+        """Return the answer: ``status body headers``."""
+        arguments = dict(arguments)
+        further = self._further(arguments)
+        reads = set().union(*(text.reads for text in self._texts))
+        scope = scope_of(self.name, self._definition.params, arguments, reads)
+        request = self._request(scope, further)
+        try:
+            answer = send(request, call, self.name)
+        except ToolError as error:
+            raise ToolError(concealed(str(error), self._texts), **error.__dict__) from None
+        if answer.status in RETRIED and not call.last:
+            raise ToolError(
+                f"{self.name!r}: the server answered {answer.status}",
+                tool=self.name, status=answer.status, retry_after=answer.retry_after,
+            )  # fmt: skip
+        return {"status": answer.status, "body": _body(answer), "headers": answer.headers}
+
+    def fingerprint(self) -> str | None:
+        """None: the definition says it all."""
+
+    def _further(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Take pforge's own ``body`` and ``query`` out of the arguments, where the definition has none."""
+        declared = set(self._definition.params or ()) | set().union(*(text.reads for text in self._texts))
+        further: dict[str, Any] = {"body": None, "query": {}}
+        if "body" in arguments and "body" not in declared and self._definition.body is None:
+            further["body"] = arguments.pop("body")
+        if "query" in arguments and "query" not in declared:
+            further["query"] = arguments.pop("query")
+            if not isinstance(further["query"], Mapping):
+                raise ParamError.of(
+                    [Fault(f"must be a mapping, not {describe(further['query'])}", field="query")]
+                )
+        return further
+
+    def _request(self, scope: Mapping[str, Any], further: Mapping[str, Any]) -> Request:
+        headers = {name: _header(value, name) for name, value in self._parts["headers"].render(scope).items()}
+        auth = {name: text.render(scope) for name, text in self._auth.items()}
+        basic = None
+        match self._definition.auth:
+            case Bearer():
+                headers["Authorization"] = f"Bearer {auth['token']}"
+            case Basic():
+                basic = (auth["username"], auth["password"])
+            case ApiKey():
+                headers[auth["header"]] = auth["key"]
+        body = self._parts["body"].render(scope) if self._definition.body is not None else further["body"]
+        query = self._parts["query"].render(scope) | dict(further["query"])
+        path = self._parts["stream_to"].render(scope)
+        return Request(
+            method=self._definition.method,
+            url=self._url(scope),
+            headers=headers,
+            query=[pair for name, value in query.items() for pair in _pairs(name, value)],
+            body=_checked(body, self.name),
+            basic=basic,
+            stream_to=None if path is None else self._folder / Path(str(path)).expanduser(),
+            max_bytes=self._definition.max_bytes,
+        )
+
+    def _url(self, scope: Mapping[str, Any]) -> str:
+        """Return the URL; a value cannot add parts to it, except at the very start, where it may be the server."""
+        first = True
+
+        def escaped(value: Any) -> str:
+            nonlocal first
+            whole, first = first and self._definition.endpoint.lstrip().startswith("{{"), False
+            return str(value) if whole else quote(str(value), safe="")
+
+        return self._endpoint.render(scope, escaped)
+
+
+def _body(answer: Answer) -> Any:
+    return str(answer.file) if answer.file is not None else answer.body
+
+
+def _header(value: Any, name: str) -> str:
+    text = str(value)
+    if isinstance(value, Mapping | list) or "\r" in text or "\n" in text:
+        raise ParamError.of(
+            [Fault(f"the header must be one line of text, not {describe(value)}", field=name)]
+        )
+    return text
+
+
+def _pairs(name: str, value: Any) -> list[tuple[str, str]]:
+    if value is None:
+        return []
+    if isinstance(value, Mapping):
+        raise ParamError.of([Fault("a query value must be text, a number or a list of these", field=name)])
+    values = value if isinstance(value, list | tuple) else [value]
+    return [(name, str(item).lower() if isinstance(item, bool) else str(item)) for item in values]
+
+
+def _checked(body: Any, tool: str) -> Any:
+    """Refuse bodies that are no JSON, before anything is sent."""
+    if isinstance(body, float) and not math.isfinite(body):
+        raise ParamError.of([Fault(f"the body of {tool!r} holds {body}, which JSON has no word for")])
+    if isinstance(body, Mapping):
+        return {str(name): _checked(item, tool) for name, item in body.items()}
+    if isinstance(body, list | tuple):
+        return [_checked(item, tool) for item in body]
+    if body is not None and not isinstance(body, bool | int | float | str):
+        raise ParamError.of([Fault(f"the body of {tool!r} must be plain data, not {describe(body)}")])
+    return body
