@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 200
 CHANGE_TONES: dict[str, Tone] = {
     "new": "new", "changed": "changed", "deleted": "deleted", "not kept": "not-kept", "same": "same",
+    "added": "new", "removed": "deleted",
 }  # fmt: skip
 
 
@@ -23,10 +24,10 @@ def variable_table(rows: Sequence[VariableRow], *, title: str = "Variables", lim
     """Return the table of ``rows``; of more than ``limit``, unchanged ones are left out first, and counted.
 
     MB is what a variable holds, a shared buffer counted at its first owner; *Reach MB* appears where a
-    variable keeps more alive than that.
+    variable keeps more alive than that, by 0.1 MB or more.
     """
     shown = _most_telling(rows, limit)
-    reaches = any(row.size and row.size.reach > row.size.bytes for row in shown)
+    reaches = any(row.size and row.size.reach - row.size.bytes >= 100_000 for row in shown)
     columns = [Column("Name", flexible=True), Column("Type", flexible=True), Column("Shape", "right")]
     columns += [Column("MB", "right")] + ([Column("Reach MB", "right")] if reaches else [])
     columns += [Column("Change"), Column("Preview", flexible=True)]

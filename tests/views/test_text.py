@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pforge_lab.runs.records import VariableRow
+from pforge_lab.runs.records import VariableRow, VariableSize
 from pforge_lab.views import text
 from pforge_lab.views.text_blocks import columns
 
@@ -96,4 +96,5 @@ def test_parts_of_a_step_are_listed(samples):
 def test_what_a_slice_keeps_alive_has_its_own_column(samples):
     """Holding 100 bytes and reaching 189 MB is worth a column; it is absent where it says nothing."""
     assert "≈ 189.0" in text.variables_text(samples.variables)
-    assert "Reach" not in text.variables_text(samples.variables[:1])
+    little_more = VariableRow("n", "int", "", VariableSize(28, 40_000), "same", "15")
+    assert "Reach" not in text.variables_text([samples.variables[0], little_more])
