@@ -323,13 +323,13 @@ class Pipeline:
 
     def reads(self, index: int) -> frozenset[str]:
         """Return the names of the variables that a step reads, in its input, condition and transitions."""
-        from .dataflow import reads  # noqa: PLC0415 -- dataflow is made of pipelines
+        from .dataflow import reads
 
         return reads(self.steps[index])
 
     def writes(self, index: int) -> frozenset[str]:
         """Return the names of the variables that a step may write."""
-        from .dataflow import writes  # noqa: PLC0415 -- dataflow is made of pipelines
+        from .dataflow import writes
 
         return writes(self.steps[index])
 
@@ -378,7 +378,7 @@ class Pipeline:
 
     def to_yaml(self) -> str:
         """Return the definition as YAML; loading it gives an equal pipeline."""
-        from .writer import to_yaml  # noqa: PLC0415 -- ruamel.yaml is loaded where YAML is
+        from .writer import to_yaml
 
         return to_yaml(self.to_dict())
 
@@ -419,7 +419,7 @@ class Pipeline:
 
     def dataflow(self) -> pd.DataFrame:
         """Return which step reads and writes what, one row a step, with warnings."""
-        from .dataflow import dataflow  # noqa: PLC0415 -- dataflow is made of pipelines
+        from .dataflow import dataflow
 
         return dataflow(self)
 
@@ -450,7 +450,7 @@ class Pipeline:
         ParamError
             Inputs are missing, unknown or of the wrong type.
         """
-        from pforge_lab.runs import api  # noqa: PLC0415 -- upwards, so that a pipeline reads well
+        from pforge_lab.runs import api
 
         return api.start(self, inputs, state=state, carry=carry, drop_unused=drop_unused, **options)
 
@@ -469,7 +469,7 @@ class Pipeline:
         StepError
             A step failed and its policy is ``fail_fast``; the run stays and can be resumed.
         """
-        from pforge_lab.runs import api  # noqa: PLC0415 -- upwards, so that a pipeline reads well
+        from pforge_lab.runs import api
 
         return api.run(self, inputs, state=state, **options)
 
@@ -488,7 +488,7 @@ class Pipeline:
         Run
             Its ``finish()`` goes on from there.
         """
-        from pforge_lab.runs import api  # noqa: PLC0415 -- upwards, so that a pipeline reads well
+        from pforge_lab.runs import api
 
         return api.resume(checkpoint, state=state)
 
@@ -572,13 +572,7 @@ def _inputs(
 
 def _joined(one: Param, other: Param) -> Param:
     """Return the param that two functions share: a default that both agree on, else the first one there is."""
-    kind = (
-        one.type
-        if one.type == other.type or other.type == "any"
-        else other.type
-        if one.type == "any"
-        else "any"
-    )
+    kind = one.type if other.type in (one.type, "any") else other.type if one.type == "any" else "any"
     default = one if one.has_default else other
     return read_param({"type": kind} | ({"default": default.default} if default.has_default else {}))
 

@@ -37,6 +37,7 @@ def start(
     *,
     state: Place | None = None,
     carry: str | None = None,
+    drop_unused: bool | None = None,
     id: str | None = None,  # noqa: A002 - the public name
 ) -> Run:
     """Make a run of a pipeline; nothing is executed yet.
@@ -52,6 +53,9 @@ def start(
     carry
         Start with the final variables of the last run that was done under this name, and keep this
         one's when it is done. Explicit inputs come before carried values.
+    drop_unused
+        Drop variables once no later step reads them, and give their memory back; by default as the
+        pipeline's ``memory`` says. Snapshots keep them, so rewinding still has them.
     id
         Name of the run; by default made from the pipeline's name and the time.
 
@@ -83,15 +87,17 @@ def start(
         carry=carry,
         params={name: _short(value) for name, value in params.items()},
     )
+    dropping = pipeline.memory.drop_unused if drop_unused is None else drop_unused
     definition = {
         "pipeline": pipeline.to_dict(),
         "base_dir": str(pipeline.base_dir.resolve()),
         "source": str(pipeline.source.resolve()) if pipeline.source else None,
         "digest": pipeline.digest,
         "params": sorted(params),
+        "drop_unused": dropping,
     }
     journal.create(head, definition, functions.keep(pipeline.functions()), snapshots.take(values))
-    run = _remember(Run(journal, pipeline, params, snapshots))
+    run = _remember(Run(journal, pipeline, params, snapshots, drop_unused=dropping))
     run.took(values)
     return run
 
@@ -106,7 +112,9 @@ def fork(parent: Run, position: int) -> Run:
     journal = Journal(parent.state, run_id(parent.pipeline.name))
     path = parent.head.lines.moved(position).path()[: position + 1]
     journal.copy_from(parent.timeline.journal, path, parent.timeline.forked_head(position))
-    return _remember(Run(journal, parent.pipeline, parent.params, Snapshots(parent.state)))
+    return _remember(
+        Run(journal, parent.pipeline, parent.params, Snapshots(parent.state), drop_unused=parent.drop_unused)
+    )
 
 
 def runs(state: Place | None = None) -> RunsFrame:
@@ -173,7 +181,7 @@ def open_run(
     snapshots = Snapshots(store, trust)
     start = snapshots.load(journal.manifest(0, 0), facts["params"])
     params = {name: value for name, value in start.items() if name in facts["params"]}
-    return _remember(Run(journal, pipeline, params, snapshots))
+    return _remember(Run(journal, pipeline, params, snapshots, drop_unused=facts["drop_unused"]))
 
 
 def resume(checkpoint: Checkpoint, *, state: Place | None = None) -> Run:

@@ -42,6 +42,8 @@ class Run:
         Name of the run in its store.
     pipeline, params
         What is executed, and the parameters it started with.
+    drop_unused
+        Whether variables are dropped once no later step reads them.
     state
         The state manager it lives in.
 
@@ -72,7 +74,10 @@ class Run:
         pipeline: Pipeline,
         params: Mapping[str, Any],
         snapshots: Snapshots,
+        *,
+        drop_unused: bool = False,
     ) -> None:
+        self.drop_unused = drop_unused
         self.id = journal.run
         self.pipeline = pipeline
         self.params = dict(params)
@@ -81,7 +86,9 @@ class Run:
         self._snapshots = snapshots
         self._lock = threading.Lock()
         self._scope = Scope(snapshots, self.timeline.manifest(self.position), self._maker_at(self.position))
-        self._steps = Stepping(self.id, pipeline, self.state, self.timeline, self._scope)
+        self._steps = Stepping(
+            self.id, pipeline, self.state, self.timeline, self._scope, drop_unused=drop_unused
+        )
 
     # -- where the run stands ------------------------------------------------------------------
 
@@ -259,7 +266,7 @@ class Run:
 
         Change one in place and the next step notices: the change becomes an ``edited`` record.
         """
-        return self._scope.variables(f"at position {self.position}", self._rows)
+        return self._scope.variables(f"at position {self.position}", self._rows, self._elsewhere)
 
     def peek(self) -> Variables:
         """Return the live variables for a view, which describes them and lets none out of its hands."""
@@ -284,6 +291,13 @@ class Run:
             maker=self._maker_at(position),
             rows=partial(self._rows, position),
         )
+
+    def _elsewhere(self, name: str) -> str | None:
+        """Return where a variable was last that is not here any more."""
+        for record in reversed(self.timeline.history):
+            if name in record.changed:
+                return f"; it was dropped or removed by step {record.label!r}, and run.at({record.index - 1})[{name!r}] still has it"
+        return None
 
     def _rows(self, at: int | None = None) -> tuple[VariableRow, ...]:
         from pforge_lab.views.overview import variable_rows  # noqa: PLC0415 - a view

@@ -58,9 +58,11 @@ class Scope:
             else values
         )
 
-    def variables(self, where: str, rows: Callable[[], tuple[VariableRow, ...]]) -> Variables:
+    def variables(
+        self, where: str, rows: Callable[[], tuple[VariableRow, ...]], elsewhere: Callable[[str], str | None]
+    ) -> Variables:
         """Return the values for the user to read, noting when one is handed out."""
-        return Variables(self.values(), where, self._expose, rows)
+        return Variables(self.values(), where, self._expose, rows, elsewhere)
 
     def _expose(self) -> None:
         self.exposed = True

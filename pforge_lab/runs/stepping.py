@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pforge_lab import meter
 from pforge_lab.errors import RunError, StepError, StepTimeout
+from pforge_lab.runs.dropping import dead_after
 from pforge_lab.runs.ledger import account
 from pforge_lab.runs.performance import culprit, one_line, perform, record_of
 from pforge_lab.runs.records import StepRecord
@@ -17,6 +19,7 @@ from pforge_lab.state import StateManager
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pforge_lab.pipeline.outcome import Outcome
     from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.runs.scope import Scope
     from pforge_lab.runs.timeline import Timeline
@@ -35,11 +38,21 @@ class Stepping:
         The run's store, for tools that ask for a state manager.
     timeline, scope
         Where the run stands, and its live variables.
+    drop_unused
+        Drop variables once no later step reads them, and give their memory back.
     """
 
     def __init__(
-        self, run: str, pipeline: Pipeline, state: StateManager, timeline: Timeline, scope: Scope
+        self,
+        run: str,
+        pipeline: Pipeline,
+        state: StateManager,
+        timeline: Timeline,
+        scope: Scope,
+        *,
+        drop_unused: bool,
     ) -> None:
+        self._drop_unused = drop_unused
         self._run = run
         self._pipeline = pipeline
         self._state = state
@@ -85,13 +98,19 @@ class Stepping:
             self._scope.reload()
             if self._pipeline.steps[index].error_policy != "continue":
                 self._fail(record, error)
+        return self._keep(record, done.outcome, index, last=last)
+
+    def _keep(self, record: StepRecord, outcome: Outcome, index: int, *, last: bool) -> StepRecord:
+        """Accept a step's record with what it wrote, without what it leaves dead."""
+        dead = dead_after(self._pipeline, index) if self._drop_unused else frozenset()
         values = self._scope.values()
-        if record.status != "done":
-            return self._accept(record, values, last=last)
-        written = done.outcome.variables
-        return self._accept(
-            record, values | dict(written), last=last, output=None if written else done.outcome.output
-        )
+        dropped = not dead.isdisjoint(values)
+        values = {name: value for name, value in {**values, **outcome.variables}.items() if name not in dead}
+        output = None if outcome.variables else outcome.output
+        record = self._accept(record, values, last=last, output=output)
+        if dropped:
+            meter.return_freed_memory()
+        return record
 
     def edit(self, values: Mapping[str, Any]) -> StepRecord:
         """Give variables other values, as an ``edited`` record."""

@@ -50,6 +50,8 @@ class Variables(Mapping[str, Any]):
         Called when a value that can be changed in place leaves the mapping.
     rows
         Gives the rows of the table that shows the variables.
+    elsewhere
+        Tells, of a name that is not here, where it was last, or gives None.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class Variables(Mapping[str, Any]):
         where: str,
         handed_out: Callable[[], None] | None = None,
         rows: Callable[[], tuple[VariableRow, ...]] | None = None,
+        elsewhere: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self._rows = rows
+        self._elsewhere = elsewhere
         self._values = values
         self._where = where
         self._handed_out = handed_out
@@ -77,9 +81,8 @@ class Variables(Mapping[str, Any]):
         try:
             value = self._values[name]
         except KeyError:
-            raise VariableNotFound(
-                f"there is no variable {name!r} {self._where}{near_misses(name, self._values)}", name=name
-            ) from None
+            hint = self._elsewhere(name) or near_misses(name, self._values)
+            raise VariableNotFound(f"there is no variable {name!r} {self._where}{hint}", name=name) from None
         if isinstance(value, Missing):
             raise value.error()
         if self._handed_out is not None and not isinstance(value, ATOMS):
