@@ -53,6 +53,8 @@ class FollowingStorage(CheckedStorage):
                 f"{path} does not exist, and mode='r' creates nothing; open it with mode='w'", url=url
             ) from error
 
+        self._ltid = self._last_tid()
+
     def loadBefore(self, oid: bytes, tid: bytes) -> tuple[bytes, bytes, bytes | None] | None:  # noqa: N802 - ZODB's name
         """Return the record of ``oid`` before ``tid``, its transaction, and that of the next one."""
         try:
@@ -69,7 +71,10 @@ class FollowingStorage(CheckedStorage):
 
     def moved(self) -> bool:
         """Return whether there may be something new; costs one look at the file's size and time."""
-        return self._seen is None or self._stamp() != self._seen
+        try:
+            return self._seen is None or self._stamp() != self._seen
+        except FileNotFoundError:
+            return True
 
     def follow(self) -> None:
         """Take up what the writer has committed since."""
@@ -113,6 +118,15 @@ class FollowingStorage(CheckedStorage):
         self._pos, self._ltid = position, tid
         for listener in self._listeners:
             listener.invalidateCache()
+
+    def _last_tid(self) -> bytes:
+        """Return the last finished transaction; FileStorage takes the one that is being written for it."""
+        if self._pos == START:
+            return z64
+        length = self._read_num(self._pos - 8)
+        self._file.seek(self._pos - 8 - length)
+        tid: bytes = self._file.read(8)
+        return tid
 
     def _intact(self, file: BinaryIO, position: int, tid: bytes) -> Iterator[Seen]:
         """Yield what is finished; the end of the file may be a transaction that is being written."""

@@ -147,13 +147,14 @@ class ObjectStateManager(StateManager):
         """Read from this thread's view; once more from a newer one if a compaction took the old away."""
         self._check_process()
         with named(self.url):
-            view = self._view()
             try:
-                return read(view)
-            except (ConflictError, POSKeyError, FileNotFoundError):
-                self._follow()
-                view.refresh(self._version)
-                return read(view)
+                view = self._view()
+                try:
+                    return read(view)
+                except (ConflictError, POSKeyError, FileNotFoundError):
+                    self._follow()
+                    view.refresh(self._version)
+                    return read(view)
             except Exception:
                 self._check_open()  # closed by another thread meanwhile
                 raise
