@@ -25,6 +25,11 @@ MB = 1_000_000
 PLAN = ("load", "clean", "features", "split", "train", "evaluate", "report")
 
 
+def words(text):
+    """Return the words of a text; the rules under heads say nothing."""
+    return Counter(word for word in text.split() if word.strip("─"))
+
+
 class Reader(HTMLParser):
     """Collects tags, attributes and the words a reader sees; style is what it throws away."""
 
@@ -55,7 +60,7 @@ class Reader(HTMLParser):
     @property
     def words(self):
         """Return the words, in no order: text and HTML lay the same ones out differently."""
-        return Counter(" ".join(self.text).split())
+        return words(" ".join(self.text))
 
     def values(self, name):
         """Return the values of one attribute, wherever it stands."""
@@ -69,8 +74,7 @@ def read_html():
 
 @pytest.fixture(scope="session")
 def words_of():
-    """Return the words of a text form; the rules under heads say nothing."""
-    return lambda text: Counter(word for word in text.split() if word.strip("─"))
+    return words
 
 
 @dataclass(frozen=True)
