@@ -11,12 +11,16 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pforge_lab.errors import UsageError, near_misses
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+__all__ = ["CancelledError", "Mode", "Overrun", "run", "submit", "use_mode"]
 
 T = TypeVar("T")
 Mode = Literal["background", "nested"]
@@ -37,6 +41,10 @@ class _Bridge:
 
     def __init__(self) -> None:
         self.mode: Mode = "background"
+        self.forget()
+
+    def forget(self) -> None:
+        """Start afresh in a forked process: no thread is left, and a lock may be held by nobody."""
         self.lock = threading.Lock()
         self.background: _Loop | None = None
 
@@ -50,7 +58,7 @@ class _Bridge:
 
 _bridge = _Bridge()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_bridge.__init__)
+    os.register_at_fork(after_in_child=_bridge.forget)
 
 
 def _start_loop() -> _Loop:
@@ -120,7 +128,7 @@ def run(awaitable: Awaitable[T], *, timeout: float | None = None) -> T:
     return _wait(submit(awaitable, timeout=timeout))
 
 
-class Overrun(Exception):  # noqa: N818 -- a signal between this module and its callers, not an error of its own
+class Overrun(Exception):
     """A coroutine took longer than it may."""
 
 
@@ -132,8 +140,8 @@ def submit(awaitable: Awaitable[T], *, timeout: float | None = None) -> Future[T
     return asyncio.run_coroutine_threadsafe(_limited(awaitable, timeout), _bridge.loop().loop)
 
 
-async def _limited(awaitable: Awaitable[T], timeout: float | None) -> T:
-    limit = asyncio.timeout(timeout)
+async def _limited(awaitable: Awaitable[T], seconds: float | None) -> T:
+    limit = asyncio.timeout(seconds)
     try:
         async with limit:
             return await awaitable
@@ -164,17 +172,18 @@ def _run_nested(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T], timeou
     import nest_asyncio2  # noqa: PLC0415 -- patches asyncio, so only when it was asked for
 
     nest_asyncio2.apply(loop)
-    return loop.run_until_complete(_limited(awaitable, timeout))
+    result: T = loop.run_until_complete(_limited(awaitable, timeout))
+    return result
 
 
 def _run_aside(awaitable: Awaitable[T], timeout: float | None) -> T:
     """Run on a loop of its own: the caller is a coroutine's own code, and waiting for its loop would never end."""
-    future: Future[Any] = Future()
+    future: Future[T] = Future()
 
     def work() -> None:
         try:
             future.set_result(asyncio.run(_limited(awaitable, timeout)))
-        except BaseException as error:  # noqa: BLE001 -- handed to the caller whole
+        except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
             future.set_exception(error)
 
     threading.Thread(target=work, name="pforge-lab-aside", daemon=True).start()

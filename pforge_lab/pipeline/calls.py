@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pforge_lab.errors import StepTimeout
 
-from .functions import Source
-from .outcome import ChildOutcome, Listener
-from .steps import Retry
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from .functions import Source
+    from .outcome import ChildOutcome, Listener
+    from .steps import Retry
 
 T = TypeVar("T")
 
 
-class Cancelled(Exception):  # noqa: N818 -- a signal inside this floor
+class Cancelled(Exception):
     """The call was stopped because a step beside it failed."""
 
 

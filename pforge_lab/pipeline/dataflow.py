@@ -157,7 +157,7 @@ def _given(pipeline: Pipeline, writers: list[dict[str, tuple[str, ...]]]) -> lis
 def _writers(pipeline: Pipeline) -> tuple[set[int], list[dict[str, tuple[str, ...]]]]:
     """Return the steps that can run, and for each step who may have written what before it."""
     followers = successors(pipeline)
-    start = dict.fromkeys(pipeline.params, ("params",))
+    start: dict[str, tuple[str, ...]] = dict.fromkeys(pipeline.params, ("params",))
     known: list[dict[str, tuple[str, ...]]] = [{} for _ in range(len(pipeline.steps) + 1)]
     reachable: set[int] = set()
     pending: list[tuple[int, dict[str, tuple[str, ...]]]] = [(0, start)]

@@ -20,7 +20,7 @@ def read_tools(data: Any) -> dict[str, Definition]:
     SpecError
         With all faults of all tools, and every name that is used twice.
     """
-    if isinstance(data, Mapping) or isinstance(data, str) or not isinstance(data, Iterable):
+    if isinstance(data, (Mapping, str)) or not isinstance(data, Iterable):
         raise SpecError.of([Fault(f"must be a list of tools, not {describe(data)}")])
     faults = Faults()
     tools: dict[str, Definition] = {}

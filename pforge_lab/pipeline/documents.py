@@ -24,7 +24,8 @@ _INFINITE: Final = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _INDENTED_BY_TAB: Final = re.compile(r"\s*\t")
 _TAG: Final = "tag:yaml.org,2002:"
 _GUESSED: Final = {
-    _TAG + kind for kind in "null bool int float str timestamp merge value seq map".split()
+    _TAG + kind
+    for kind in ["null", "bool", "int", "float", "str", "timestamp", "merge", "value", "seq", "map"]
 } | {"None", "!"}
 _COLLECTION_TAGS: Final = {None, "!", _TAG + "map", _TAG + "seq"}
 
@@ -72,7 +73,7 @@ def decode(raw: bytes, filename: str) -> str:
 
 
 def parse(text: str, filename: str) -> Document:
-    """Return the one document of a YAML text.
+    r"""Return the one document of a YAML text.
 
     Raises
     ------
@@ -82,7 +83,7 @@ def parse(text: str, filename: str) -> Document:
 
     Examples
     --------
-    >>> document = parse("name: daily\\nsteps: []\\n", "day.yaml")
+    >>> document = parse("name: daily\nsteps: []\n", "day.yaml")
     >>> document.data, document.lines["steps"]
     ({'name': 'daily', 'steps': []}, 2)
     """
@@ -261,8 +262,10 @@ class _Builder:
     def _plain(self, text: str, path: str, line: int) -> Any:
         if _NULL.fullmatch(text):
             return None
-        if _BOOLEAN.fullmatch(text):
-            return text[0] in "tT"
+        return text[0] in "tT" if _BOOLEAN.fullmatch(text) else self._number(text, path, line)
+
+    def _number(self, text: str, path: str, line: int) -> Any:
+        """Return the number, or the text if it is none."""
         if _INTEGER.fullmatch(text):
             if len(text) > MAX_DIGITS:
                 self._fault(f"a number of {len(text)} digits; put it in quotes if it is text", path, line)

@@ -16,17 +16,16 @@ from typing import TYPE_CHECKING, Any, Final
 from pforge_lab.errors import Fault, ParamError, StepTimeout, TemplateError
 
 from .calls import Call, Cancelled, Stop, Tool
-from .models import describe
+from .models import Faults, describe
 from .outcome import ChildOutcome, Listener, Outcome
 from .parts import execute_parts
 from .retrying import with_retries
 from .steps import END, AnyStep, Parallel, Step, label_steps
-from .models import Faults
 from .templates import Condition, Scope, compile_condition, compile_value
-from .tools import ToolBox
 
 if TYPE_CHECKING:
     from .spec import Pipeline
+    from .tools import ToolBox
 
 _NOTHING: Final[Mapping[type, object]] = {}
 _NO_INPUT: Final = compile_value({})

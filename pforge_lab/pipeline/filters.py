@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from jinja2.defaults import DEFAULT_FILTERS
+from jinja2.filters import FILTERS as DEFAULT_FILTERS
 
 from .lookup import MISSING, lookup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
 
 MAX_TEXT: Final = 10_000_000
 """Characters that a filter or an operator may make at most."""
 
-_FROM_JINJA: Final = (
-    "abs capitalize count d default dictsort first float int last length list lower map max min reject "
-    "rejectattr reverse select selectattr sort string title tojson trim truncate unique upper"
-).split()
+_FROM_JINJA: Final = [
+    "abs",
+    "capitalize",
+    "count",
+    "d",
+    "default",
+    "dictsort",
+    "first",
+    "float",
+    "int",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "reverse",
+    "select",
+    "selectattr",
+    "sort",
+    "string",
+    "title",
+    "tojson",
+    "trim",
+    "truncate",
+    "unique",
+    "upper",
+]
 
 
 def limited(length: int) -> None:

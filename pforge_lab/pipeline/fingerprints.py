@@ -1,13 +1,15 @@
-"""Fingerprints of code: has the function behind a step changed since it ran?"""
+"""Fingerprints of code, to tell whether the function behind a step has changed since it ran."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import inspect
-from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 def code_fingerprint(function: Callable[..., Any]) -> str:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import Field, StrictInt, StrictStr, field_validator
 
 from pforge_lab.errors import Fault, SpecError, near_misses
 
 from .definitions import read_tools
-from .kinds.definition import Definition
 from .kinds.nested import PipelineDefinition
 from .models import Faults, Model, Positive, read
 from .spec import Pipeline
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .kinds.definition import Definition
 
 Backend = Literal["sled", "zodb", "memory", "redis"]
 _UNUSED: Final = ("resources", "prompts")
@@ -89,7 +92,7 @@ class Forge(Mapping[str, Pipeline]):
         for name in data:
             if name not in known:
                 faults.add(f"unknown field {name!r}{near_misses(str(name), known)}", str(name))
-        metadata: ForgeMetadata | None = None
+        metadata = ForgeMetadata.model_construct(name="")
         with faults.collect("forge"):
             metadata = read(ForgeMetadata, data.get("forge"))
         self.tools: dict[str, Definition] = {}
@@ -102,8 +105,8 @@ class Forge(Mapping[str, Pipeline]):
         self.base_dir = base_dir
         self.pipelines = self._pipelines(data.get("tools") or [], faults, check_tools=check_tools)
         faults.raise_if_any()
-        self.name = "" if metadata is None else metadata.name
-        self.version = None if metadata is None else metadata.version
+        self.name = metadata.name
+        self.version = metadata.version
         self.unused = _unused(data, metadata)
 
     def _pipelines(self, listed: Any, faults: Faults, *, check_tools: bool) -> dict[str, Pipeline]:
@@ -166,7 +169,7 @@ class NoPipeline(SpecError, KeyError):
         return error
 
 
-def _unused(data: Mapping[str, Any], metadata: ForgeMetadata | None) -> dict[str, Any]:
+def _unused(data: Mapping[str, Any], metadata: ForgeMetadata) -> dict[str, Any]:
     kept = {name: data[name] for name in _UNUSED if name in data}
     for name in ("transport", "optimization"):
         value = getattr(metadata, name, None)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from pforge_lab.errors import Fault, SpecError, near_misses
 
 from .modules import load_module
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Function = Callable[..., Any]
 _REFERENCE: Final = re.compile(
@@ -58,7 +60,7 @@ class Named:
         """Return what the name means now."""
         found = attribute(sys.modules.get(self.module), self.path)
         if callable(found):
-            return found
+            return cast("Function", found)
         if self.given is not None:
             return self.given
         raise SpecError.of(
@@ -81,7 +83,7 @@ class Referred:
         module = load_module(self.module, self.folder)
         found = attribute(module, self.path)
         if callable(found):
-            return found
+            return cast("Function", found)
         known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
         wrong = "is no function" if found is not None else "does not exist"
         raise SpecError.of(

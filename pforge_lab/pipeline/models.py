@@ -76,7 +76,7 @@ def read(model: type[M], data: object) -> M:
         raise SpecError.of(faults_of(error, model)) from None
 
 
-class NestedFaults(ValueError):  # noqa: N818 -- carries faults through pydantic, which wants a ValueError
+class NestedFaults(ValueError):
     """The faults of a part that a validator read."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
@@ -142,7 +142,7 @@ def _model_at(model: type[Model], path: Iterable[Any]) -> type[Model]:
 
 def _number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"must be a number, not {describe(value)}")
+        raise ValueError(f"must be a number, not {describe(value)}")  # noqa: TRY004 - pydantic wants a ValueError
     return value
 
 

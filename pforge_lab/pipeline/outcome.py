@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Status = Literal["done", "failed", "skipped"]
 
@@ -87,10 +89,10 @@ class Listener(Protocol):
     """
 
     def attempt_started(self, label: str, number: int) -> None:
-        """A tool is about to be called, for the `number`-th time."""
+        """Hear that a tool is about to be called, for the `number`-th time."""
 
     def attempt_failed(self, label: str, number: int, error: BaseException) -> None:
-        """That call failed; whether another one follows is for the engine to say."""
+        """Hear that this call failed; another one may follow."""
 
     def output_line(self, label: str, stream: str, text: str) -> None:
-        """A command wrote a line to ``stdout`` or ``stderr``."""
+        """Hear that a command wrote a line to ``stdout`` or ``stderr``."""

@@ -127,9 +127,9 @@ class Param(Model):
     def _bounds(self, value: Any) -> str | None:
         if not isinstance(value, Real):
             return None if self.type != "any" else f"must be a number, not {describe(value)}"
-        if self.min is not None and not value >= self.min:
+        if self.min is not None and not float(value) >= self.min:
             return f"must be at least {self.min:g}, not {value}"
-        if self.max is not None and not value <= self.max:
+        if self.max is not None and not float(value) <= self.max:
             return f"must be at most {self.max:g}, not {value}"
         return None
 
@@ -153,7 +153,7 @@ class Param(Model):
         choices = self.enum or []
         if any(type(choice) is type(value) and choice == value for choice in choices):
             return None
-        if isinstance(value, Real) and not isinstance(value, bool) and value in choices:
+        if _is_number(value) and any(_is_number(choice) and choice == value for choice in choices):
             return None
         return f"must be one of {', '.join(map(repr, choices))}, not {describe(value)}"
 

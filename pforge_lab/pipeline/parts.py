@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from .calls import Stop
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .calls import Stop
 
 T = TypeVar("T")
 
@@ -23,43 +25,54 @@ def execute_parts(parts: Sequence[Callable[[], T]], at_once: int, stop: Stop) ->
     BaseException
         What a part raised; the others are stopped.
     """
+    if at_once > 1 and len(parts) > 1:
+        return _Crew(parts, stop).work(at_once)
     results: list[T | None] = [None] * len(parts)
-    if at_once == 1 or len(parts) == 1:
-        for i, part in enumerate(parts):
-            if stop.event.is_set():
-                break
-            results[i] = part()
-        return results
-    failures: list[BaseException] = []
-    pending = iter(enumerate(parts))
-    lock = threading.Lock()
-
-    def work() -> None:
-        while not stop.event.is_set():
-            with lock:
-                i, part = next(pending, (-1, None))
-            if part is None:
-                return
-            try:
-                results[i] = part()
-            except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
-                failures.append(error)
-                stop()
-
-    threads = [
-        threading.Thread(
-            target=contextvars.copy_context().run, args=(work,), name="pforge-lab-part", daemon=True
-        )
-        for _ in range(min(at_once, len(parts)))
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        for thread in threads:
-            thread.join()
-    except BaseException:
-        stop()
-        raise
-    if failures:
-        raise failures[0]
+    for i, part in enumerate(parts):
+        if stop.event.is_set():
+            break
+        results[i] = part()
     return results
+
+
+class _Crew(Generic[T]):
+    """Threads that take one part after the other."""
+
+    def __init__(self, parts: Sequence[Callable[[], T]], stop: Stop) -> None:
+        self._results: list[T | None] = [None] * len(parts)
+        self._pending = iter(enumerate(parts))
+        self._failures: list[BaseException] = []
+        self._lock = threading.Lock()
+        self._stop = stop
+
+    def work(self, at_once: int) -> list[T | None]:
+        """Do all parts; what a part raised is raised here."""
+        threads = [self._thread() for _ in range(min(at_once, len(self._results)))]
+        try:
+            for thread in threads:
+                thread.join()
+        except BaseException:
+            self._stop()
+            raise
+        if self._failures:
+            raise self._failures[0]
+        return self._results
+
+    def _thread(self) -> threading.Thread:
+        context = contextvars.copy_context()  # what the parts print belongs to the caller's cell
+        thread = threading.Thread(target=context.run, args=(self._take,), name="pforge-lab-part", daemon=True)
+        thread.start()
+        return thread
+
+    def _take(self) -> None:
+        while not self._stop.event.is_set():
+            with self._lock:
+                place = next(self._pending, None)
+            if place is None:
+                return
+            i, part = place
+            try:
+                self._results[i] = part()
+            except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
+                self._failures.append(error)
+                self._stop()

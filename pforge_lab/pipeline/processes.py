@@ -10,14 +10,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from pforge_lab.errors import ToolError
 
 from .calls import Call, Cancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 GRACE: Final = 2.0
 """Seconds between asking a process to end and ending it."""
@@ -204,7 +206,7 @@ class _Ender:
 
 def _family(pid: int) -> list[object]:
     """Return a process and its descendants."""
-    import psutil  # noqa: PLC0415 -- as above
+    import psutil  # noqa: PLC0415 -- loaded when a process has to be ended
 
     try:
         parent = psutil.Process(pid)
@@ -215,7 +217,7 @@ def _family(pid: int) -> list[object]:
 
 def _gone(family: list[object], seconds: float) -> bool:
     """Wait until all have ended; return whether they have."""
-    import psutil  # noqa: PLC0415 -- as above
+    import psutil  # noqa: PLC0415 -- loaded when a process has to be ended
 
     deadline = time.monotonic() + seconds
     while True:
@@ -228,7 +230,7 @@ def _gone(family: list[object], seconds: float) -> bool:
 
 
 def _alive(process: object) -> bool:
-    import psutil  # noqa: PLC0415 -- as above
+    import psutil  # noqa: PLC0415 -- loaded when a process has to be ended
 
     assert isinstance(process, psutil.Process)  # noqa: S101 -- what _family returns
     try:

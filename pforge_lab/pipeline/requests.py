@@ -5,15 +5,13 @@ from __future__ import annotations
 import atexit
 import json
 import os
-from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pforge_lab import asyncbridge
 from pforge_lab.errors import ToolError
@@ -21,6 +19,9 @@ from pforge_lab.errors import ToolError
 from .calls import Call, Cancelled
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     import httpx
 
 
@@ -88,7 +89,7 @@ async def _exchange(request: Request, tool: str) -> Answer:
 
     try:
         async with _client().stream(
-            request.method, request.url, headers=dict(request.headers), params=request.query or None,
+            request.method, request.url, headers=dict(request.headers), params=cast("Any", request.query or None),
             auth=request.basic, **_content(request.body),
         ) as response:  # fmt: skip
             file = request.stream_to
@@ -186,12 +187,12 @@ _clients: dict[int, Any] = {}
 
 def _client() -> httpx.AsyncClient:
     """Return the client of this process; it keeps connections, but no cookies."""
-    import httpx  # noqa: PLC0415 -- as above
+    import httpx  # noqa: PLC0415 -- loaded when a request is sent
 
     if os.getpid() not in _clients:
         _clients.clear()  # those of a parent process belong to its loop
         jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        _clients[os.getpid()] = httpx.AsyncClient(cookies=jar, follow_redirects=True, timeout=None)
+        _clients[os.getpid()] = httpx.AsyncClient(cookies=jar, follow_redirects=True, timeout=None)  # noqa: S113 - the call has its own timeout
     client: httpx.AsyncClient = _clients[os.getpid()]
     return client
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pforge_lab.errors import ParamError, SpecError, TemplateError
 
 from .calls import Cancelled, Stop
-from .steps import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .steps import Retry
 
 T = TypeVar("T")
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from jinja2 import StrictUndefined, Undefined, UndefinedError, nodes
 from jinja2.compiler import CodeGenerator, Frame
-from jinja2.defaults import DEFAULT_TESTS
 from jinja2.ext import Extension
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.tests import TESTS as DEFAULT_TESTS
 from jinja2.utils import missing
 from jinja2.visitor import NodeTransformer
 
@@ -20,12 +19,39 @@ from .filters import FILTERS
 from .lookup import MISSING, lookup
 from .truth import truth
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 MAX_BITS: Final = 4096
 _NEVER: Final = "\x00"  # a delimiter that no document contains: templates have no blocks and no comments
-_SAFE_TESTS: Final = (
-    "boolean defined divisibleby eq even false float ge gt in integer iterable le lower lt "
-    "mapping ne none number odd sameas sequence string true undefined upper"
-).split()
+_SAFE_TESTS: Final = [
+    "boolean",
+    "defined",
+    "divisibleby",
+    "eq",
+    "even",
+    "false",
+    "float",
+    "ge",
+    "gt",
+    "in",
+    "integer",
+    "iterable",
+    "le",
+    "lower",
+    "lt",
+    "mapping",
+    "ne",
+    "none",
+    "number",
+    "odd",
+    "sameas",
+    "sequence",
+    "string",
+    "true",
+    "undefined",
+    "upper",
+]
 
 
 class MissingValue(UndefinedError):
@@ -45,7 +71,9 @@ class _Strict(StrictUndefined):
     def __init__(
         self, hint: str | None = None, obj: Any = missing, name: Any = None, exc: Any = None
     ) -> None:
-        super().__init__(hint, obj, name, partial(MissingValue, obj, name) if exc is None else exc)
+        super().__init__(
+            hint, obj, name, cast("Any", partial(MissingValue, obj, name)) if exc is None else exc
+        )
 
 
 class _Absent(Undefined):
@@ -56,7 +84,9 @@ class _Absent(Undefined):
     def __init__(
         self, hint: str | None = None, obj: Any = missing, name: Any = None, exc: Any = None
     ) -> None:
-        super().__init__(hint, obj, name, partial(MissingValue, obj, name) if exc is None else exc)
+        super().__init__(
+            hint, obj, name, cast("Any", partial(MissingValue, obj, name)) if exc is None else exc
+        )
 
     def _itself(self, *_operands: Any) -> _Absent:
         return self
@@ -69,10 +99,10 @@ class _Absent(Undefined):
             raise AttributeError(name)
         return self
 
-    __getitem__ = __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _itself
-    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _itself
-    __pow__ = __rpow__ = __neg__ = __pos__ = _itself
-    __lt__ = __le__ = __gt__ = __ge__ = _false
+    __getitem__ = __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _itself  # type: ignore[assignment]  # the base class raises here
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _itself  # type: ignore[assignment]  # the base class raises here
+    __pow__ = __rpow__ = __neg__ = __pos__ = _itself  # type: ignore[assignment]  # the base class raises here
+    __lt__ = __le__ = __gt__ = __ge__ = _false  # type: ignore[assignment]  # the base class raises here
 
 
 class _NotOperator(Extension):
@@ -124,13 +154,13 @@ class _Generator(CodeGenerator):
             self.visit(node.right, frame)
             self.write(")")
 
-    def visit_And(self, node: nodes.And, frame: Frame) -> None:  # noqa: N802 -- the name is Jinja's
+    def visit_And(self, node: nodes.BinExpr, frame: Frame) -> None:  # noqa: N802 - the name is Jinja's
         self._choice(node, frame, "and")
 
-    def visit_Or(self, node: nodes.Or, frame: Frame) -> None:  # noqa: N802 -- the name is Jinja's
+    def visit_Or(self, node: nodes.BinExpr, frame: Frame) -> None:  # noqa: N802 - the name is Jinja's
         self._choice(node, frame, "or")
 
-    def visit_Not(self, node: nodes.Not, frame: Frame) -> None:  # noqa: N802 -- the name is Jinja's
+    def visit_Not(self, node: nodes.UnaryExpr, frame: Frame) -> None:  # noqa: N802 - the name is Jinja's
         self.write("(not environment.truth(")
         self.visit(node.node, frame)
         self.write("))")

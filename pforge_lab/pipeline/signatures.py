@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -14,6 +13,9 @@ from pforge_lab.errors import Fault, ParamError, near_misses
 
 from . import resources
 from .params import Param, ParamType
+
+if typing.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 _TYPES: Final[dict[object, ParamType]] = {
     str: "string", int: "integer", float: "float", bool: "boolean", list: "array", tuple: "array", dict: "object",
@@ -111,8 +113,10 @@ def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
     """Return the annotations as objects, each on its own: one that cannot be resolved hides no other."""
     inner = inspect.unwrap(function)
     inner = getattr(inner, "__func__", inner)
-    if not isinstance(inner, types.FunctionType):
-        inner = getattr(type(inner), "__call__", inner) if not isinstance(inner, type) else inner.__init__  # noqa: B004 -- its annotations are wanted
+    if isinstance(inner, type):
+        inner = vars(inner).get("__init__", inner)
+    elif not isinstance(inner, types.FunctionType):
+        inner = vars(type(inner)).get("__call__", inner)
     raw = getattr(inner, "__annotations__", {})
     names = getattr(inner, "__globals__", {})
     return {name: _resolved(annotation, names) for name, annotation in raw.items()}

@@ -9,15 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import Field, StrictBool, StrictInt, StrictStr
+from pforge_lab.errors import Fault, ParamError
 
-from pforge_lab.errors import Fault, ParamError, SpecError, near_misses
-
+from .composing import compose
 from .definitions import cycle, plain_definition, reachable, read_tools
-from .models import Faults, Model, Positive, describe, read
-from .params import Param, check_values, parse_texts, read_param, read_params
-from .signatures import is_plain, signature_of
-from .steps import AnyStep, Parallel, Step, check_goto, check_variable, label_steps, name_of, read_steps
+from .head import Head, Memory, read_head
+from .models import Faults, describe
+from .params import Param, check_values, parse_texts, read_params
+from .steps import AnyStep, Parallel, check_goto, check_variable, label_steps, read_steps
 from .tools import ToolBox
 
 if TYPE_CHECKING:
@@ -27,29 +26,6 @@ if TYPE_CHECKING:
     from .forge import StateSettings
 
 Function = Callable[..., Any]
-
-
-class Memory(Model):
-    """What a run does to need less memory.
-
-    Attributes
-    ----------
-    drop_unused
-        Drop variables that no later step reads, and give freed memory back.
-    """
-
-    drop_unused: StrictBool = False
-
-
-class _Head(Model):
-    """The simple fields of a pipeline."""
-
-    name: StrictStr = Field(min_length=1)
-    description: StrictStr | None = None
-    memory: Memory = Memory()
-    keep: tuple[StrictStr, ...] = ()
-    max_steps: StrictInt = Field(default=1000, ge=1)
-    timeout_ms: Positive | None = None
 
 
 class Pipeline:
@@ -82,6 +58,7 @@ class Pipeline:
 
     Examples
     --------
+    >>> from pforge_lab.pipeline.steps import Step
     >>> def double(x: int): return 2 * x
     >>> pipeline = Pipeline("demo", params={"x": "integer"}, steps=[
     ...     Step(double, input={"x": "{{ x }}"}, output_var="twice"),
@@ -90,7 +67,7 @@ class Pipeline:
     (('double',), {'x': 3})
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the order of a definition: name, params, steps
         self,
         name: str,
         params: Mapping[str, Any] | None = None,
@@ -137,7 +114,9 @@ class Pipeline:
         """
         pipeline = cls.__new__(cls)
         folder = Path(base_dir) if base_dir is not None else Path()
-        pipeline._setup(data, functions or {}, folder, Path(source) if source else None, check=check_tools)
+        pipeline._setup(  # noqa: SLF001 - of this very class
+            data, functions or {}, folder, Path(source) if source else None, check=check_tools
+        )
         return pipeline
 
     @classmethod
@@ -166,19 +145,13 @@ class Pipeline:
         Examples
         --------
         >>> def total(numbers: list): return sum(numbers)
-        >>> def share(total, of=100): return total / of
+        >>> def share(total, of: int = 100): return total / of
         >>> pipeline = Pipeline.from_functions("shares", total, share)
         >>> {name: param.type for name, param in pipeline.params.items()}
         {'numbers': 'array', 'of': 'integer'}
         """
         faults = Faults()
-        names = [name_of(function) for function in functions]
-        params: dict[str, Param] = {}
-        steps: list[Step] = []
-        for i, function in enumerate(functions):
-            given = _inputs(function, i, names, params, faults)
-            with faults.collect(f"steps.{i}"):
-                steps.append(Step(function, input={n: f"{{{{ {n} }}}}" for n in given}, output_var=names[i]))
+        params, steps = compose(functions, faults)
         faults.raise_if_any()
         return cls(name, params=params, steps=steps, **options)
 
@@ -189,9 +162,9 @@ class Pipeline:
         faults = Faults()
         fields = {str(key): value for key, value in data.items()}
         params, steps, tools = fields.pop("params", None), fields.pop("steps", ()), fields.pop("tools", ())
-        head = _Head.model_construct(name=str(fields.get("name", "")))
+        head = Head.model_construct(name=str(fields.get("name", "")))
         with faults.collect():
-            head = _read_head(fields)
+            head = read_head(fields)
         self.name: str = head.name
         self.description: str | None = head.description
         self.memory: Memory = head.memory
@@ -323,13 +296,13 @@ class Pipeline:
 
     def reads(self, index: int) -> frozenset[str]:
         """Return the names of the variables that a step reads, in its input, condition and transitions."""
-        from .dataflow import reads
+        from .dataflow import reads  # noqa: PLC0415 - dataflow is made of pipelines
 
         return reads(self.steps[index])
 
     def writes(self, index: int) -> frozenset[str]:
         """Return the names of the variables that a step may write."""
-        from .dataflow import writes
+        from .dataflow import writes  # noqa: PLC0415 - dataflow is made of pipelines
 
         return writes(self.steps[index])
 
@@ -368,7 +341,7 @@ class Pipeline:
             fields["memory"] = self.memory.plain()
         if self.keep:
             fields["keep"] = list(self.keep)
-        if self.max_steps != _Head.model_fields["max_steps"].default:
+        if self.max_steps != Head.model_fields["max_steps"].default:
             fields["max_steps"] = self.max_steps
         if self.timeout_ms is not None:
             fields["timeout_ms"] = self.timeout_ms
@@ -378,7 +351,7 @@ class Pipeline:
 
     def to_yaml(self) -> str:
         """Return the definition as YAML; loading it gives an equal pipeline."""
-        from .writer import to_yaml
+        from .writer import to_yaml  # noqa: PLC0415 - ruamel.yaml is loaded where YAML is
 
         return to_yaml(self.to_dict())
 
@@ -403,7 +376,7 @@ class Pipeline:
         Examples
         --------
         >>> Pipeline("demo", params={"month": {"type": "integer", "max": 12}}).schema()["properties"]
-        {'month': {'type': 'integer', 'maximum': 12.0}}
+        {'month': {'type': 'integer', 'maximum': 12}}
         """
         required = [name for name, param in self.params.items() if param.is_required]
         schema: dict[str, Any] = {
@@ -419,7 +392,7 @@ class Pipeline:
 
     def dataflow(self) -> pd.DataFrame:
         """Return which step reads and writes what, one row a step, with warnings."""
-        from .dataflow import dataflow
+        from .dataflow import dataflow  # noqa: PLC0415 - dataflow is made of pipelines
 
         return dataflow(self)
 
@@ -450,7 +423,7 @@ class Pipeline:
         ParamError
             Inputs are missing, unknown or of the wrong type.
         """
-        from pforge_lab.runs import api
+        from pforge_lab.runs import api  # noqa: PLC0415 - upwards, so that a pipeline reads well
 
         return api.start(self, inputs, state=state, carry=carry, drop_unused=drop_unused, **options)
 
@@ -469,7 +442,7 @@ class Pipeline:
         StepError
             A step failed and its policy is ``fail_fast``; the run stays and can be resumed.
         """
-        from pforge_lab.runs import api
+        from pforge_lab.runs import api  # noqa: PLC0415 - upwards, so that a pipeline reads well
 
         return api.run(self, inputs, state=state, **options)
 
@@ -488,7 +461,7 @@ class Pipeline:
         Run
             Its ``finish()`` goes on from there.
         """
-        from pforge_lab.runs import api
+        from pforge_lab.runs import api  # noqa: PLC0415 - upwards, so that a pipeline reads well
 
         return api.resume(checkpoint, state=state)
 
@@ -517,23 +490,6 @@ def hash_of(data: object) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _read_head(fields: Mapping[str, Any]) -> _Head:
-    keep = fields.get("keep")
-    if isinstance(keep, list | set | frozenset):
-        fields = {**fields, "keep": tuple(keep)}
-    try:
-        return read(_Head, fields)
-    except SpecError as error:
-        known = [*_Head.field_names(), "params", "steps", "tools"]
-        faults = [
-            Fault(f"unknown field {fault.field!r}{near_misses(fault.field or '', known)}", field=fault.field)
-            if fault.message.startswith("unknown field") and "." not in (fault.field or "")
-            else fault
-            for fault in error.faults
-        ]
-        raise SpecError.of(faults) from None
-
-
 def _listed(steps: Any, faults: Faults) -> list[AnyStep | None]:
     if isinstance(steps, str | Mapping) or not isinstance(steps, Iterable):
         faults.add(f"must be a list of steps, not {describe(steps)}", "steps")
@@ -547,34 +503,3 @@ def _check_names(params: Mapping[str, Param], faults: Faults) -> None:
             check_variable(name)
         except ValueError as error:
             faults.add(str(error), f"params.{name}")
-
-
-def _inputs(
-    function: Function, index: int, names: list[str], params: dict[str, Param], faults: Faults
-) -> list[str]:
-    """Return the parameters that a function takes from the scope, adding what becomes a param."""
-    if names[index] in names[:index]:
-        faults.add(f"two functions are named {names[index]!r}; give one another name", f"steps.{index}")
-    given: list[str] = []
-    for name, param in signature_of(function).params.items():
-        if name in names[index:]:
-            which = "itself" if names.index(name) == index else f"{name!r}, which comes later"
-            faults.add(f"{names[index]!r} needs {which}; put it after what it needs", f"steps.{index}")
-        elif name in names[:index]:
-            given.append(name)
-        elif param.has_default or param.required is not False:
-            given.append(name)
-            known = params.setdefault(name, param)
-            if known != param:
-                params[name] = _joined(known, param)
-    return given
-
-
-def _joined(one: Param, other: Param) -> Param:
-    """Return the param that two functions share: a default that both agree on, else the first one there is."""
-    kind = one.type if other.type in (one.type, "any") else other.type if one.type == "any" else "any"
-    default = one if one.has_default else other
-    return read_param({"type": kind} | ({"default": default.default} if default.has_default else {}))
-
-
-__all__ = ["Memory", "Pipeline", "hash_of", "is_plain"]

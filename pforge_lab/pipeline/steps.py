@@ -7,7 +7,6 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import (
     Field,
-    StrictBool,
     StrictInt,
     StrictStr,
     ValidationError,
@@ -266,7 +265,8 @@ class Parallel(_Base):
         faults = Faults()
         children = read_steps(steps, faults, "parallel")
         try:
-            super().__init__(parallel=tuple(c for c in children if isinstance(c, Step)), **fields)
+            fields["parallel"] = tuple(child for child in children if isinstance(child, Step))
+            super().__init__(**fields)
         except ValidationError as error:
             faults.extend(faults_of(error, type(self)))
         if not steps:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import FunctionType
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pforge_lab.errors import Fault, SpecError, near_misses
 
-from .calls import Tool
 from .fingerprints import code_fingerprint
 from .functions import Function, Given, Named, Source, refer, source_of
 from .kinds.native import NativeTool
 from .models import read
 from .params import Param, read_params
 from .steps import Retry, name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from .calls import Tool
 
 __all__ = ["ToolBox", "ToolOptions", "code_fingerprint", "registered", "tool"]
 
@@ -101,10 +105,8 @@ def tool(
             None if params is None else read_params(params),
             description,
         )
-        try:
+        with suppress(AttributeError, TypeError):  # a builtin carries none; the registry knows it
             target.__pforge_tool__ = options  # type: ignore[attr-defined]  # functions carry attributes
-        except (AttributeError, TypeError):
-            pass  # a builtin carries none; the registry knows it
         _registry[options.name] = (target, options)
         return target
 
@@ -115,7 +117,7 @@ def _retry(retry: int | Mapping[str, Any] | Retry) -> Retry:
     return read(Retry, {"attempts": retry} if isinstance(retry, int) else retry)
 
 
-def _seconds(timeout: float | None) -> float | None:
+def _seconds(timeout: Any) -> float | None:
     if timeout is not None and (
         isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0
     ):

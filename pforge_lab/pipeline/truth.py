@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Number
+from typing import Any, cast
 
 from jinja2 import Undefined
 
@@ -27,7 +28,7 @@ def truth(value: object) -> bool:
     if isinstance(value, str):
         return value != ""
     if isinstance(value, Number):
-        return value != 0
+        return bool(cast("Any", value) != 0)
     if _is_numpy_boolean(value):
         return bool(value)
     return True

@@ -17,7 +17,7 @@ def to_yaml(data: dict[str, Any]) -> str:
       - tool: load
         condition: yes
     """
-    from ruamel.yaml import YAML  # noqa: PLC0415 -- loaded where YAML is written
+    from ruamel.yaml import YAML  # noqa: PLC0415 -- loaded where YAML is read
     from ruamel.yaml.representer import SafeRepresenter  # noqa: PLC0415 -- as above
 
     yaml = YAML(typ="safe", pure=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import Fault, ParamError, near_misses
 from pforge_lab.pipeline.params import Param, check_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 def scope_of(

@@ -6,18 +6,20 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr, field_validator
 
 from pforge_lab.errors import Fault, ParamError, ToolError
-from pforge_lab.pipeline.calls import Box, Call
-from pforge_lab.pipeline.models import Positive, describe, inside_validator
+from pforge_lab.pipeline.models import describe, inside_validator
 from pforge_lab.pipeline.processes import Finished, execute_command
 
 from .arguments import scope_of
 from .definition import Definition
 from .text import Nested, SecretText, concealed
+
+if TYPE_CHECKING:
+    from pforge_lab.pipeline.calls import Box, Call
 
 
 class CliDefinition(Definition):
@@ -47,14 +49,13 @@ class CliDefinition(Definition):
 
     type: Literal["cli"] = "cli"
     command: StrictStr = Field(min_length=1)
-    args: list[Any] = []
+    args: list[Any] = Field(default_factory=list)
     cwd: StrictStr | None = None
-    env: dict[str, Any] = {}
+    env: dict[str, Any] = Field(default_factory=dict)
     stdin: StrictStr | None = None
     stream: StrictBool = False
     parse: Literal["json", "lines", "text"] | None = None
-    allow_exit_codes: list[StrictInt] = []
-    timeout_ms: Positive | None = None
+    allow_exit_codes: list[StrictInt] = Field(default_factory=list)
 
     @field_validator("command")
     @classmethod
@@ -117,8 +118,8 @@ class CliTool:
         """None: the definition says it all."""
 
     def _reads(self) -> set[str]:
-        texts = [*self._args, self._env, *(text for text in (self._cwd, self._stdin) if text is not None)]
-        return {name for text in texts for name in text.reads}
+        names = {name for nested in (*self._args, self._env) for name in nested.reads}
+        return names | {name for text in (self._cwd, self._stdin) if text is not None for name in text.reads}
 
     def _further(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Take pforge's own ``args`` and ``env`` out of the arguments: they are added to the definition's."""

@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 from pydantic import Field, StrictInt, StrictStr, field_validator, model_validator
 
 from pforge_lab.errors import Fault, ParamError, ToolError
-from pforge_lab.pipeline.calls import Box, Call
 from pforge_lab.pipeline.models import Model, describe, inside_validator
 from pforge_lab.pipeline.requests import Answer, Request, send
 
 from .arguments import scope_of
 from .definition import Definition
 from .text import Nested, SecretText, concealed
+
+if TYPE_CHECKING:
+    from pforge_lab.pipeline.calls import Box, Call
 
 RETRIED: Final = frozenset({429, 500, 502, 503, 504})
 """Statuses after which another attempt is made, if there is one."""
@@ -73,8 +75,8 @@ class HttpDefinition(Definition):
     type: Literal["http"] = "http"
     endpoint: StrictStr = Field(min_length=1)
     method: Literal["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"] = "GET"
-    headers: dict[str, Any] = {}
-    query: dict[str, Any] = {}
+    headers: dict[str, Any] = Field(default_factory=dict)
+    query: dict[str, Any] = Field(default_factory=dict)
     body: Any = None
     auth: Auth | None = None
     stream_to: StrictStr | None = None

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, StrictStr
 
@@ -14,13 +13,17 @@ from pforge_lab.errors import Fault, ParamError
 from pforge_lab.pipeline import resources
 from pforge_lab.pipeline.calls import Box, Call, Cancelled, within
 from pforge_lab.pipeline.fingerprints import code_fingerprint
-from pforge_lab.pipeline.functions import Function, Source
 from pforge_lab.pipeline.models import Model
 from pforge_lab.pipeline.params import Param, check_values
 from pforge_lab.pipeline.signatures import Signature, signature_of
-from pforge_lab.pipeline.steps import Retry
 
 from .definition import Definition
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pforge_lab.pipeline.functions import Function, Source
+    from pforge_lab.pipeline.steps import Retry
 
 
 class Handler(Model):

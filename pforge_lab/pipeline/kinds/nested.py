@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from time import monotonic
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr, field_validator
 
@@ -16,6 +15,9 @@ from pforge_lab.pipeline.outcome import ChildOutcome, Outcome
 from pforge_lab.pipeline.steps import AnyStep, Retry, read_steps
 
 from .definition import Definition
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class PipelineDefinition(Definition):

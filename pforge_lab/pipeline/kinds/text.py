@@ -70,11 +70,8 @@ class SecretText:
     @property
     def whole(self) -> Template | None:
         """The expression, if the text is exactly one."""
-        return (
-            self._pieces[0]
-            if len(self._pieces) == 1 and not isinstance(self._pieces[0], str | _Variable)
-            else None
-        )  # type: ignore[return-value]  # the third kind was excluded
+        first, *others = self._pieces
+        return None if others or isinstance(first, str | _Variable) else first
 
 
 class _Variable:
