@@ -89,7 +89,7 @@ def _datetime_array(numbers: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any
     return numbers.view(dtype)
 
 
-def pack(value: object) -> Packed:
+def pack(value: object, *, in_band: bool = False) -> Packed:
     """Serialise ``value``: pickle protocol 5 with large buffers left where they are.
 
     Functions, lambdas and classes of the notebook go along by value (cloudpickle); everything
@@ -99,6 +99,8 @@ def pack(value: object) -> Packed:
     ----------
     value
         Any object.
+    in_band
+        Copy buffers into the stream, which then stands alone.
 
     Raises
     ------
@@ -131,7 +133,7 @@ def pack(value: object) -> Packed:
         return False
 
     file = io.BytesIO()
-    pickler = _Pickler(file, protocol=5, buffer_callback=keep)
+    pickler = _Pickler(file, protocol=5, buffer_callback=None if in_band else keep)
     pickler.dump(value)
     met = [entry[1] for entry in pickler.memo.copy().values()]
     common = {id(getattr(type(obj), "_metadata", None)) for obj in met}  # of pandas: one list a class

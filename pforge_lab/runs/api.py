@@ -18,6 +18,7 @@ from pforge_lab.runs.runs_frame import RunsFrame, runs_frame
 from pforge_lab.runs.scope import OUTPUT
 from pforge_lab.runs.snapshots import Snapshots
 from pforge_lab.state import StateManager, open_state
+from pforge_lab.values.describe import sketch
 
 if TYPE_CHECKING:
     import os
@@ -85,19 +86,22 @@ def start(
         created=now,
         updated=now,
         carry=carry,
-        params={name: _short(value) for name, value in params.items()},
+        params={name: sketch(value) for name, value in params.items()},
     )
     dropping = pipeline.memory.drop_unused if drop_unused is None else drop_unused
+    kept = functions.keep(pipeline.functions())
+    plain = pipeline.to_dict()
     definition = {
-        "pipeline": pipeline.to_dict(),
+        "pipeline": plain | {"tools": [*plain.get("tools", ()), *kept.tools()]},
+        "left_out": kept.left_out,
         "base_dir": str(pipeline.base_dir.resolve()),
         "source": str(pipeline.source.resolve()) if pipeline.source else None,
         "digest": pipeline.digest,
         "params": sorted(params),
         "drop_unused": dropping,
     }
-    journal.create(head, definition, functions.keep(pipeline.functions()), snapshots.take(values))
-    run = _remember(Run(journal, pipeline, params, snapshots, drop_unused=dropping))
+    journal.create(head, definition, kept.values, snapshots.take(values))
+    run = _remember(Run(journal, pipeline, params, snapshots, drop_unused=dropping, left_out=kept.left_out))
     run.took(values)
     return run
 
@@ -181,7 +185,11 @@ def open_run(
     snapshots = Snapshots(store, trust)
     start = snapshots.load(journal.manifest(0, 0), facts["params"])
     params = {name: value for name, value in start.items() if name in facts["params"]}
-    return _remember(Run(journal, pipeline, params, snapshots, drop_unused=facts["drop_unused"]))
+    return _remember(
+        Run(
+            journal, pipeline, params, snapshots, drop_unused=facts["drop_unused"], left_out=facts["left_out"]
+        )
+    )
 
 
 def resume(checkpoint: Checkpoint, *, state: Place | None = None) -> Run:
@@ -253,10 +261,3 @@ def _summary(name: str, head: Head, place: str) -> RunSummary:
 def summary_of(run: Run) -> RunSummary:
     """Return the summary of an open run."""
     return _summary(run.id, run.head, run.state.url)
-
-
-def _short(value: object) -> str:
-    if isinstance(value, (int, float, bool, str, type(None))):
-        text = repr(value)
-        return text if len(text) <= 80 else text[:79] + "…"
-    return type(value).__name__

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pforge_lab.errors import NotKept
+from pforge_lab.values.describe import describe
 
 if TYPE_CHECKING:
     from pforge_lab.runs.variables import Moment
@@ -65,22 +66,8 @@ def _describe(moment: Moment, name: str) -> str:
 
 def brief(value: object) -> str:
     """Return one short line that tells a value."""
-    if isinstance(value, pd.DataFrame):
-        return f"DataFrame {len(value)} x {value.shape[1]}"
-    if isinstance(value, pd.Series):
-        return f"Series {len(value)} {value.dtype}"
-    if isinstance(value, np.ndarray):
-        return f"array {' x '.join(map(str, value.shape))} {value.dtype}"
-    if isinstance(value, (str, bytes)) and len(value) > 60:
-        return f"{value[:57]!r}… ({len(value)})"
-    if (
-        isinstance(value, (Mapping, Sequence, set, frozenset))
-        and len(value) > 8
-        and not isinstance(value, (str, bytes))
-    ):
-        return f"{type(value).__name__} of {len(value)}"
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else text[:79] + "…"
+    kind, shape, preview = describe(value)
+    return f"{kind} {shape}" if isinstance(value, (pd.DataFrame, pd.Series, np.ndarray)) else preview
 
 
 def compare(before: object, after: object) -> str:

@@ -1,15 +1,15 @@
 """Functions of the notebook, kept with a run so that another process can go on without them.
 
-A function of a module is kept by name and imported again. One of the notebook (or a closure) is
-kept by value, signed: it runs only for whoever holds the key it was signed with. At each step a
-function of that name in the notebook comes first, so redefining one takes effect.
+A function of a module is kept as ``module:function`` and imported when a step needs it. One of the
+notebook (or a closure) is kept by value, signed: it is built only for whoever holds the key it was
+signed with. A function of that name in the notebook comes first, so redefining one takes effect.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from importlib import import_module
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab import trust
@@ -19,25 +19,61 @@ from pforge_lab.serialization import pack, unpack
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+LIMIT = 8 << 20  # bytes: a function that drags more along (a frame it reads as a global) is not kept
 
-def keep(functions: Mapping[str, Callable[..., Any]]) -> bytes | None:
-    """Return the functions as bytes for the store, or None when there are none.
 
-    Raises
-    ------
-    Exception
-        Whatever a closure raises that holds something that cannot be serialised.
+@dataclass(frozen=True, slots=True)
+class KeptFunctions:
+    """How the functions of a pipeline are kept.
+
+    Attributes
+    ----------
+    addresses
+        ``module:function`` by tool, of functions that a module has.
+    values
+        Signed pickle of the other ones, or None when there are none.
+    left_out
+        Tools whose function could not be kept, with the reason: whoever goes on defines it again.
     """
-    if not functions:
-        return None
-    by_name = {tool: _address(function) for tool, function in functions.items()}
-    by_value = {tool: function for tool, function in functions.items() if by_name[tool] is None}
-    stream = pack(by_value).stream
-    header = json.dumps({
-        "by_name": {tool: address for tool, address in by_name.items() if address},
-        "signature": trust.sign([trust.digest(stream)]),
-    })  # fmt: skip
-    return header.encode() + b"\n" + stream
+
+    addresses: dict[str, str] = field(default_factory=dict)
+    values: bytes | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def tools(self) -> list[dict[str, Any]]:
+        """Return the functions of modules as definitions of native tools."""
+        return [
+            {"type": "native", "name": tool, "handler": {"path": path}}
+            for tool, path in self.addresses.items()
+        ]
+
+
+def keep(functions: Mapping[str, Callable[..., Any]]) -> KeptFunctions:
+    """Return how functions are kept; one that cannot be is left out with the reason."""
+    addresses: dict[str, str] = {}
+    by_value: dict[str, Callable[..., Any]] = {}
+    left_out: dict[str, str] = {}
+    for tool, function in functions.items():
+        address = _address(function)
+        if address is not None:
+            addresses[tool] = address
+            continue
+        try:
+            size = pack(function).nbytes
+        except Exception as error:  # noqa: BLE001 - whatever the globals and cells of a function raise
+            left_out[tool] = f"{type(error).__name__}: {error}"
+            continue
+        if size > LIMIT:
+            left_out[tool] = f"it reads {size / 1e6:.0f} MB of the notebook's variables; pass them as inputs"
+        else:
+            by_value[tool] = function
+    return KeptFunctions(addresses, _signed(by_value) if by_value else None, left_out)
+
+
+def _signed(functions: dict[str, Callable[..., Any]]) -> bytes:
+    stream = pack(functions, in_band=True).stream
+    header = {"tools": sorted(functions), "signature": trust.sign([trust.digest(stream)])}
+    return json.dumps(header).encode() + b"\n" + stream
 
 
 def _address(function: Callable[..., Any]) -> str | None:
@@ -50,32 +86,27 @@ def _address(function: Callable[..., Any]) -> str | None:
     return f"{module}:{name}" if found is function else None
 
 
-def restore(kept: bytes | None, run: str, *, trusted: bool = False) -> dict[str, Callable[..., Any]]:
-    """Return the functions that `keep` kept.
+def restore(values: bytes | None, run: str, *, trusted: bool = False) -> dict[str, Callable[..., Any]]:
+    """Return the functions that were kept by value.
 
-    Raises
-    ------
-    UntrustedData
-        Functions of a notebook were kept under another key.
+    Those signed with another key are not built: in their place stand functions that raise
+    `UntrustedData` when a step calls them, so that such a run can still be looked at.
     """
-    if kept is None:
+    if values is None:
         return {}
-    header, _, stream = kept.partition(b"\n")
-    facts = json.loads(header)
-    functions = {tool: _import(address) for tool, address in facts["by_name"].items()}
-    if trusted or trust.verify([trust.digest(stream)], facts["signature"]):
-        by_value: dict[str, Callable[..., Any]] = unpack(stream, trusted=True)
-        return functions | by_value
-    raise UntrustedData(
-        f"run {run} holds functions of a notebook that were signed with another key; if you trust who wrote it, "
-        "pass trust=['functions'] or share the key through PFORGE_KEY",
-        name="functions",
-    )
+    header, _, stream = values.partition(b"\n")
+    if trusted or trust.verify([trust.digest(stream)], json.loads(header)["signature"]):
+        functions: dict[str, Callable[..., Any]] = unpack(stream, trusted=True)
+        return functions
+    return {tool: _refusing(tool, run) for tool in json.loads(header)["tools"]}
 
 
-def _import(address: str) -> Any:
-    module, _, name = address.partition(":")
-    found: Any = import_module(module)
-    for part in name.split("."):
-        found = getattr(found, part)
-    return found
+def _refusing(tool: str, run: str) -> Callable[..., Any]:
+    def refuse(**_: Any) -> None:
+        raise UntrustedData(
+            f"tool {tool!r} of run {run} is a function that was signed with another key; if you trust who wrote it, "
+            "open the run with trust=['functions'], or share the key through PFORGE_KEY",
+            name=tool,
+        )
+
+    return refuse

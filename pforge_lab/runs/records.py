@@ -16,32 +16,6 @@ RunStatus = Literal["ready", "running", "paused", "done", "failed", "interrupted
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryRecord:
-    """Memory of the process around one step, in bytes.
-
-    Attributes
-    ----------
-    before, after
-        Resident memory when the step started and when it had ended.
-    peak
-        Highest resident memory in between.
-    method
-        How the peak was measured, such as ``"VmHWM"``.
-    exact
-        False when the true peak may be higher than ``peak``.
-    shared
-        True when another step overlapped with this one, so that they share a peak.
-    """
-
-    before: int
-    peak: int
-    after: int
-    method: str
-    exact: bool
-    shared: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class LogLine:
     """One line a step wrote: ``stream`` is ``stdout``, ``stderr`` or ``warning``."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pforge_lab.errors import PositionError, RunBusy, RunError
+from pforge_lab.errors import PositionError, RunBusy, RunError, StateError
 from pforge_lab.runs import history
 from pforge_lab.runs.checkpoint import Checkpoint
 from pforge_lab.runs.diff import difference
@@ -76,6 +76,7 @@ class Run:
         snapshots: Snapshots,
         *,
         drop_unused: bool = False,
+        left_out: Mapping[str, str] | None = None,
     ) -> None:
         self.drop_unused = drop_unused
         self.id = journal.run
@@ -87,7 +88,13 @@ class Run:
         self._lock = threading.Lock()
         self._scope = Scope(snapshots, self.timeline.manifest(self.position), self._maker_at(self.position))
         self._steps = Stepping(
-            self.id, pipeline, self.state, self.timeline, self._scope, drop_unused=drop_unused
+            self.id,
+            pipeline,
+            self.state,
+            self.timeline,
+            self._scope,
+            drop_unused=drop_unused,
+            left_out=left_out or {},
         )
 
     # -- where the run stands ------------------------------------------------------------------
@@ -413,5 +420,8 @@ class Run:
             self.timeline.begin()
             try:
                 yield
-            finally:
-                self.timeline.settle()
+            except BaseException:
+                with suppress(StateError):  # the store may be what failed; its error is under way
+                    self.timeline.settle()
+                raise
+            self.timeline.settle()

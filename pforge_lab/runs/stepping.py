@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab import meter
-from pforge_lab.errors import RunError, StepError, StepTimeout
+from pforge_lab.errors import RunError, SpecError, StateError, StepError, StepTimeout
 from pforge_lab.runs.dropping import dead_after
 from pforge_lab.runs.ledger import account
 from pforge_lab.runs.performance import culprit, one_line, perform, record_of
@@ -40,6 +41,8 @@ class Stepping:
         Where the run stands, and its live variables.
     drop_unused
         Drop variables once no later step reads them, and give their memory back.
+    left_out
+        Tools whose function could not be kept with the run, with the reason.
     """
 
     def __init__(
@@ -51,8 +54,10 @@ class Stepping:
         scope: Scope,
         *,
         drop_unused: bool,
+        left_out: Mapping[str, str],
     ) -> None:
         self._drop_unused = drop_unused
+        self._left_out = left_out
         self._run = run
         self._pipeline = pipeline
         self._state = state
@@ -154,17 +159,26 @@ class Stepping:
             )
             self._timeline.accept(record, manifest, last=last)
         except BaseException:
-            self._scope.reload()
+            self._recover()
             raise
         self._scope.adopt(manifest, values)
         return record
 
+    def _recover(self) -> None:
+        """Stand where the store says: an interrupt may have come after the record had landed."""
+        with suppress(StateError):  # the store that failed is told of by the error that is under way
+            self._timeline.reread()
+            self._scope.manifest = self._timeline.manifest(self._timeline.position)
+        self._scope.reload()
+
     def _fail(self, record: StepRecord, error: BaseException) -> None:
         self._timeline.log_failure(record)
         where = culprit(error)
+        lost = self._left_out.get(record.tool) if isinstance(error, SpecError) else None
         raise (StepTimeout if isinstance(error, StepTimeout) else StepError)(
             f"step {record.step} {record.label!r} failed: {one_line(error)}"
             + (f" (in {where})" if where else "")
+            + (f"; it could not be kept with the run ({lost}): define it here" if lost else "")
             + f"; the run is at position {self._timeline.position} with the variables as before the step: "
             "mend it and step again",
             run=self._run,

@@ -151,9 +151,19 @@ class Timeline:
         self._write(status="running", owner=Owner.me(), error=None)
 
     def settle(self) -> None:
-        """Mark the run as no longer being advanced, unless how it ended is marked already."""
+        """Mark the run as no longer being advanced, unless how it ended is marked already.
+
+        When the store does not take it, this process knows all the same; to others the run counts
+        as interrupted once this process is gone.
+        """
         if self.head.status == "running":
-            self._write(status=self._settled(self.history))
+            self.head = touched(self.head, status=self._settled(self.history))
+            self.journal.write_head(self.head)
+
+    def reread(self) -> None:
+        """Stand where the store says, which is further on when a write was cut short after it had landed."""
+        self.head = self.journal.read_head()
+        self.records = self.journal.records(self.head.lines.path())
 
     def interrupt(self) -> None:
         """Mark the run as interrupted."""

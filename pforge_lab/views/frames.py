@@ -6,9 +6,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.meter import Reading
+from pforge_lab.values.describe import sketch
+from pforge_lab.values.format import NONE, count, megabytes, shorten
 from pforge_lab.views.blocks import Column, Line, Row, Table, words
-from pforge_lab.views.describe import sketch
-from pforge_lab.views.format import NONE, count, megabytes, shorten
 from pforge_lab.views.steps import memory_cells, windows
 from pforge_lab.views.variables import CHANGE_TONES
 

@@ -7,8 +7,8 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from pforge_lab.values.format import visible
 from pforge_lab.views.blocks import Bar, Details, Line, Listing, Piece, Row, Table, Title, Tree
-from pforge_lab.views.format import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pforge_lab.errors import NotKept
 from pforge_lab.runs.api import summary_of
 from pforge_lab.runs.records import RunView, StepPlan, VariableRow, VariableSize
-from pforge_lab.views.describe import describe
+from pforge_lab.values.describe import describe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

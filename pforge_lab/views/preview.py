@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pforge_lab.values.classes import type_names
+from pforge_lab.values.describe import describe, shape_of, sketch
+from pforge_lab.values.format import count, shape, shorten
 from pforge_lab.views.blocks import Column, Details, Line, Listing, Piece, Row, Table, Title, Tree, words
-from pforge_lab.views.classes import type_names
-from pforge_lab.views.describe import describe, shape_of, sketch
-from pforge_lab.views.format import count, shape, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from pforge_lab.values.format import count, duration, megabytes, moment, names, shorten, size
 from pforge_lab.views.blocks import Column, Details, Line, Listing, Piece, Row, Table, Title, words
-from pforge_lab.views.format import count, duration, megabytes, moment, names, shorten, size
 from pforge_lab.views.steps import peak_megabytes, status_words, step_table
 
 if TYPE_CHECKING:

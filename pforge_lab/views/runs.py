@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pforge_lab.values.format import NONE, count, duration, megabytes, moment, names, place, shorten, size
 from pforge_lab.views.blocks import Column, Line, Piece, Row, Table, Title, words
-from pforge_lab.views.format import NONE, count, duration, megabytes, moment, names, place, shorten, size
 from pforge_lab.views.steps import status_words, step_table
 from pforge_lab.views.variables import variable_table
 

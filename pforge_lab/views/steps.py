@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
 from pforge_lab.runs.records import StepPlan, StepRecord
+from pforge_lab.values.format import NONE, count, duration, megabytes, names, shorten, visible
 from pforge_lab.views.blocks import Bar, Column, Piece, Row, Table, words
-from pforge_lab.views.format import NONE, count, duration, megabytes, names, shorten, visible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import wcwidth
 
+from pforge_lab.values.format import NONE, TIMES, visible
 from pforge_lab.views.blocks import Bar, Column, Details, Line, Listing, Piece, Row, Table, Title, Tree
-from pforge_lab.views.format import NONE, TIMES, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

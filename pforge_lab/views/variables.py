@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pforge_lab.values.format import NONE, count, megabytes, shape, shorten
 from pforge_lab.views.blocks import Column, Row, Table, words
-from pforge_lab.views.format import NONE, count, megabytes, shape, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pforge_lab.views.describe import describe, sketch
+from pforge_lab.values.describe import describe, sketch
 from pforge_lab.views.html import preview_html
 from pforge_lab.views.text import preview_text
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pforge_lab.views.classes import attributes, class_name, type_names
-from pforge_lab.views.format import count, shorten
+from pforge_lab.values.classes import attributes, class_name, type_names
+from pforge_lab.values.format import count, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

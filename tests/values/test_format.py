@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from hypothesis import given, strategies as st
 
-from pforge_lab.views.format import (
+from pforge_lab.values.format import (
     duration,
     megabytes,
     moment,

@@ -6,7 +6,7 @@ from contextlib import suppress
 from types import MemberDescriptorType
 from typing import Any
 
-from pforge_lab.views.format import shorten
+from pforge_lab.values.format import shorten
 
 
 def type_names(value: object) -> list[str]:
