@@ -12,13 +12,22 @@ import xxhash
 from pforge_lab.errors import StateCorrupt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pforge_lab.state import StateManager
 
 CHUNK = 256 << 10  # bytes; hashing is fastest within the processor's cache
 BATCH = 32 << 20  # bytes per transaction
 PREFIX = "pforge/chunk/"
+
+
+def chunk_ids(data: memoryview) -> list[str]:
+    """Return the ids of the chunks that ``data`` is cut into; stores nothing."""
+    return [xxhash.xxh3_128_hexdigest(piece) for piece in _pieces(data)]
+
+
+def _pieces(data: memoryview) -> Iterator[memoryview]:
+    return (data[start : start + CHUNK] for start in range(0, data.nbytes, CHUNK))
 
 
 class Chunks:
@@ -52,17 +61,17 @@ class Chunks:
 
     def put(self, data: memoryview) -> list[str]:
         """Cut ``data`` into chunks, queue those the store has not, and return the ids of all."""
-        return [self._put_one(data[start : start + CHUNK]) for start in range(0, data.nbytes, CHUNK)]
+        return [self._put_one(piece) for piece in _pieces(data)]
 
     def _put_one(self, piece: memoryview) -> str:
         name = xxhash.xxh3_128_hexdigest(piece)
         if name not in self._known:
-            self._known.add(name)
             if not self._state.exists(PREFIX + name):
                 self._waiting[PREFIX + name] = bytes(piece)
                 self._waiting_bytes += piece.nbytes
-                if self._waiting_bytes >= BATCH:
-                    self.flush()
+            self._known.add(name)  # last: an interrupt must not leave it known and neither stored nor queued
+            if self._waiting_bytes >= BATCH:
+                self.flush()
         return name
 
     def flush(self) -> None:
@@ -74,14 +83,15 @@ class Chunks:
             The store cannot take it; the queue is dropped and forgotten, so that a later `put`
             tries again.
         """
-        waiting, self._waiting, self._waiting_bytes = self._waiting, {}, 0
-        if not waiting:
+        if not self._waiting:
             return
         try:
-            self._state.set_many(waiting)
+            self._state.set_many(self._waiting)
         except BaseException:
-            self._known.difference_update(key.removeprefix(PREFIX) for key in waiting)
+            self._known.difference_update(key.removeprefix(PREFIX) for key in self._waiting)
             raise
+        finally:
+            self._waiting, self._waiting_bytes = {}, 0
 
     def get(self, ids: Sequence[str], size: int) -> bytearray:
         """Return the ``size`` bytes that `put` cut into ``ids``, as memory of their own.

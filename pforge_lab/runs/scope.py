@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pforge_lab.runs.snapshots import EMPTY
+from pforge_lab.runs.snapshots import ATOMS, EMPTY
 from pforge_lab.runs.variables import Missing, Variables
 
 if TYPE_CHECKING:
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 OUTPUT = ""  # names, in a snapshot, the output of a step that has no output_var
 
 Maker = Callable[[str], str | None]  # variable name -> label of the step that wrote it
+
+_PASSED_OVER = (*ATOMS, Missing, type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
+_ALONE = next(sys.getrefcount(value) for value in {"": object()}.values())
 
 
 class Scope:
@@ -32,8 +37,8 @@ class Scope:
 
     Attributes
     ----------
-    exposed
-        Whether somebody outside the run may hold one of the live objects, and change it in place.
+    manifest
+        The snapshot the variables are in step with.
     """
 
     def __init__(self, snapshots: Snapshots, manifest: Manifest, maker: Maker) -> None:
@@ -41,12 +46,33 @@ class Scope:
         self._live: dict[str, Any] | None = None
         self.manifest = manifest
         self._maker = maker
-        self.exposed = False
+        self._exposed = False
+        # Live objects that were loaded, with the fingerprint they have now, once it is known: pickled
+        # again they may differ from their snapshot though nobody changed them (equal strings that were
+        # one object come back as two).
+        self._restored: dict[str, str] = {}
+
+    @property
+    def exposed(self) -> bool:
+        """Whether somebody outside the run may hold one of the live objects, and change it in place.
+
+        Somebody who was handed one, or a tool that kept one: it may return what a global refers to.
+        """
+        return self._exposed or any(
+            sys.getrefcount(value) > _ALONE
+            for value in (self._live or {}).values()
+            if not isinstance(value, _PASSED_OVER)
+        )
+
+    @exposed.setter
+    def exposed(self, value: bool) -> None:
+        self._exposed = value
 
     def values(self) -> dict[str, Any]:
         """Return a new dict of the live objects, `Missing` for those that could not be kept."""
         if self._live is None:
             self._live = self._load(self.manifest, self._maker, {})
+            self._restored = dict.fromkeys(self._live, "")
         return dict(self._live)
 
     def readable(self, where: str) -> Mapping[str, Any]:
@@ -65,14 +91,32 @@ class Scope:
         return Variables(self.values(), where, self._expose, rows, elsewhere)
 
     def _expose(self) -> None:
-        self.exposed = True
+        self._exposed = True
 
     def snapshot(self, values: Mapping[str, Any], output: object = None) -> Manifest:
         """Keep values in the store, and the output of a step that writes no variable beside them."""
         lost = {name: value.reason for name, value in values.items() if isinstance(value, Missing)}
         kept = {name: value for name, value in values.items() if name not in lost}
         manifest = self._snapshots.take(kept if output is None else {**kept, OUTPUT: output})
+        manifest = self._recognised(manifest, kept)
         return replace(manifest, not_kept=manifest.not_kept | lost) if lost else manifest
+
+    def _recognised(self, manifest: Manifest, values: Mapping[str, Any]) -> Manifest:
+        """Return the manifest in which restored objects that nobody changed stand for what they were loaded from."""
+        live, before = self._live or {}, self.manifest
+        differing = [
+            name
+            for name in self._restored
+            if name in manifest.prints
+            and values[name] is live.get(name)
+            and manifest.prints[name] != before.prints.get(name)
+        ]
+        unknown = [name for name in differing if not self._restored[name]]
+        if unknown:
+            again = self._snapshots.load(before, unknown)
+            self._restored |= self._snapshots.prints({name: again[name] for name in unknown})
+        same = {name for name in differing if self._restored[name] == manifest.prints[name]}
+        return manifest.with_those_of(before, same) if same else manifest
 
     def changes(self, manifest: Manifest) -> tuple[str, ...]:
         """Return the names of variables that differ from the snapshot they were in step with, sorted."""
@@ -80,6 +124,14 @@ class Scope:
 
     def adopt(self, manifest: Manifest, values: Mapping[str, Any]) -> None:
         """Be in step with a new snapshot of ``values``."""
+        live, before = self._live or {}, self.manifest
+        self._restored = {
+            name: now
+            for name, now in self._restored.items()
+            if name in values
+            and values[name] is live.get(name)
+            and manifest.prints.get(name) == before.prints.get(name)
+        }
         self.manifest, self._live = manifest, dict(values)
 
     def go(self, manifest: Manifest, maker: Maker) -> Callable[[], None]:
@@ -90,9 +142,13 @@ class Scope:
         """
         live = {} if self.exposed or self._live is None else self._live
         values = self._load(manifest, maker, live)
+        stayed = {name for name in values if name in live and values[name] is live[name]}
+        restored = {name: now for name, now in self._restored.items() if name in stayed}
+        restored |= dict.fromkeys(values.keys() - stayed, "")
 
         def adopt() -> None:
-            self.manifest, self._live, self._maker, self.exposed = manifest, values, maker, False
+            self.manifest, self._live, self._maker, self._exposed = manifest, values, maker, False
+            self._restored = restored
 
         return adopt
 
@@ -104,7 +160,8 @@ class Scope:
             name: before.get(name, value) if isinstance(value, Missing) else value
             for name, value in values.items()
         }
-        self.exposed = False
+        self._restored = dict.fromkeys(self._live, "")
+        self._exposed = False
 
     def _load(self, manifest: Manifest, maker: Maker, live: Mapping[str, Any]) -> dict[str, Any]:
         here = set((self.manifest if live else EMPTY).groups)

@@ -8,14 +8,14 @@ variable is a group of its own and can be loaded alone.
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import xxhash
 
 from pforge_lab import trust
 from pforge_lab.errors import StateCorrupt
-from pforge_lab.runs.chunks import Chunks
+from pforge_lab.runs.chunks import Chunks, chunk_ids
 from pforge_lab.serialization import Packed, pack, unpack
 
 if TYPE_CHECKING:
@@ -94,6 +94,20 @@ class Manifest:
         """Return the names that were added, removed or changed between ``other`` and this snapshot."""
         here, there = self.prints | self.not_kept, other.prints | other.not_kept
         return {name for name in {*here, *there} if here.get(name) != there.get(name)}
+
+    def with_those_of(self, older: Manifest, names: set[str]) -> Manifest:
+        """Return this snapshot with variables that are as they were in ``older`` kept as they are kept there."""
+        prints = {name: older.prints[name] if name in names else mark for name, mark in self.prints.items()}
+        kept = {frozenset(group.names): group for group in older.groups if not names.isdisjoint(group.names)}
+        groups = tuple(
+            kept.get(frozenset(group.names), group)
+            if all(prints[name] == older.prints.get(name) for name in group.names)
+            else group
+            for group in self.groups
+        )
+        return replace(
+            self, groups=groups, prints=prints, signature=trust.sign([group.digest for group in groups])
+        )
 
     def group_of(self, name: str) -> Group | None:
         """Return the group that holds ``name``, or None when it was not kept."""
@@ -182,6 +196,16 @@ class Snapshots:
                 groups.append(self._group(names, together.stream, self._cut(together)))
         self._chunks.flush()
         return Manifest(tuple(groups), prints, not_kept, trust.sign([group.digest for group in groups]))
+
+    def prints(self, variables: Mapping[str, object]) -> dict[str, str]:
+        """Return the fingerprints that `take` would give to ``variables``; stores nothing."""
+        packs = {name: pack(value) for name, value in variables.items()}
+        return {
+            name: _fingerprint(
+                packed.stream, tuple((buffer.nbytes, tuple(chunk_ids(buffer))) for buffer in packed.buffers)
+            )
+            for name, packed in packs.items()
+        }
 
     def _atom(self, name: str, value: object) -> tuple[Group, str]:
         known = self._atoms.get(name)
