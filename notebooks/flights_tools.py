@@ -91,7 +91,7 @@ def join_weather(flights: pd.DataFrame, source: str = PACKAGE) -> pd.DataFrame:
 def join_planes(flights: pd.DataFrame, source: str = PACKAGE) -> pd.DataFrame:
     """Add the aeroplane of each flight and its age in years; one that is not in the registry keeps NaN."""
     planes = table(source, "planes.csv").rename(columns={"year": "built"})
-    planes = planes[["tailnum", "built", "manufacturer", "model", "engine", "seats"]]
+    planes = planes[["tailnum", "built", "manufacturer", "seats"]]
     joined = flights.merge(planes, on="tailnum", how="left", validate="many_to_one")
     return joined.assign(age=joined["year"] - joined["built"])
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from ast import literal_eval
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import zmq
 from jupyter_client.kernelspec import KernelSpecManager
-from matplotlib.figure import Figure
 from nbclient.exceptions import DeadKernelError
 from nbformat.reader import NotJSONError
 from papermill import PapermillExecutionError, execute_notebook
@@ -28,6 +28,8 @@ from pforge_lab.state import open_state
 if TYPE_CHECKING:
     from collections.abc import Callable
     from importlib.resources.abc import Traversable
+
+    from matplotlib.figure import Figure
 
 NOTEBOOK = "01-step-through.ipynb"
 SHIPPED = (".ipynb", ".py", ".yaml")
@@ -105,7 +107,7 @@ def demo(
     echo(f"Notebooks: {folder}")
     if kept:
         echo(f"Kept as you changed them: {', '.join(kept)} (--reset restores what was shipped)")
-    echo(f"Running {NOTEBOOK} on {f'month {month}' if month else 'the whole year'} ...")
+    echo(f"Running {NOTEBOOK} on {f'month {month}' if month else 'the whole year'} ...\n")
     started = time.perf_counter()
     executed, answers = _execute(folder, month)
     html = _export_html(executed)
@@ -188,6 +190,7 @@ def _execute(folder: Path, month: int) -> tuple[Path, dict[str, Any]]:
             kernel_name="python3",
             language="python",
             cwd=folder,
+            progress_bar=sys.stderr.isatty(),
         )
     except NotJSONError as error:
         raise UsageError(
@@ -248,8 +251,8 @@ class _Engine(NBClientEngine):  # type: ignore[misc]  # papermill has no types
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
         """Run all cells in one kernel, whose runs are kept under the notebook's own name."""
-        name = {"PFORGE_NOTEBOOK": options["input_path"]}
-        _Client(nb_man, kernel_name=kernel_name, **options).execute(env=os.environ | name)
+        client = _Client(nb_man, kernel_name=kernel_name, startup_timeout=options["start_timeout"])
+        client.execute(env=os.environ | {"PFORGE_NOTEBOOK": options["input_path"]})
 
 
 def _export_html(executed: Path) -> Path:
@@ -268,17 +271,17 @@ def _show_run(id: str, place: str, plot: Path, echo: Callable[[str], object]) ->
     with open_state(place, mode="r") as state:
         run = open_run(id, state=state)
         echo(repr(run))
-        figure = Figure(figsize=(9, 5), layout="constrained")
-        run.plot_memory(ax=figure.subplots())
-        figure.savefig(plot, dpi=150)
+        figure = cast("Figure", run.plot_memory().figure)
+        figure.savefig(plot, dpi=150, facecolor="white")
     return plot
 
 
 def _summary(result: Demo) -> str:
     return (
-        f"Executed notebook: {result.notebook}\n"
+        f"\nExecuted notebook: {result.notebook}\n"
         f"As a page:         {result.html}\n"
         f"Memory plot:       {result.plot}\n"
         f"Took {result.seconds:.1f} s; at most {result.kernel_peak / MB:.0f} MB in the kernel "
-        f"and {result.own_peak / MB:.0f} MB here."
+        f"and {result.own_peak / MB:.0f} MB here.\n"
+        f"Now open {result.folder / NOTEBOOK} in Jupyter and walk it yourself."
     )
