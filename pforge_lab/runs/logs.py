@@ -34,15 +34,18 @@ class Log:
         self._tail: deque[LogLine] = deque()
         self._room = self._tail_room = LIMIT
         self._left_out = 0
-        self._open: dict[str, str] = {}
+        self._open: dict[str, _OpenLine] = {}
         self._lock = threading.Lock()
 
     def write(self, stream: str, text: str) -> None:
         """Add text as it was written; lines are kept once they are complete."""
         with self._lock:
-            *whole, self._open[stream] = (self._open.get(stream, "") + text).split("\n")
-            for line in whole:
-                self._add(LogLine(stream, line[:LIMIT]))
+            line = self._open.setdefault(stream, _OpenLine())
+            *whole, rest = text.split("\n")
+            for part in whole:
+                line.add(part)
+                self._add(LogLine(stream, line.end()))
+            line.add(rest)
 
     def _add(self, line: LogLine) -> None:
         cost = len(line.text) + 1
@@ -60,12 +63,36 @@ class Log:
     def lines(self) -> tuple[LogLine, ...]:
         """Return what was kept, unfinished lines included; a line says how many were left out."""
         with self._lock:
-            for stream, rest in self._open.items():
-                if rest:
-                    self._add(LogLine(stream, rest[:LIMIT]))
-            self._open = {}
+            for stream, line in self._open.items():
+                if rest := line.end():
+                    self._add(LogLine(stream, rest))
             gap = [LogLine("stdout", f"… {self._left_out} lines left out …")] if self._left_out else []
             return (*self._head, *gap, *self._tail)
+
+
+class _OpenLine:
+    """A line that is still being written, as a terminal shows it: a carriage return starts it anew."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._room = LIMIT
+
+    def add(self, text: str) -> None:
+        """Add what was written; what goes beyond the limit is left out."""
+        if "\r" in text.rstrip("\r"):
+            text = text.rstrip("\r").rpartition("\r")[2]
+            self.end()
+        elif self._parts and self._parts[-1].endswith("\r") and text:
+            self.end()
+        if text and self._room > 0:
+            self._parts.append(text[: self._room])
+            self._room -= len(text)
+
+    def end(self) -> str:
+        """Return the line and begin another."""
+        line = "".join(self._parts).rstrip("\r")
+        self._parts, self._room = [], LIMIT
+        return line
 
 
 class _Tee:

@@ -10,6 +10,8 @@ from typing import Any
 
 from pforge_lab.runs.naming import notebook_name
 
+_GONE = (b"Z", b"X")  # killed, and not yet waited for by its parent
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -69,7 +71,8 @@ class Owner:
 def _started(pid: int) -> float | None:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - the cheap way; several times a second
-            return float(file.read().rpartition(b")")[2].split()[19])
+            state, *facts = file.read().rpartition(b")")[2].split()
+            return None if state in _GONE else float(facts[18])
     except FileNotFoundError:
         if os.path.isdir("/proc/self"):  # noqa: PTH112
             return None
