@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pforge_lab.errors import StateConflict, WrongValue
 from pforge_lab.state import transaction as transactions, values
-from pforge_lab.state.batch import Batch
+from pforge_lab.state.batch import Batch, BatchChanges
 from pforge_lab.state.checks import check_integer, check_key, check_prefix, check_seconds, check_value
 from pforge_lab.state.handle import Handle
 from pforge_lab.state.keyed_locks import KeyedLocks
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from pforge_lab.state.handle import Mode
+    from pforge_lab.state.shelf import StateShelf
     from pforge_lab.state.stats import StateStats
     from pforge_lab.state.transaction import Transaction
 
@@ -127,7 +128,9 @@ class StateManager(Handle, ABC):
         StateFull
             If there is no room. What was stored before stands.
         """
-        self.set_many({key: value}, ttl)
+        self._check_writable()
+        seconds = None if ttl is None else check_seconds(ttl)
+        self._store({}, {check_key(key): (check_value(value, key), seconds)})
 
     def set_many(self, mapping: Mapping[str, bytes], ttl: float | timedelta | None = None) -> None:
         """Store all values or, when anything is wrong, none."""
@@ -228,7 +231,7 @@ class StateManager(Handle, ABC):
         finally:
             batch.end()
         self._check_writable()
-        self._store(expected, batch)
+        self._store(expected, batch.changes)
 
     # -- values of other kinds
 
@@ -262,6 +265,18 @@ class StateManager(Handle, ABC):
             if self.compare_and_set(key, None, computed, ttl):
                 return computed
             return self.get(key) or computed
+
+    def shelf(self, prefix: str = "", protocol: int | None = None, *, writeback: bool = False) -> StateShelf:
+        """Return the keys that begin with ``prefix`` as a ``shelve.Shelf`` of Python objects.
+
+        Reading a value unpickles it, as shelve does, and so can execute code: use it only on
+        stores you trust. Closing the shelf leaves the store open.
+        """
+        from pforge_lab.state.shelf import StateMapping, StateShelf  # noqa: PLC0415 - it is built on this class
+
+        self._check_open()
+        self.hold()
+        return StateShelf(StateMapping(self, check_prefix(prefix)), protocol, writeback)
 
     # -- the store as a whole
 
@@ -321,9 +336,9 @@ class StateManager(Handle, ABC):
 
     # -- shared by the above
 
-    def _store(self, expected: dict[str, bytes | None], batch: Batch) -> None:
+    def _store(self, expected: dict[str, bytes | None], changes: BatchChanges) -> None:
         """Store the changes of a batch if its guard matches."""
-        self._check_sizes(batch)
+        self._check_sizes(changes)
 
         def work(transaction: Transaction) -> None:
             differing = transactions.misfits(transaction, expected)
@@ -333,19 +348,19 @@ class StateManager(Handle, ABC):
                     url=self.url,
                     keys=differing,
                 )
-            for key, change in batch.changes.items():
+            for key, change in changes.items():
                 if change is None:
                     transaction.delete(key)
                 else:
                     value, seconds = change
                     transaction.put(key, value, self._until(self.default_ttl if seconds is None else seconds))
 
-        if expected or batch:
+        if expected or changes:
             self._transact(work)
 
-    def _check_sizes(self, batch: Batch) -> None:
+    def _check_sizes(self, changes: BatchChanges) -> None:
         limit = self.max_value_bytes
-        for key, change in batch.changes.items() if limit is not None else ():
+        for key, change in changes.items() if limit is not None else ():
             if change is not None and limit is not None and len(change[0]) > limit:
                 raise WrongValue(
                     f"the value of {key!r} has {len(change[0]):,} bytes; {self.url} holds at most {limit:,} under one key",

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 
+#: For each key, the value and its lifetime in seconds, or None to remove it.
+BatchChanges = dict[str, tuple[bytes, float | None] | None]
+
+
 class Batch:
     """Changes waiting for the end of ``with state.batch()``; the last change of a key counts.
 
@@ -29,7 +33,7 @@ class Batch:
     """
 
     def __init__(self) -> None:
-        self.changes: dict[str, tuple[bytes, float | None] | None] = {}
+        self.changes: BatchChanges = {}
         self._ended = False
 
     def __len__(self) -> int:

@@ -122,11 +122,10 @@ class FollowingStorage(CheckedStorage):
     def _last_tid(self) -> bytes:
         """Return the last finished transaction; FileStorage takes the one that is being written for it."""
         if self._pos == START:
-            return z64
+            return bytes(8)
         length = self._read_num(self._pos - 8)
         self._file.seek(self._pos - 8 - length)
-        tid: bytes = self._file.read(8)
-        return tid
+        return bytes(self._file.read(8))
 
     def _intact(self, file: BinaryIO, position: int, tid: bytes) -> Iterator[Seen]:
         """Yield what is finished; the end of the file may be a transaction that is being written."""

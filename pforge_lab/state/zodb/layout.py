@@ -39,7 +39,7 @@ _HEAD = struct.Struct(">BdQ16s")  # kind, moment, size, digest
 class KeyTree(OOBTree):  # type: ignore[misc] # BTrees has no types
     """A tree with small leaves: a leaf is what changing one key writes."""
 
-    max_leaf_size = 16
+    max_leaf_size = 12
     max_internal_size = 128
 
 
