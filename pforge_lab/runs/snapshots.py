@@ -19,7 +19,7 @@ from pforge_lab.runs.chunks import Chunks, chunk_ids
 from pforge_lab.serialization import Packed, pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Hashable, Iterable, Mapping
 
     from pforge_lab.state import StateManager
 
@@ -265,7 +265,7 @@ def _fingerprint(stream: bytes, buffers: Buffers) -> str:
 
 def _sharing(packs: Mapping[str, Packed]) -> list[tuple[str, ...]]:
     """Partition the names so that two variables that share a mutable object are in one part."""
-    owner: dict[int, str] = {}
+    owner: dict[Hashable, str] = {}
     leader = {name: name for name in packs}
 
     def find(name: str) -> str:

@@ -1,0 +1,166 @@
+"""The pickler of snapshots: what goes out of band, what is shared, what comes back independent."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+import numpy as np
+
+from pforge_lab import memory
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+IN_BAND = 4096  # smaller buffers stay in the stream: a chunk of their own costs more than it saves
+
+# What two variables may share without anybody being able to tell: it cannot be changed in place
+_UNALIASED = (
+    *(str, bytes, int, float, complex, bool, type(None), tuple, frozenset, type, range, slice),
+    *(types.BuiltinFunctionType, types.ModuleType, np.dtype, np.generic, pickle.PickleBuffer),
+)
+_UNALIASED_ROOTS = frozenset(
+    ("datetime", "decimal", "fractions", "pathlib", "polars", "pyarrow", "uuid", "zoneinfo")
+)
+_UNALIASED_PANDAS = ("Array", "Block", "Dtype", "Index", "Manager", "Type")
+
+
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyped
+    """cloudpickle with reducers of our own.
+
+    - arrays that are views of one memory as views of it (``memories``);
+    - datetime arrays and arrays that are not contiguous out of band, which numpy would copy into
+      the stream; masked arrays by their parts; polars frames and series as Arrow;
+    - blocks of frames as arrays of their own: pandas does not pickle which frames share a block
+      copy-on-write, so a write through one would change the other after loading.
+
+    Attributes
+    ----------
+    buffers
+        What went out of band, in order.
+    arrays
+        Arrays met, without those inside frames.
+    """
+
+    def __init__(self, memories: Mapping[Hashable, memory.Memory], *, in_band: bool) -> None:
+        self.file = io.BytesIO()
+        self.buffers: list[memoryview] = []
+        self.arrays: list[np.ndarray[Any, Any]] = []
+        self._memories = memories
+        self._inside: set[int] = set()  # arrays of frames, and parts of arrays met already
+        super().__init__(self.file, protocol=5, buffer_callback=None if in_band else self._keep)
+
+    def _keep(self, buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes < IN_BAND:
+            return True
+        self.buffers.append(raw)
+        return False
+
+    def shared(self) -> dict[Hashable, object]:
+        """Return what another variable may hold too: mutable objects, and the memory of arrays."""
+        met = [entry[1] for entry in self.memo.copy().values()]
+        common = {id(getattr(type(obj), "_metadata", None)) for obj in met}  # of pandas: one list a class
+        common |= self._inside
+        shared: dict[Hashable, object] = {
+            id(obj): obj for obj in met if id(obj) not in common and _aliasable(obj)
+        }
+        return shared | {memory.identity(array): array for array in self.arrays if array.size}
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Return how one object is rebuilt."""
+        kind = type(obj)
+        if kind is np.ndarray:
+            return self._array(obj)
+        module = kind.__module__
+        if module == "pandas.core.internals.blocks":
+            return self._block(obj)
+        if kind is np.ma.MaskedArray:
+            return _masked, (self._part(obj.data), self._part(obj.mask), obj.fill_value)
+        if module.startswith("polars.") and kind.__name__ in ("DataFrame", "Series"):
+            return _polars(obj, kind)
+        return super().reducer_override(obj)
+
+    def _array(self, array: np.ndarray[Any, Any]) -> Any:
+        if id(array) not in self._inside:
+            self.arrays.append(array)
+            known = self._memories.get(memory.identity(array)) if not array.dtype.hasobject else None
+            if known is not None and array is not known.data:
+                return known.reduce(array)
+        if array.dtype.hasobject or array.nbytes < IN_BAND:
+            return NotImplemented
+        if not (array.flags.c_contiguous or array.flags.f_contiguous):
+            return _as_is, (self._part(np.ascontiguousarray(array)), array.flags.writeable)
+        if array.dtype.kind in "mM":  # the only plain ones that do not export a buffer
+            return _datetimes, (self._part(array.view(np.int64)), array.dtype.str)
+        return NotImplemented
+
+    def _block(self, block: Any) -> Any:
+        rebuild, (values, *rest) = block.__reduce__()
+        return rebuild, (self._own(values), *rest)
+
+    def _own(self, values: Any) -> Any:
+        """Return the values of a block as an object that no other block holds."""
+        if isinstance(values, np.ndarray):
+            return self._part(values.view())
+        if hasattr(values, "_ndarray"):  # datetimes, categories and the like wrap an array
+            return values._from_backing_data(self._part(values._ndarray.view()))  # noqa: SLF001 - pandas has no public way
+        if hasattr(values, "_mask"):  # nullable columns
+            parts = (self._part(part.view()) for part in (values._data, values._mask))  # noqa: SLF001
+            return type(values)(*parts, copy=False)
+        if hasattr(values, "_pa_array"):  # Arrow's memory never changes
+            return values.view()
+        return values.copy()
+
+    def _part(self, array: Any) -> Any:
+        self._inside.add(id(array))
+        return array
+
+
+def _aliasable(obj: object) -> bool:
+    if isinstance(obj, _UNALIASED):
+        return False
+    kind = type(obj)
+    root = kind.__module__.partition(".")[0]
+    if kind.__name__.endswith(
+        ("function", "method")
+    ):  # of Python, of Cython: those of modules go by reference
+        return getattr(obj, "__module__", None) == "__main__"
+    if root == "pandas":
+        return not kind.__name__.endswith(_UNALIASED_PANDAS)
+    return root not in _UNALIASED_ROOTS
+
+
+def _as_is(array: np.ndarray[Any, Any], writeable: bool) -> np.ndarray[Any, Any]:
+    if not writeable:
+        array.flags.writeable = False
+    return array
+
+
+def _datetimes(numbers: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
+    return numbers.view(dtype)
+
+
+def _masked(data: Any, mask: Any, fill_value: Any) -> Any:
+    return np.ma.MaskedArray(data, mask=mask, fill_value=fill_value)
+
+
+def _polars(value: Any, kind: type) -> Any:
+    polars = sys.modules["polars"]
+    is_frame = kind is polars.DataFrame
+    frame = value if is_frame else value.to_frame()
+    table = frame.to_arrow(compat_level=polars.CompatLevel.newest())
+    if polars.from_arrow(table).schema != frame.schema:  # a type Arrow does not have
+        return NotImplemented
+    return _from_arrow, (table, is_frame)
+
+
+def _from_arrow(table: Any, is_frame: bool) -> Any:
+    import polars as pl  # noqa: PLC0415 - only where polars data are met
+
+    frame = pl.DataFrame(table)
+    return frame if is_frame else frame.to_series()
