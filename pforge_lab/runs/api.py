@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from pforge_lab.values.describe import sketch
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from pforge_lab.runs.checkpoint import Checkpoint
     from pforge_lab.runs.output import PipelineOutput
@@ -134,14 +135,10 @@ def runs(state: Place | None = None) -> RunsFrame:
 
 def summaries(state: Place | None = None) -> list[RunSummary]:
     """Return all runs as summaries, newest first. Parameters as `runs`."""
-    if state is not None:
-        store = _store(state)
-        rows = [_summary(name, head, store.url) for name, head in heads(store).items()]
-    else:
-        rows = []
-        for path in places.stores():
-            with open_state(path, mode="r") as store:
-                rows += [_summary(name, head, store.url) for name, head in heads(store).items()]
+    rows: list[RunSummary] = []
+    for place in places.stores() if state is None else [state]:
+        with _looking(place) as store:
+            rows += [_summary(name, head, store.url) for name, head in heads(store).items()]
     return sorted(rows, key=lambda row: row.created, reverse=True)
 
 
@@ -159,7 +156,7 @@ def open_run(
         The run's id, or a beginning of it that only one run has.
     state
         Where to look; by default into all files of ``.pforge/``. A run whose store a live process
-        holds is opened for looking only.
+        holds is opened for looking only: open it again to see what happened meanwhile.
     trust
         Names beyond the safe list that may be built from data signed with another key;
         ``"functions"`` stands for the run's notebook functions.
@@ -170,11 +167,14 @@ def open_run(
         No run, or several, go by that id.
     """
     found = summaries(state)
-    chosen = _choose(id, found)
-    store = _store(state) if state is not None else _reopen(chosen.place)
+    chosen = _choose(id, found, state)
+    store = state if isinstance(state, StateManager) else _reopen(chosen.place)
     known = _open.get((store.url, store.mode, chosen.id))
-    if known is not None:
-        store.close()  # opened once more above; the run holds it already
+    if known is not None and known.state is store:
+        if store is not state:
+            store.close()  # opened once more above; the run holds it already
+        if store.mode == "r":
+            known.refresh()
         return known
     journal = Journal(store, chosen.id)
     facts = journal.definition()
@@ -206,6 +206,17 @@ def _carried(store: StateManager, snapshots: Snapshots, name: str | None) -> dic
     return {key: value for key, value in snapshots.load(manifest).items() if key != OUTPUT}
 
 
+@contextmanager
+def _looking(place: Place) -> Iterator[StateManager]:
+    """Have a store open to look at, which takes no lock."""
+    if isinstance(place, StateManager):
+        yield place
+        return
+    in_memory = str(place).startswith("memory:")  # of this process alone: nothing to keep out of the way of
+    with open_state(place, mode="w" if in_memory else "r") as store:
+        yield store
+
+
 def _store(state: Place | None) -> StateManager:
     if state is None:
         return places.default_state()
@@ -224,11 +235,10 @@ def _remember(run: Run) -> Run:
     return run
 
 
-def _choose(id: str | None, found: list[RunSummary]) -> RunSummary:  # noqa: A002 - as in open_run
+def _choose(id: str | None, found: list[RunSummary], state: Place | None) -> RunSummary:  # noqa: A002 - as in open_run
     if not found:
-        raise RunNotFound(
-            f"there are no runs in {places.folder()} yet; start one with pipeline.start(...)", run=id
-        )
+        where = places.folder() if state is None else state.url if isinstance(state, StateManager) else state
+        raise RunNotFound(f"there are no runs in {where} yet; start one with pipeline.start(...)", run=id)
     if id is None:
         return found[0]
     matches = [row for row in found if row.id == id] or [row for row in found if row.id.startswith(id)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from pforge_lab.errors import PositionError, RunBusy, RunError, StateError
 from pforge_lab.runs import history
@@ -169,6 +169,8 @@ class Run:
     ) -> PipelineOutput:
         """Execute all steps that are left, or those up to and including the step labelled ``until``.
 
+        When that step is behind already, nothing is executed.
+
         Parameters
         ----------
         until
@@ -185,7 +187,7 @@ class Run:
         """
         if until is not None:
             self.timeline.check_label(until)
-        if self.timeline.next_step() is not None:
+        if self.timeline.next_step() is not None and not self._is_behind(until):
             with self._advancing():
                 while self.timeline.next_step() is not None:
                     record = self._steps.one(last=False)
@@ -194,6 +196,13 @@ class Run:
                     if record.label == until:
                         break
         return self.output()
+
+    def _is_behind(self, label: str | None) -> bool:
+        """Return whether the step of that label was executed, or passed, and nothing leads back to it."""
+        following = self.timeline.next_step()
+        if label is None or following is None or any(step.next for step in self.pipeline.steps):
+            return False
+        return self.pipeline.labels.index(label) < following
 
     def set(self, **values: Any) -> StepRecord:
         """Give variables other values and go on from there; recorded as an edit.
@@ -205,7 +214,7 @@ class Run:
         with self._advancing():
             return self._steps.edit(values)
 
-    def fork(self, at: int | str | None = None, set: Mapping[str, Any] | None = None) -> Run:  # noqa: A002 - the public name
+    def fork(self, at: SupportsIndex | str | None = None, set: Mapping[str, Any] | None = None) -> Run:  # noqa: A002 - the public name
         """Return a new run that has this one's history up to ``at`` and goes its own way from there.
 
         Parameters
@@ -233,10 +242,14 @@ class Run:
             There are fewer positions to go back.
         """
         if not 0 <= n <= self.position:
-            raise PositionError(f"cannot go back {n} from position {self.position}", run=self.id)
+            raise PositionError(
+                f"cannot go back {n} from position {self.position}; run.back(n) takes 0 to {self.position}, "
+                "and run.goto goes forward",
+                run=self.id,
+            )
         self.goto(self.position - n)
 
-    def goto(self, target: int | str) -> None:
+    def goto(self, target: SupportsIndex | str) -> None:
         """Go to a position of the current line, or to after the latest record of a label. Never executes.
 
         Raises
@@ -286,7 +299,7 @@ class Run:
     def _ipython_key_completions_(self) -> list[str]:
         return list(self.variables)
 
-    def at(self, target: int | str) -> Moment:
+    def at(self, target: SupportsIndex | str) -> Moment:
         """Return the run as it was at a position or label of the current line: read-only."""
         position = self.timeline.resolve(target)
         record = self.timeline.records[position - 1] if position else None
@@ -311,7 +324,9 @@ class Run:
 
         return variable_rows(self, at)
 
-    def diff(self, a: int | str | None = None, b: int | str | None = None) -> pd.DataFrame:
+    def diff(
+        self, a: SupportsIndex | str | None = None, b: SupportsIndex | str | None = None
+    ) -> pd.DataFrame:
         """Return what differs between two positions or labels: ``variable change before after``.
 
         Without arguments: what the last record changed. With one: between there and here.
@@ -384,6 +399,11 @@ class Run:
         from pforge_lab.views.overview import overview  # noqa: PLC0415 - a view
 
         return run_html(overview(self))
+
+    def refresh(self) -> None:
+        """Stand where the store says: another process may have moved a run that is open for looking only."""
+        self.timeline.reread()
+        self._scope.go(self.timeline.manifest(self.position), self._maker_at(self.position))()
 
     def _maker_at(self, position: int) -> partial[str | None]:
         return partial(self.timeline.maker, position=position)

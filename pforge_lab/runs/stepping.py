@@ -175,7 +175,8 @@ class Stepping:
         self._timeline.log_failure(record)
         where = culprit(error)
         lost = self._left_out.get(record.tool) if isinstance(error, SpecError) else None
-        raise (StepTimeout if isinstance(error, StepTimeout) else StepError)(
+        limit = {"seconds": error.seconds} if isinstance(error, StepTimeout) else {}
+        raise (StepTimeout if limit else StepError)(
             f"step {record.step} {record.label!r} failed: {one_line(error)}"
             + (f" (in {where})" if where else "")
             + (f"; it could not be kept with the run ({lost}): define it here" if lost else "")
@@ -185,4 +186,5 @@ class Stepping:
             step=record.step,
             label=record.label,
             tool=record.tool,
+            **limit,
         ) from error

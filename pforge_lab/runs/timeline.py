@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from operator import index
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from pforge_lab.errors import PositionError, near_misses
+from pforge_lab.errors import PositionError, WrongType, near_misses
 from pforge_lab.runs.journal import touched
 from pforge_lab.runs.lines import Line, Lines
 from pforge_lab.runs.owner import Owner
@@ -77,21 +78,18 @@ class Timeline:
                 return record.label
         return None
 
-    def resolve(self, target: int | str) -> int:
+    def resolve(self, target: SupportsIndex | str) -> int:
         """Return the position that a position or label stands for.
 
         Raises
         ------
         PositionError
             There is none; a label not reached yet is answered with how to reach it.
+        WrongType
+            It is neither a whole number nor text.
         """
-        if isinstance(target, int):
-            end = self.head.lines.current.end
-            if 0 <= target <= end:
-                return target
-            raise self._error(
-                f"there is no position {target}: the current line of the run goes from 0 to {end}"
-            )
+        if not isinstance(target, str):
+            return self._numbered(target)
         found = [record.index for record in self.records if record.label == target]
         if found:
             return found[-1]
@@ -105,6 +103,18 @@ class Timeline:
             )
         known = {record.label for record in self.records} | set(self.labels)
         raise self._error(f"there is no step {target!r}{near_misses(target, known)}")
+
+    def _numbered(self, target: SupportsIndex) -> int:
+        try:
+            position = index(target)  # NumPy's integers too: a cell of run.records
+        except TypeError:
+            raise WrongType(f"a place on a run is a position or a label, not {target!r}") from None
+        end = self.head.lines.current.end
+        if 0 <= position <= end:
+            return position
+        raise self._error(
+            f"there is no position {position}: the current line of the run goes from 0 to {end}"
+        )
 
     def on_line(self, number: int, position: int | None) -> Lines:
         """Return the lines standing at a position of another line, its end by default."""
