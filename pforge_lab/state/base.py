@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pforge_lab.errors import StateConflict, WrongValue
 from pforge_lab.state import transaction as transactions, values
+from pforge_lab.state.aio import AsyncState
 from pforge_lab.state.batch import Batch, BatchChanges
 from pforge_lab.state.checks import check_integer, check_key, check_prefix, check_seconds, check_value
 from pforge_lab.state.handle import Handle
@@ -78,8 +79,9 @@ class StateManager(Handle, ABC):
     ) -> None:
         super().__init__(url, mode)
         self.default_ttl = None if ttl is None else check_seconds(ttl)
-        self._clock = clock
+        self.clock = clock
         self._computing = KeyedLocks()
+        self._aio: AsyncState | None = None
 
     # -- reading
 
@@ -116,7 +118,7 @@ class StateManager(Handle, ABC):
         """Return the seconds ``key`` has left, or None if it never expires or does not exist."""
         self._check_open()
         expires = self._expiry(check_key(key))
-        return None if expires is None or expires == math.inf else max(0.0, expires - self._clock())
+        return None if expires is None or expires == math.inf else max(0.0, expires - self.clock())
 
     # -- writing
 
@@ -153,7 +155,7 @@ class StateManager(Handle, ABC):
         def change(transaction: Transaction) -> bool:
             if transaction.expires(key) is None:
                 return False
-            transaction.touch(key, None if seconds is None else self._clock() + seconds)
+            transaction.touch(key, None if seconds is None else self.clock() + seconds)
             return True
 
         return self._transact(change)
@@ -278,6 +280,13 @@ class StateManager(Handle, ABC):
         self.hold()
         return StateShelf(StateMapping(self, check_prefix(prefix)), protocol, writeback)
 
+    @property
+    def aio(self) -> AsyncState:
+        """The same methods, awaitable."""
+        if self._aio is None:
+            self._aio = AsyncState(self)
+        return self._aio
+
     # -- the store as a whole
 
     def cleanup(self) -> int:
@@ -294,6 +303,12 @@ class StateManager(Handle, ABC):
         """Give the space of deleted and overwritten values back to the disk, where there is one."""
         self._check_writable()
         self._compact()
+
+    def close(self) -> None:
+        """Let go of the store. The last of its holders closes it; closing what is closed does nothing."""
+        super().close()
+        if self.closed and self._aio is not None:
+            self._aio.shut_down()
 
     # -- what a backend implements
 
@@ -368,4 +383,4 @@ class StateManager(Handle, ABC):
                 )
 
     def _until(self, seconds: float | None) -> float | None:
-        return None if seconds is None else self._clock() + seconds
+        return None if seconds is None else self.clock() + seconds

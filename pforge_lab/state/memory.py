@@ -149,7 +149,7 @@ class MemoryStateManager(StateManager):
 
     def _live(self, key: str) -> Entry | None:
         entry = self._entries.get(key)
-        if entry is None or (entry[1] is not None and entry[1] <= self._clock()):
+        if entry is None or (entry[1] is not None and entry[1] <= self.clock()):
             return None
         return entry
 

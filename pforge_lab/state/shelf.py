@@ -196,7 +196,7 @@ def import_shelf(filename: str | os.PathLike[str], state: StateManager, prefix: 
     waiting: dict[str, bytes] = {}
     copied = 0
     with old:
-        for key in cast("list[bytes]", old.keys()):  # noqa: SIM118 - dbm objects are no mappings
+        for key in cast("list[bytes]", old.keys()):
             waiting[target.name(key)] = old[key]
             copied += 1
             if len(waiting) == _IMPORTED_AT_ONCE:

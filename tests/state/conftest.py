@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pforge_lab.state import MemoryStateManager, open_state
+from pforge_lab.state import CachedStateManager, MemoryStateManager, open_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +88,15 @@ class File(Backend):
         return open_state(self.place / "lab.fs", **options)
 
 
+class Cached(Backend):
+    """A ZODB file behind a cache."""
+
+    def _open(self, **options: Any) -> StateManager:
+        return CachedStateManager(open_state(self.place / "lab.fs", **options), ttl=1000)
+
+
 BACKENDS: dict[str, Callable[[Path], Backend]] = {
+    "cached": lambda place: Cached("cached", place, persistent=True),
     "memory": lambda place: Memory("memory", place),
     "zodb": lambda place: File("zodb", place, persistent=True),
 }

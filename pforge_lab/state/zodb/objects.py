@@ -171,7 +171,7 @@ class ObjectStateManager(StateManager):
         return view
 
     def _new_view(self) -> View:
-        view = View(self._db, self._clock, self.url)
+        view = View(self._db, self.clock, self.url)
         weakref.finalize(view, give_back, view.manager, view.connection)
         return view
 
@@ -180,14 +180,14 @@ class ObjectStateManager(StateManager):
     def _transact(self, work: Callable[[Transaction], T]) -> T:
         self._check_process()
         result: T = self._writer.run(work)
-        if self._clock() - self._swept > _SWEEP_SECONDS:
+        if self.clock() - self._swept > _SWEEP_SECONDS:
             self._cleanup()
         self._care()
         return result
 
     def _cleanup(self) -> int:
         self._check_process()
-        now = self._swept = self._clock()
+        now = self._swept = self.clock()
         return self._writer.sweep(now)
 
     def _publish(self) -> None:
