@@ -35,6 +35,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
     - arrays that are views of one memory as views of it (``memories``);
     - datetime arrays and arrays that are not contiguous out of band, which numpy would copy into
       the stream; masked arrays by their parts; polars frames and series as Arrow;
+    - Arrow columns without the copy that pandas makes of each, unless they are a small part of
+      what they view;
     - blocks of frames as arrays of their own: pandas does not pickle which frames share a block
       copy-on-write, so a write through one would change the other after loading.
 
@@ -79,6 +81,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
         module = kind.__module__
         if module == "pandas.core.internals.blocks":
             return self._block(obj)
+        if module == "pandas.arrays" and kind.__name__.startswith("Arrow"):
+            return _arrow_column, (kind, _compact(obj._pa_array), obj.dtype)  # noqa: SLF001 - pandas has no public way
         if kind is np.ma.MaskedArray:
             return _masked, (self._part(obj.data), self._part(obj.mask), obj.fill_value)
         if module.startswith("polars.") and kind.__name__ in ("DataFrame", "Series"):
@@ -147,6 +151,23 @@ def _datetimes(numbers: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any
 
 def _masked(data: Any, mask: Any, fill_value: Any) -> Any:
     return np.ma.MaskedArray(data, mask=mask, fill_value=fill_value)
+
+
+def _compact(chunks: Any) -> Any:
+    """Return an Arrow column as it is, or copied when it views more than twice what it holds."""
+    return chunks.combine_chunks() if chunks.get_total_buffer_size() > 2 * chunks.nbytes + IN_BAND else chunks
+
+
+def _arrow_column(kind: type, data: Any, dtype: Any) -> Any:
+    from pandas.arrays import ArrowExtensionArray  # noqa: PLC0415 - only where such columns are met
+    from pyarrow import ChunkedArray, chunked_array  # noqa: PLC0415 - only where such columns are met
+
+    if not issubclass(kind, ArrowExtensionArray):
+        raise TypeError(f"{kind.__name__} is no Arrow column")
+    column = kind.__new__(kind)
+    chunks = data if isinstance(data, ChunkedArray) else chunked_array([data])
+    column.__dict__.update(_pa_array=chunks, _dtype=dtype, _cache={})
+    return column
 
 
 def _polars(value: Any, kind: type) -> Any:

@@ -63,7 +63,7 @@ _SAFE: dict[str, frozenset[str]] = {
         "dictionary duration field fixed_size_list large_list list_ map_ py_buffer scalar schema struct time32 time64 "
         "timestamp type_for_alias",
         "pforge_lab.memory": "view",
-        "pforge_lab.pickler": "_as_is _datetimes _from_arrow _masked",
+        "pforge_lab.pickler": "_arrow_column _as_is _datetimes _from_arrow _masked",
     }.items()
 }
 

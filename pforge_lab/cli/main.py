@@ -118,7 +118,11 @@ def help_command(context: click.Context, command: str | None) -> None:
 )
 @click.option("--reset", is_flag=True, help="Restore notebooks that were edited.")
 @click.option(
-    "--month", type=click.IntRange(1, 12), default=1, show_default=True, help="Month of flights to look at."
+    "--month",
+    type=click.IntRange(0, 12),
+    default=0,
+    show_default=True,
+    help="Month of flights to look at; 0 is the whole year.",
 )
 def demo(folder: Path | None, *, reset: bool, month: int) -> None:
     """Copy the notebooks, run the main one on real data, and say where everything is."""

@@ -13,8 +13,8 @@ from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.run import Run
 from pforge_lab.runs.runs_frame import RunsFrame
 from pforge_lab.runs.variables import Variables
-from pforge_lab.views import text
 from pforge_lab.values.format import duration, size
+from pforge_lab.views import text
 from pforge_lab.views.overview import overview
 
 

@@ -39,6 +39,8 @@ class Scope:
     ----------
     manifest
         The snapshot the variables are in step with.
+    loads
+        Times that variables were loaded: after each, they are other objects.
     """
 
     def __init__(self, snapshots: Snapshots, manifest: Manifest, maker: Maker) -> None:
@@ -47,6 +49,7 @@ class Scope:
         self.manifest = manifest
         self._maker = maker
         self._exposed = False
+        self.loads = 0
         # Live objects that were loaded, with the fingerprint they have now, once it is known: pickled
         # again they may differ from their snapshot though nobody changed them (equal strings that were
         # one object come back as two).
@@ -167,6 +170,7 @@ class Scope:
         here = set((self.manifest if live else EMPTY).groups)
         same = [name for group in manifest.groups if group in here for name in group.names if name in live]
         wanted = [name for name in manifest.prints if name and name not in same]
+        self.loads += 1
         values: dict[str, Any] = {name: live[name] for name in same}
         values |= self._snapshots.load(manifest, wanted)
         values |= {name: Missing(name, reason, maker(name)) for name, reason in manifest.not_kept.items()}

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 from pforge_lab import meter
 from pforge_lab.errors import RunError, SpecError, StateError, StepError, StepTimeout
 from pforge_lab.runs.dropping import dead_after
-from pforge_lab.runs.ledger import account
+from pforge_lab.runs.ledger import Ledger
 from pforge_lab.runs.performance import culprit, one_line, perform, record_of
 from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.variables import Missing
 from pforge_lab.state import StateManager
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from pforge_lab.pipeline.outcome import Outcome
     from pforge_lab.pipeline.spec import Pipeline
+    from pforge_lab.runs.records import VariableSize
     from pforge_lab.runs.scope import Scope
     from pforge_lab.runs.timeline import Timeline
 
@@ -58,6 +59,8 @@ class Stepping:
     ) -> None:
         self._drop_unused = drop_unused
         self._left_out = left_out
+        self._ledger = Ledger()
+        self._loads = -1
         self._run = run
         self._pipeline = pipeline
         self._state = state
@@ -150,11 +153,11 @@ class Stepping:
         """Keep the record and the variables after it: both or neither."""
         try:
             manifest = self._scope.snapshot(values, output)
-            present = {name: value for name, value in values.items() if not isinstance(value, Missing)}
+            changed = self._scope.changes(manifest)
             record = replace(
                 record,
-                changed=self._scope.changes(manifest),
-                sizes=account(present, budget=max(0.001, record.seconds / 10)),
+                changed=changed,
+                sizes=self._sizes(values, changed, max(0.001, record.seconds / 10)),
                 not_kept={name: reason for name, reason in manifest.not_kept.items() if name},
             )
             self._timeline.accept(record, manifest, last=last)
@@ -163,6 +166,15 @@ class Stepping:
             raise
         self._scope.adopt(manifest, values)
         return record
+
+    def _sizes(
+        self, values: Mapping[str, Any], changed: Collection[str], budget: float
+    ) -> dict[str, VariableSize]:
+        """Return bytes per variable, walking only what changed while the objects stay the same."""
+        if self._loads != self._scope.loads:
+            self._loads, self._ledger = self._scope.loads, Ledger()
+        present = {name: value for name, value in values.items() if not isinstance(value, Missing)}
+        return self._ledger.examine(present, changed=changed, budget=budget).sizes
 
     def _recover(self) -> None:
         """Stand where the store says: an interrupt may have come after the record had landed."""
