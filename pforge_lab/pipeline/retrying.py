@@ -31,11 +31,9 @@ def with_retries(attempt: Callable[[int], T], retry: Retry, stop: Stop | None) -
     """
     import tenacity  # noqa: PLC0415 -- loads asyncio machinery, for steps that retry only
 
-    backoff = tenacity.wait_exponential_jitter(
-        initial=retry.backoff,
-        max=retry.max_backoff,
-        jitter=retry.backoff if retry.jitter is None else retry.jitter,
-    )
+    jitter = retry.backoff if retry.jitter is None else retry.jitter
+    exponential = tenacity.wait_exponential(multiplier=retry.backoff, max=retry.max_backoff)
+    backoff = exponential + tenacity.wait_random(0, jitter)
 
     def wait(state: Any) -> float:
         error = state.outcome.exception() if state.outcome is not None else None
