@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from pforge_lab.errors import Fault, SpecError, near_misses
@@ -78,21 +79,11 @@ def reachable(tools: Mapping[str, Definition], steps: Iterable[Any]) -> dict[str
     return {name: tool for name, tool in tools.items() if name in wanted}
 
 
-def cycle(name: str, tools: Mapping[str, Definition], steps: Iterable[Any]) -> list[str]:
+def cycle(tools: Mapping[str, Definition], steps: Iterable[Any]) -> list[str]:
     """Return the names along which pipelines call each other in a circle, or an empty list."""
-    del name
-
-    def visit(tool: str, path: list[str]) -> list[str]:
-        if tool in path:
-            return [*path[path.index(tool) :], tool]
-        for inner in used(getattr(tools.get(tool), "steps", ())):
-            found = visit(inner, [*path, tool])
-            if found:
-                return found
-        return []
-
-    for tool in dict.fromkeys(used(steps)):
-        found = visit(tool, [])
-        if found:
-            return found
+    calls = {name: used(getattr(tool, "steps", ())) for name, tool in reachable(tools, steps).items()}
+    try:
+        TopologicalSorter(calls).prepare()
+    except CycleError as error:
+        return [str(name) for name in reversed(error.args[1])]
     return []

@@ -154,11 +154,12 @@ def _build(data: Any, folder: Path, source: Path | None, name: str | None) -> Fo
         return Forge(data, folder, source, check_tools=True)
     if "steps" not in data:
         known = ("name", "params", "steps", "tools", "state", "forge")
-        hints = [f"unknown field {key!r}{near_misses(str(key), known)}" for key in data if key not in known]
-        faults = [
-            Fault("there is neither 'steps' (one pipeline) nor 'forge' (many tools)"),
-            *map(Fault, hints),
+        unknown = [
+            Fault(f"unknown field {key!r}{near_misses(str(key), known)}", field=str(key))
+            for key in data
+            if key not in known
         ]
+        faults = [Fault("there is neither 'steps' (one pipeline) nor 'forge' (many tools)"), *unknown]
         raise SpecError.of(faults)
     return _pipeline(data, folder, source, name)
 

@@ -61,7 +61,7 @@ def register_folder(folder: Path) -> str:
     package = _PREFIX + hashlib.blake2b(str(resolved).encode(), digest_size=6).hexdigest()
     _folders[package] = resolved
     if _finder not in sys.meta_path:
-        sys.meta_path.append(_finder)
+        sys.meta_path.insert(0, _finder)  # before the one that would read compiled files
     return package
 
 

@@ -126,7 +126,7 @@ def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
     if not isinstance(annotation, str):
         return annotation
     try:
-        return eval(annotation, names)  # noqa: S307 -- as Python itself evaluates the annotation of this function
+        return _resolved(eval(annotation, names), names)  # noqa: S307 -- as Python itself evaluates the annotation of this function
     except Exception:  # noqa: BLE001 -- names that only type checkers see: an annotation of no use to us
         return None
 

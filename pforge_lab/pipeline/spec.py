@@ -234,7 +234,7 @@ class Pipeline:
                         raise self._box.unknown(part.tool_name)
 
     def _check_recursion(self, faults: Faults) -> None:
-        loop = cycle(self.name, self.tools, self.steps)
+        loop = cycle(self.tools, self.steps)
         if loop:
             faults.add(f"a pipeline cannot call itself: {' -> '.join(loop)}", "steps")
 

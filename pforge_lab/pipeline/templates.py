@@ -187,7 +187,7 @@ def _compile_expressions(text: str) -> Template:
     found = parts(tree)
     reads = frozenset(find_undeclared_variables(tree))
     if len(found) == 1 and not isinstance(found[0], nodes.TemplateData):
-        inner = negations(text.strip()[2:-2]).strip().removeprefix("-").removesuffix("-")
+        inner = negations(text.strip()[2:-2].removeprefix("-").removesuffix("-")).strip()
         expression, reads = parse_expression(inner, TEMPLATES, text)
         return Expression(expression, reads, text)
     if all(isinstance(part, nodes.TemplateData) for part in found):

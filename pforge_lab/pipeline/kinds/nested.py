@@ -112,7 +112,8 @@ class PipelineTool:
         """Return the hash of the code behind all steps."""
         from pforge_lab.pipeline.spec import hash_of  # noqa: PLC0415 -- pipelines are made of tools
 
-        parts = [self.pipeline.fingerprint(i) for i in range(len(self.pipeline.steps))]
+        tools = {tool: i for i, tool in enumerate(step.tool_name for step in self.pipeline.steps)}
+        parts = [self.pipeline.fingerprint(i) for i in tools.values()]
         return hash_of(parts) if any(parts) else None
 
 

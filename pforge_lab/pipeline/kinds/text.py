@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from pforge_lab.errors import ToolError, near_misses
+from pforge_lab.pipeline.models import Faults, join
 from pforge_lab.pipeline.templates import Scope, Template, compile_pieces, compile_value
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -104,24 +105,34 @@ def _split(source: str) -> Iterator[str | Template | _Variable]:
 
 
 class Nested:
-    """Plain data whose texts are templates and may name environment variables."""
+    """Plain data whose texts are templates and may name environment variables.
+
+    Raises
+    ------
+    SpecError
+        With every template that cannot be compiled.
+    """
 
     __slots__ = ("reads", "texts", "value")
 
     def __init__(self, value: Any) -> None:
         self.texts: list[SecretText] = []
-        self.value = self._compiled(value)
+        faults = Faults()
+        self.value = self._compiled(value, faults, "")
+        faults.raise_if_any()
         self.reads: frozenset[str] = frozenset().union(*(text.reads for text in self.texts))
 
-    def _compiled(self, value: Any) -> Any:
+    def _compiled(self, value: Any, faults: Faults, at: str) -> Any:
         if isinstance(value, Mapping):
-            return {str(name): self._compiled(item) for name, item in value.items()}
+            return {str(n): self._compiled(item, faults, join(at, str(n)) or "") for n, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self._compiled(item) for item in value]
-        if isinstance(value, str):
+            return [self._compiled(item, faults, join(at, str(i)) or "") for i, item in enumerate(value)]
+        with faults.collect(at):
+            if not isinstance(value, str):
+                return compile_value(value).render({})
             self.texts.append(SecretText(value))
             return self.texts[-1]
-        return compile_value(value).render({})
+        return None
 
     def render(self, scope: Scope) -> Any:
         """Return the data; a text that is exactly one expression hands its value on."""
