@@ -87,6 +87,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
             return _masked, (self._part(obj.data), self._part(obj.mask), obj.fill_value)
         if module.startswith("polars.") and kind.__name__ in ("DataFrame", "Series"):
             return _polars(obj, kind)
+        if kind is io.TextIOWrapper:  # cloudpickle would read the file, and give back its text for a file
+            raise pickle.PicklingError("cannot pickle an open file")
         return super().reducer_override(obj)
 
     def _array(self, array: np.ndarray[Any, Any]) -> Any:

@@ -66,7 +66,7 @@ def _describe(moment: Moment, name: str) -> str:
 
 def brief(value: object) -> str:
     """Return one short line that tells a value."""
-    kind, shape, preview = describe(value)
+    kind, shape, preview = describe(value.item() if isinstance(value, np.generic) else value)
     return f"{kind} {shape}" if isinstance(value, (pd.DataFrame, pd.Series, np.ndarray)) else preview
 
 
