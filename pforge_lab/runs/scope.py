@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,13 @@ OUTPUT = ""  # names, in a snapshot, the output of a step that has no output_var
 Maker = Callable[[str], str | None]  # variable name -> label of the step that wrote it
 
 _PASSED_OVER = (*ATOMS, Missing, type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
-_ALONE = next(sys.getrefcount(value) for value in {"": object()}.values())
+
+
+def _holders(values: Mapping[str, object], name: str) -> int:
+    return sys.getrefcount(values[name])
+
+
+_ALONE = _holders({"": object()}, "")
 
 
 class Scope:
@@ -48,28 +54,29 @@ class Scope:
         self._live: dict[str, Any] | None = None
         self.manifest = manifest
         self._maker = maker
-        self._exposed = False
+        self._exposed: set[str] = set()
         self.loads = 0
         # Live objects that were loaded, with the fingerprint they have now, once it is known: pickled
         # again they may differ from their snapshot though nobody changed them (equal strings that were
         # one object come back as two).
         self._restored: dict[str, str] = {}
 
-    @property
-    def exposed(self) -> bool:
-        """Whether somebody outside the run may hold one of the live objects, and change it in place.
+    def held(self) -> set[str]:
+        """Return the names of variables that somebody outside the run may hold, and change in place.
 
         Somebody who was handed one, or a tool that kept one: it may return what a global refers to.
         """
-        return self._exposed or any(
-            sys.getrefcount(value) > _ALONE
-            for value in (self._live or {}).values()
-            if not isinstance(value, _PASSED_OVER)
-        )
+        live = self._live or {}
+        return {
+            name
+            for name, value in live.items()
+            if name in self._exposed
+            or (not isinstance(value, _PASSED_OVER) and _holders(live, name) > _ALONE)
+        }
 
-    @exposed.setter
-    def exposed(self, value: bool) -> None:
-        self._exposed = value
+    def expose(self, *names: str) -> None:
+        """Note that variables were handed out, or came from outside."""
+        self._exposed.update(names)
 
     def values(self) -> dict[str, Any]:
         """Return a new dict of the live objects, `Missing` for those that could not be kept."""
@@ -91,16 +98,34 @@ class Scope:
         self, where: str, rows: Callable[[], tuple[VariableRow, ...]], elsewhere: Callable[[str], str | None]
     ) -> Variables:
         """Return the values for the user to read, noting when one is handed out."""
-        return Variables(self.values(), where, self._expose, rows, elsewhere)
+        return Variables(self.values(), where, self.expose, rows, elsewhere)
 
-    def _expose(self) -> None:
-        self._exposed = True
+    def snapshot(
+        self, values: Mapping[str, Any], output: object = None, examine: Collection[str] | None = None
+    ) -> Manifest:
+        """Keep values in the store, and the output of a step that writes no variable beside them.
 
-    def snapshot(self, values: Mapping[str, Any], output: object = None) -> Manifest:
-        """Keep values in the store, and the output of a step that writes no variable beside them."""
+        Parameters
+        ----------
+        values
+            The variables.
+        output
+            What the step returned that no variable takes.
+        examine
+            Names of live variables that may have changed since the last snapshot; those that
+            somebody outside may hold, and those that are other objects, are examined anyway. None
+            examines all.
+        """
         lost = {name: value.reason for name, value in values.items() if isinstance(value, Missing)}
         kept = {name: value for name, value in values.items() if name not in lost}
-        manifest = self._snapshots.take(kept if output is None else {**kept, OUTPUT: output})
+        if examine is not None:
+            live = self._live or {}
+            others = {name for name, value in kept.items() if name not in live or value is not live[name]}
+            examine = {*examine, *others, *self.held()}
+        outputs = {} if output is None else {OUTPUT: output}
+        manifest = self._snapshots.take(
+            kept | outputs, self.manifest, None if examine is None else {*examine, OUTPUT}
+        )
         manifest = self._recognised(manifest, kept)
         return replace(manifest, not_kept=manifest.not_kept | lost) if lost else manifest
 
@@ -143,14 +168,15 @@ class Scope:
         What is the same in both snapshots is not loaded again, unless somebody outside may have
         changed it in place.
         """
-        live = {} if self.exposed or self._live is None else self._live
+        held = self.held()
+        live = {name: value for name, value in (self._live or {}).items() if name not in held}
         values = self._load(manifest, maker, live)
         stayed = {name for name in values if name in live and values[name] is live[name]}
         restored = {name: now for name, now in self._restored.items() if name in stayed}
         restored |= dict.fromkeys(values.keys() - stayed, "")
 
         def adopt() -> None:
-            self.manifest, self._live, self._maker, self._exposed = manifest, values, maker, False
+            self.manifest, self._live, self._maker, self._exposed = manifest, values, maker, set()
             self._restored = restored
 
         return adopt
@@ -164,11 +190,17 @@ class Scope:
             for name, value in values.items()
         }
         self._restored = dict.fromkeys(self._live, "")
-        self._exposed = False
+        self._exposed = set()
 
     def _load(self, manifest: Manifest, maker: Maker, live: Mapping[str, Any]) -> dict[str, Any]:
         here = set((self.manifest if live else EMPTY).groups)
-        same = [name for group in manifest.groups if group in here for name in group.names if name in live]
+        same = [
+            name
+            for group in manifest.groups
+            if group in here and live.keys() >= {*group.names} - {OUTPUT}
+            for name in group.names
+            if name
+        ]
         wanted = [name for name in manifest.prints if name and name not in same]
         self.loads += 1
         values: dict[str, Any] = {name: live[name] for name in same}

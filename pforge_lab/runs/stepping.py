@@ -61,6 +61,7 @@ class Stepping:
         self._left_out = left_out
         self._ledger = Ledger()
         self._loads = -1
+        self._touched: dict[int, frozenset[str]] = {}
         self._run = run
         self._pipeline = pipeline
         self._state = state
@@ -115,25 +116,32 @@ class Stepping:
         dropped = not dead.isdisjoint(values)
         values = {name: value for name, value in {**values, **outcome.variables}.items() if name not in dead}
         output = None if outcome.variables else outcome.output
-        record = self._accept(record, values, last=last, output=output)
+        touched = self._touches(index) if record.status == "done" else frozenset()
+        record = self._accept(record, values, last=last, output=output, examine=touched)
         if dropped:
             meter.return_freed_memory()
         return record
 
+    def _touches(self, index: int) -> frozenset[str]:
+        """Return the variables that a step may change: its inputs in place, and what it writes."""
+        if index not in self._touched:
+            self._touched[index] = self._pipeline.reads(index) | self._pipeline.writes(index)
+        return self._touched[index]
+
     def edit(self, values: Mapping[str, Any]) -> StepRecord:
         """Give variables other values, as an ``edited`` record."""
         self.note_edits()
-        record = self._accept(self._edited(), {**self._scope.values(), **values}, last=True)
-        self._scope.exposed = True  # the caller may hold what it passed
+        record = self._accept(self._edited(), {**self._scope.values(), **values}, last=True, examine=())
+        self._scope.expose(*values)  # the caller may hold what it passed
         return record
 
     def note_edits(self) -> None:
         """Turn what was changed in place since the last record into an ``edited`` record."""
-        if not self._scope.exposed:
+        if not self._scope.held():
             return
         values = self._scope.values()
-        if self._scope.changes(self._scope.snapshot(values)):
-            self._accept(self._edited(), values, last=False)
+        if self._scope.changes(self._scope.snapshot(values, examine=())):
+            self._accept(self._edited(), values, last=False, examine=())
 
     def _edited(self) -> StepRecord:
         now = datetime.now(UTC)
@@ -148,11 +156,17 @@ class Stepping:
         return self._readable(index)
 
     def _accept(
-        self, record: StepRecord, values: dict[str, Any], *, last: bool, output: object = None
+        self,
+        record: StepRecord,
+        values: dict[str, Any],
+        *,
+        last: bool,
+        examine: Collection[str],
+        output: object = None,
     ) -> StepRecord:
         """Keep the record and the variables after it: both or neither."""
         try:
-            manifest = self._scope.snapshot(values, output)
+            manifest = self._scope.snapshot(values, output, examine)
             changed = self._scope.changes(manifest)
             record = replace(
                 record,

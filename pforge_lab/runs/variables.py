@@ -27,7 +27,7 @@ class Missing:
         again = (
             f"run step {self.label!r} again: run.goto to before it, then run.step()"
             if self.label
-            else "start the run again"
+            else f"give it again with run.set({self.name}=...)"
         )
         return NotKept(
             f"variable {self.name!r} was not kept in the snapshot ({self.reason}); {again}",
@@ -47,7 +47,7 @@ class Variables(Mapping[str, Any]):
     where
         How messages name the place, such as ``after step 2``.
     handed_out
-        Called when a value that can be changed in place leaves the mapping.
+        Called with the name when a value that can be changed in place leaves the mapping.
     rows
         Gives the rows of the table that shows the variables.
     elsewhere
@@ -58,7 +58,7 @@ class Variables(Mapping[str, Any]):
         self,
         values: Mapping[str, Any],
         where: str,
-        handed_out: Callable[[], None] | None = None,
+        handed_out: Callable[[str], None] | None = None,
         rows: Callable[[], tuple[VariableRow, ...]] | None = None,
         elsewhere: Callable[[str], str | None] = lambda _: None,
     ) -> None:
@@ -86,7 +86,7 @@ class Variables(Mapping[str, Any]):
         if isinstance(value, Missing):
             raise value.error()
         if self._handed_out is not None and not isinstance(value, ATOMS):
-            self._handed_out()
+            self._handed_out(name)
         return value
 
     def __contains__(self, name: object) -> bool:
