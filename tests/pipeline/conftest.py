@@ -16,12 +16,15 @@ class Heard:
         self.started, self.failed, self.lines = [], [], []
 
     def attempt_started(self, label, number):
+        """Keep it."""
         self.started.append((label, number))
 
     def attempt_failed(self, label, number, error):
+        """Keep it."""
         self.failed.append((label, number, error))
 
     def output_line(self, label, stream, text):
+        """Keep it."""
         self.lines.append((label, stream, text))
 
 

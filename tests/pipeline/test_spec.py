@@ -75,7 +75,6 @@ def test_from_functions_refuses_orders_that_cannot_work(message_of):
 
 def test_a_resource_is_no_param(run_all):
     """A parameter annotated with a registered type is given by the run."""
-
     resources.register(Store)
     try:
         pipeline = Pipeline.from_functions("p", use)
@@ -180,7 +179,7 @@ def test_check_params_takes_no_surprises(message_of):
 
 
 def test_without_declared_params_the_names_that_are_read_may_be_given(message_of):
-    """pforge's pipelines often declare none; a name that nothing reads is still a fault."""
+    """Pipelines of pforge often declare none; a name that nothing reads is still a fault."""
     pipeline = Pipeline("p", steps=[Step(load, input={"source": "{{ where }}"}, condition="flag")])
     assert pipeline.check_params({"where": 1, "flag": True}) == {"where": 1, "flag": True}
     assert pipeline.check_params({}) == {}

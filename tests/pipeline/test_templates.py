@@ -24,6 +24,7 @@ class Plain:
         self.mapping = {"a": 1}
 
     def method(self):
+        """Fail: nothing may call it."""
         raise AssertionError("a template called something")
 
 

@@ -100,6 +100,10 @@ class PipelineTool:
             taken += 1
             call.children.append(_child(planned.label, planned.tool, outcome))
             if outcome.error is not None and not planned.tolerant:
+                if deadline is not None and monotonic() >= deadline:
+                    raise call.overrun(
+                        self.name, f"was ended in its step {planned.label!r}", abandoned=outcome.abandoned
+                    ) from outcome.error
                 outcome.error.add_note(f"in step {planned.label!r} of pipeline {self.name!r}")
                 raise outcome.error
             if outcome.status != "skipped":
