@@ -15,10 +15,13 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from pforge_lab.runs.records import VariableSize
-from pforge_lab.runs.walk import Walk
+from pforge_lab.runs.walk import Holding, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+
+
+_REMEMBERED = 50_000  # identities of one variable, 100 bytes each; larger ones are walked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,35 +82,111 @@ def account(variables: Mapping[str, object], *, budget: float | None = None) -> 
 
 def examine(variables: Mapping[str, object], *, budget: float | None = None) -> Account:
     """Return sizes and owners of what the variables hold; see ``account`` for the parameters."""
-    deadline = None if budget is None else perf_counter() + budget
-    owners: dict[int, int] = {}
-    held: dict[int, int] = {}
-    approx = []
-    with _collector_paused():
-        for place, value in enumerate(variables.values()):
-            walk = Walk(1 << place, [owners], deadline)
-            walk.visit([value])
-            approx.append(walk.approx)
-            for mask, size in walk.gained.items():
-                moved = min(size, held.get(mask, 0)) if mask else 0
-                held[mask] = held.get(mask, 0) - moved
-                held[mask | walk.bit] = held.get(mask | walk.bit, 0) + size
-    held = {mask: size for mask, size in held.items() if mask and size}
-    return _account(list(variables), held, approx)
+    return Ledger().examine(variables, budget=budget)
 
 
-def _account(names: list[str], held: dict[int, int], approx: list[bool]) -> Account:
-    sizes = {}
-    for place, name in enumerate(names):
-        bit = 1 << place
-        first = sum(size for mask, size in held.items() if mask & -mask == bit)
-        reach = sum(size for mask, size in held.items() if mask & bit)
-        sizes[name] = VariableSize(first, reach, approx[place])
+class Ledger:
+    """Accounts that follow one another, as after the steps of a run.
+
+    Variables that have not changed since the last account are not walked again, so that an account
+    after a small step costs little however many variables there are. What is remembered of a
+    variable are identities and sizes, never its objects.
+
+    Examples
+    --------
+    >>> ledger = Ledger()
+    >>> first = ledger.examine({"a": [1.5] * 1000, "b": "text"})
+    >>> ledger.examine({"a": [1.5] * 1000, "b": "other text"}, changed={"b"}).sizes["b"].bytes
+    64
+    """
+
+    def __init__(self) -> None:
+        self._pages: dict[str, tuple[int, Holding]] = {}
+
+    def examine(
+        self,
+        variables: Mapping[str, object],
+        *,
+        changed: Collection[str] | None = None,
+        budget: float | None = None,
+    ) -> Account:
+        """Return sizes and owners of what the variables hold.
+
+        Parameters
+        ----------
+        variables, budget
+            As in ``account``.
+        changed
+            Names of the variables that may have changed since the last account; all, if None.
+        """
+        deadline = None if budget is None else perf_counter() + budget
+        pages = {}
+        with _collector_paused():
+            for name, value in variables.items():
+                holding = (
+                    None if changed is None or name in changed else self._remembered(name, value, deadline)
+                )
+                if holding is None:
+                    walk = Walk(deadline)
+                    walk.visit([value])
+                    holding = walk.holding
+                pages[name] = (id(value), holding)
+        self._pages = {name: page for name, page in pages.items() if len(page[1].found) <= _REMEMBERED}
+        return _account({name: holding for name, (_, holding) in pages.items()})
+
+    def _remembered(self, name: str, value: object, deadline: float | None) -> Holding | None:
+        """Return what the last account found, unless it ran out of time and there is time now."""
+        identity, holding = self._pages.get(name, (0, None))
+        if holding is None or identity != id(value) or (holding.hurried and deadline is None):
+            return None
+        return holding
+
+
+def _account(holdings: dict[str, Holding]) -> Account:
+    names, listed = list(holdings), list(holdings.values())
+    held = _held(listed)
+    sizes = {
+        name: VariableSize(
+            sum(size for mask, size in held.items() if mask & -mask == 1 << place),
+            sum(size for mask, size in held.items() if mask >> place & 1),
+            holdings[name].approx,
+        )
+        for place, name in enumerate(names)
+    }
     by_names = {
         frozenset(name for place, name in enumerate(names) if mask >> place & 1): size
         for mask, size in held.items()
     }
     return Account(sizes, by_names)
+
+
+def _held(holdings: list[Holding]) -> dict[int, int]:
+    """Return bytes by owners, as bits: what several holdings have found is counted at the first of them."""
+    shared = _shared(holdings)
+    held: dict[int, float] = {}
+    for place, holding in enumerate(holdings):
+        own, bit = holding.total, 1 << place
+        for found, factor in ((holding.found, 1.0), *holding.samples):
+            for identity in found.keys() & shared.keys():
+                mask, size = shared[identity], found[identity] * factor
+                own -= size
+                if mask & -mask == bit:
+                    held[mask] = held.get(mask, 0) + size
+        held[bit] = held.get(bit, 0) + own
+    return {mask: round(size) for mask, size in held.items() if round(size)}
+
+
+def _shared(holdings: list[Holding]) -> dict[int, int]:
+    """Return the identities that are in several holdings, with the places of those as bits."""
+    everything: set[int] = set()
+    shared: set[int] = set()
+    for holding in holdings:
+        shared |= everything & holding.identities
+        everything |= holding.identities
+    return {
+        identity: sum(1 << place for place, holding in enumerate(holdings) if identity in holding.identities)
+        for identity in shared
+    }
 
 
 @contextmanager

@@ -45,7 +45,7 @@ class Sample:
     """
 
     distinct: float
-    sizes: list[int] = field(default_factory=list)
+    sizes: list[float] = field(default_factory=list)
 
     def settled(self) -> bool:
         """Return whether more elements would hardly change the mean."""
@@ -60,7 +60,7 @@ class Sample:
         mean, _ = self._mean_and_deviation()
         return round(sum(self.sizes[:first]) + mean * max(len(self._later()), self.distinct - first))
 
-    def _later(self) -> list[int]:
+    def _later(self) -> list[float]:
         """Leave out the first quarter, which pays for what all elements have in common."""
         return self.sizes[len(self.sizes) // 4 :]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import types
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 LIMIT = 20_000
 _RARE = LIMIT // 8
 _CLOCK = 128
+_CHUNK = 4_096
 _GLANCE = 50
 _ALIGNMENT = 15
 _GC_HEADER = 16
@@ -34,33 +36,66 @@ _IMMORTAL = frozenset(
 )
 
 
+@dataclass(slots=True)
+class Holding:
+    """All that one variable keeps alive.
+
+    Attributes
+    ----------
+    found
+        Bytes by identity: of objects, and addresses of buffers.
+    samples
+        The same for sampled elements of large containers, with the factor by which each sample
+        stands for its container.
+    identities
+        All that are in ``found`` or in a sample.
+    approx
+        Whether anything was sampled or left out.
+    hurried
+        Whether time ran out.
+    total
+        Bytes of all of it.
+    """
+
+    identities: set[int] = field(default_factory=set)
+    found: dict[int, int] = field(default_factory=dict)
+    samples: list[tuple[dict[int, int], float]] = field(default_factory=list)
+    approx: bool = False
+    hurried: bool = False
+    total: float = 0.0
+
+
 class Walk:
     """Breadth-first over all that one variable keeps alive.
 
-    ``owners`` maps identities (of objects, and addresses of buffers) to the variables met so far
-    as bits; it is a stack, because trials of sampled elements write to a layer of their own.
-    ``gained`` maps the owners that memory had before to its bytes.
+    Parameters
+    ----------
+    deadline
+        When to give up, on the clock of ``perf_counter``; never, if None.
+    seen
+        Identities that are booked already: a trial of sampled elements shares those of its walk.
     """
 
-    def __init__(self, bit: int, owners: list[dict[int, int]], deadline: float | None) -> None:
-        self.bit = bit
-        self.gained: dict[int, int] = {}
-        self.approx = False
-        self._owners = owners
+    def __init__(self, deadline: float | None, seen: set[int] | None = None) -> None:
+        self.holding = Holding(set() if seen is None else seen)
         self._deadline = deadline
+        self._seen = self.holding.identities
 
-    def visit(self, level: list[object]) -> None:
+    def visit(self, level: list[Any]) -> None:
         """Count these objects and all that they refer to."""
         visited = 0
         while level:
             if len(level) > LIMIT:
                 self._sample(level)
                 return
-            following: list[object] = []
-            for place, item in enumerate(level):
+            atoms = [item for item in level if type(item) in _ATOMS]
+            others = [item for item in level if type(item) not in _ATOMS] if len(atoms) < len(level) else []
+            following: list[Any] = []
+            self._count_atoms(atoms)
+            for place, item in enumerate(others):
                 visited += 1
                 if not visited % _CLOCK and self._late():
-                    self._give_up([*level[place:], *following])
+                    self._give_up([*others[place:], *following])
                     return
                 self._count(item, following)
             level = following
@@ -68,65 +103,74 @@ class Walk:
     def _late(self) -> bool:
         return self._deadline is not None and perf_counter() > self._deadline
 
+    def _count_atoms(self, atoms: list[Any]) -> None:
+        """Count objects without references, many at a time: most of what there is are numbers and texts."""
+        for start in range(0, len(atoms), _CHUNK):
+            chunk = atoms[start : start + _CHUNK]
+            fresh = dict(zip(map(id, chunk), chunk, strict=True))
+            for known in [identity for identity in fresh if identity in self._seen or identity in _IMMORTAL]:
+                del fresh[known]
+            sizes = [(size + _ALIGNMENT) & ~_ALIGNMENT for size in map(sys.getsizeof, fresh.values())]
+            self._seen.update(fresh)
+            self.holding.found.update(zip(fresh, sizes, strict=True))
+            self.holding.total += sum(sizes)
+            if self._late():
+                self._give_up(atoms[start + _CHUNK :])
+                return
+
     def _gain(self, identity: int, size: int) -> bool:
-        """Book memory on this variable, unless it is booked already."""
-        before = 0
-        for layer in self._owners:
-            before |= layer.get(identity, 0)
-        if before & self.bit:
+        """Book memory, unless it is booked already."""
+        if identity in self._seen:
             return False
-        self._owners[-1][identity] = before | self.bit
-        self.gained[before] = self.gained.get(before, 0) + size
+        self._seen.add(identity)
+        self.holding.found[identity] = size
+        self.holding.total += size
         return True
 
-    def _count(self, item: Any, following: list[object]) -> None:
+    def _count(self, item: Any, following: list[Any]) -> None:
         kind, identity = type(item), id(item)
-        if identity in _IMMORTAL or issubclass(kind, _PROGRAM):
+        if identity in self._seen or identity in _IMMORTAL or issubclass(kind, _PROGRAM):
             return
-        if kind in _ATOMS:
+        if kind in _CONTAINERS:
             self._gain(identity, _shallow(item))
-        elif kind in _CONTAINERS:
-            if self._gain(identity, _shallow(item)):
-                for part in (item.keys(), item.values()) if kind is dict else (item,):
-                    self._enter(part, following)
+            for part in (item.keys(), item.values()) if kind is dict else (item,):
+                self._enter(part, following)
         elif (parts := open_up(item)) is not None:
-            if self._gain(identity, kind.__basicsize__ + _GC_HEADER):
-                self._open(parts, following)
+            self._gain(identity, kind.__basicsize__ + _GC_HEADER)
+            self._open(parts, following)
         else:
             references = _references(item)
-            if self._gain(identity, _instance(item, references)):
-                following += references
+            self._gain(identity, _instance(item, references))
+            following += references
 
-    def _enter(self, elements: Collection[Any], following: list[object]) -> None:
+    def _enter(self, elements: Collection[Any], following: list[Any]) -> None:
         if len(elements) > LIMIT:
             self._sample(elements)
         else:
             following.extend(elements)  # += would let an array add itself
 
-    def _open(self, parts: Parts, following: list[object]) -> None:
+    def _open(self, parts: Parts, following: list[Any]) -> None:
         for address, size in parts.buffers.items():
             self._gain(address, size)
         following += parts.children
-        self.approx = self.approx or parts.approx
+        self.holding.approx = self.holding.approx or parts.approx
         if parts.elements is not None:
             self._enter(parts.elements, following)
 
     def _sample(self, elements: Collection[Any]) -> None:
         """Visit what owns buffers or is rare; extrapolate the rest from a sample."""
-        self.approx = True
+        self.holding.approx = True
         counts = kinds(elements, self._late)
         apart = {kind for kind, count in counts.items() if library(kind) in FRAMES or count <= _RARE}
         if len(counts) == 1 or self._late():
             apart = {kind for kind in apart if library(kind) in FRAMES}
         if apart:
             self._visit_in_full(select(elements, apart))
-        common = len(elements) - sum(counts[kind] for kind in apart)
         if set(counts) - apart:
-            self._extrapolate(elements, common, apart)
+            self._extrapolate(elements, len(elements) - sum(counts[kind] for kind in apart), apart)
 
     def _extrapolate(self, elements: Collection[Any], population: int, apart: set[type]) -> None:
-        layer: dict[int, int] = {}
-        trial = Walk(self.bit, [*self._owners, layer], self._deadline)
+        trial = Walk(self._deadline, self._seen)
         drawn = [element for element in draw(elements, self._late) if type(element) not in apart]
         sample = Sample(distinct(drawn, population))
         met: set[int] = set()
@@ -135,34 +179,39 @@ class Walk:
                 if id(element) in met:
                     continue
                 met.add(id(element))
-                before = sum(trial.gained.values())
+                before = trial.holding.total
                 trial.visit([element])
-                sample.sizes.append(sum(trial.gained.values()) - before)
+                sample.sizes.append(trial.holding.total - before)
                 if len(sample.sizes) >= _GLANCE and self._late():
                     break
             if sample.settled() or self._late():
                 break
-        self._owners[-1].update(layer)
-        found = sum(sample.sizes)
-        scale = sample.estimate() / found if found else 0
-        for before, size in trial.gained.items():
-            self.gained[before] = self.gained.get(before, 0) + round(size * scale)
+        self.holding.hurried = self.holding.hurried or self._late()
+        if trial.holding.total:
+            self._book(trial.holding, sample.estimate() / trial.holding.total)
 
-    def _visit_in_full(self, items: list[object]) -> None:
+    def _book(self, sample: Holding, scale: float) -> None:
+        parts = [(sample.found, 1.0), *sample.samples]
+        self.holding.samples += [(found, scale * factor) for found, factor in parts if found]
+        self.holding.total += sample.total * scale
+
+    def _visit_in_full(self, items: list[Any]) -> None:
         deadline, self._deadline = self._deadline, None
         for start in range(0, len(items), LIMIT):
             self.visit(items[start : start + LIMIT])
         self._deadline = deadline
 
-    def _give_up(self, pending: list[object]) -> None:
+    def _give_up(self, pending: list[Any]) -> None:
         """Count the rest at the size of a few of them, but whatever owns buffers in full."""
-        self.approx = True
+        self.holding.approx = self.holding.hurried = True
         self._visit_in_full([item for item in pending if library(type(item)) in FRAMES])
         others = [item for item in pending if library(type(item)) not in FRAMES and id(item) not in _IMMORTAL]
         few = others[:: max(1, len(others) // _GLANCE)]
-        if few:
-            mean = sum(map(_shallow, few)) / len(few)
-            self.gained[0] = self.gained.get(0, 0) + round(mean * len(others))
+        sample = Holding(found={id(item): _shallow(item) for item in few if id(item) not in self._seen})
+        sample.total = sum(sample.found.values())
+        self._seen.update(sample.found)
+        if sample.total:
+            self._book(sample, len(others) / len(few))
 
 
 def _shallow(item: object) -> int:

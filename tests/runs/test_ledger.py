@@ -6,6 +6,7 @@ import json
 import mmap
 import sys
 import tracemalloc
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
-from pforge_lab.runs.ledger import account, examine
+from pforge_lab.runs.ledger import Ledger, account, examine
 
 MB = 10**6
 
@@ -305,3 +306,56 @@ def test_a_large_container_without_time_is_sampled():
 
 def test_no_variables_have_no_sizes():
     assert account({}) == {}
+
+
+# --- accounts that follow one another ------------------------------------------------------------
+
+
+def test_unchanged_variables_are_not_walked_again():
+    """A list that grew without being named as changed keeps its size; naming it brings the new one."""
+    ledger = Ledger()
+    variables = {"grows": [bytes(1000)], "other": 1.5}
+    first = ledger.examine(variables)
+    variables["grows"].append(bytes(MB))
+    assert ledger.examine(variables, changed={"other"}).sizes == first.sizes
+    assert ledger.examine(variables, changed={"grows"}).sizes["grows"].bytes > MB
+
+
+def test_a_variable_bound_anew_is_walked_even_if_nobody_says_so():
+    ledger = Ledger()
+    ledger.examine({"v": [1.5]})
+    assert ledger.examine({"v": bytes(MB)}, changed=()).sizes["v"].bytes > MB
+
+
+def test_remembered_variables_still_share_with_new_ones():
+    ledger = Ledger()
+    whole = np.zeros(MB)
+    ledger.examine({"whole": whole})
+    sizes = ledger.examine({"whole": whole, "part": whole[:10]}, changed={"part"}).sizes
+    assert sizes["part"].bytes < 1000
+    assert sizes["part"].reach >= 8 * MB
+
+
+def test_the_ledger_keeps_no_variable_alive():
+    array = np.zeros(MB)
+    gone = weakref.ref(array)
+    ledger = Ledger()
+    ledger.examine({"array": array})
+    del array
+    assert gone() is None
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abcd"), values), max_size=4))
+def test_a_ledger_that_remembers_agrees_with_one_that_does_not(steps):
+    ledger, variables = Ledger(), {}
+    for step in steps:
+        variables |= step
+        assert ledger.examine(variables, changed=step.keys()).sizes == account(variables)
+
+
+def test_what_was_hurried_is_completed_when_there_is_time():
+    tree = [[[float(number) for number in range(20)] for _ in range(50)] for _ in range(50)]
+    ledger = Ledger()
+    assert ledger.examine({"tree": tree}, budget=0).sizes["tree"].approx
+    assert ledger.examine({"tree": tree}, changed=(), budget=0).sizes["tree"].approx
+    assert ledger.examine({"tree": tree}, changed=()).sizes == account({"tree": tree})
