@@ -192,9 +192,7 @@ class StateManager(Handle, ABC):
         check_key(key)
         check_integer(by, "by")
         seconds = self.default_ttl if ttl is None else check_seconds(ttl)
-        return self._transact(
-            lambda transaction: transactions.plus(transaction, key, by, lambda: self._until(seconds))
-        )
+        return self._increment(key, by, seconds)
 
     @contextmanager
     def batch(self, guard: Mapping[str, bytes | None] | None = None) -> Iterator[Batch]:
@@ -336,6 +334,12 @@ class StateManager(Handle, ABC):
     @abstractmethod
     def _transact(self, work: Callable[[Transaction], T]) -> T:
         """Run ``work`` in isolation and store what it changed, or nothing if it raises. May run it several times."""
+
+    def _increment(self, key: str, by: int, seconds: float | None) -> int:
+        """Add to a number; a new one lives for ``seconds``."""
+        return self._transact(
+            lambda transaction: transactions.plus(transaction, key, by, lambda: self._until(seconds))
+        )
 
     @abstractmethod
     def _cleanup(self) -> int:

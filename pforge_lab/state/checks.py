@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from datetime import timedelta
 
 from pforge_lab.errors import WrongType, WrongValue
@@ -112,6 +113,17 @@ def check_integer(number: object, name: str) -> int:
     if not MIN_INTEGER <= number <= MAX_INTEGER:
         raise WrongValue(f"{name} is {number}, which does not fit into 64 bits")
     return number
+
+
+def without_password(url: str) -> str:
+    """Return ``url`` as it may be shown.
+
+    Examples
+    --------
+    >>> without_password("postgresql://ada:secret@db/lab")
+    'postgresql://ada:***@db/lab'
+    """
+    return re.sub(r"(//[^/@:]*):[^/@]*@", r"\1:***@", url)
 
 
 def _check_encoded(key: str) -> None:

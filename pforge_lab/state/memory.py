@@ -70,7 +70,7 @@ class MemoryStateManager(StateManager):
         self._lock = threading.RLock()
 
     @classmethod
-    def canonical_url(cls, rest: str) -> str:
+    def canonical_url(cls, _scheme: str, rest: str) -> str:
         """Return the URL under which the store is known in this process."""
         return f"memory:{rest}"
 

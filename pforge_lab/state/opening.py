@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Backend(Protocol):
     """What ``open_state`` needs of a backend's class."""
 
-    def canonical_url(self, rest: str) -> str:
+    def canonical_url(self, scheme: str, rest: str) -> str:
         """Return the one URL that stands for the store, whatever way it was written."""
 
     def open(self, url: str, mode: Mode, **options: Any) -> StateManager:
@@ -59,6 +59,11 @@ class Scheme:
 
 SCHEMES = {
     "memory": Scheme("pforge_lab.state.memory", "MemoryStateManager"),
+    "postgresql": Scheme("pforge_lab.state.zodb.relational", "PostgreSQLStateManager", "postgresql"),
+    "redis": Scheme("pforge_lab.state.redis", "RedisStateManager", "redis"),
+    "rediss": Scheme("pforge_lab.state.redis", "RedisStateManager", "redis"),
+    "sqlite": Scheme("pforge_lab.state.zodb.relational", "SQLiteStateManager", "sqlite"),
+    "unix": Scheme("pforge_lab.state.redis", "RedisStateManager", "redis"),
     "zodb": Scheme("pforge_lab.state.zodb", "ZODBStateManager"),
 }
 
@@ -104,7 +109,7 @@ def open_state(url: str | os.PathLike[str], mode: Mode = "w", **options: Any) ->
     check_mode(mode)
     scheme, rest = _split(os.fspath(url))
     backend = SCHEMES[scheme].load()
-    canonical = backend.canonical_url(rest)
+    canonical = backend.canonical_url(scheme, rest)
     with _opening:
         for place in [place for place, (state, _) in _open.items() if state.closed]:
             del _open[place]

@@ -56,7 +56,7 @@ def plus(transaction: Transaction, key: str, by: int, expiry: Callable[[], float
 
 def parse_integer(key: str, value: bytes) -> int:
     """Return the number that ``increment`` keeps under ``key``."""
-    if re.fullmatch(rb"-?[0-9]{1,19}", value) is None:
+    if re.fullmatch(rb"0|-?[1-9][0-9]{0,18}", value) is None:
         shown = value if len(value) <= 40 else value[:37] + b"..."
         raise StateError(
             f"{key!r} holds {shown!r}, which is no number; increment() needs a key of its own", key=key
@@ -105,6 +105,8 @@ class Overlay:
     ----------
     changes
         What to apply to the store, the last change of each key.
+    looked_at
+        Keys whose value or expiry in the store the function has asked for.
 
     Examples
     --------
@@ -115,6 +117,7 @@ class Overlay:
 
     def __init__(self, read: Callable[[str], bytes | None], expires: Callable[[str], float | None]) -> None:
         self.changes: dict[str, Change] = {}
+        self.looked_at: set[str] = set()
         self._read = read
         self._expires = expires
 
@@ -123,12 +126,16 @@ class Overlay:
         change = self.changes.get(key)
         if isinstance(change, Put):
             return change.value
-        return None if isinstance(change, Drop) else self._read(key)
+        if isinstance(change, Drop):
+            return None
+        self.looked_at.add(key)
+        return self._read(key)
 
     def expires(self, key: str) -> float | None:
         """Return the expiry as this transaction sees it."""
         change = self.changes.get(key)
         if change is None:
+            self.looked_at.add(key)
             return self._expires(key)
         if isinstance(change, Drop):
             return None

@@ -2,23 +2,94 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pforge_lab.errors import StateError
 from pforge_lab.state import CachedStateManager, MemoryStateManager, open_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from pforge_lab.state import StateManager
+
+
+def need(program: str) -> str:
+    """Return where a server's program is; skip the test, or fail if nothing may be skipped."""
+    path = shutil.which(program)
+    if path is None and os.environ.get("PFORGE_REQUIRE_ALL") == "1":
+        pytest.fail(f"{program} is not installed, and PFORGE_REQUIRE_ALL=1")
+    if path is None:
+        pytest.skip(f"{program} is not installed; `make system` installs it")
+    return path
+
+
+@functools.cache
+def postgresql() -> str:
+    """Start a PostgreSQL server for all tests, reachable by a unix socket; return the URL of its database."""
+    need("initdb")
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    shutil.chown(folder, "postgres") if os.geteuid() == 0 else None
+    options: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        options["user"] = "postgres"
+    subprocess.run(["initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust"], check=True, **options)
+    server = subprocess.Popen(["postgres", "-D", folder / "data", "-k", folder, "-h", ""], **options)
+    atexit.register(lambda: (server.terminate(), server.wait(), shutil.rmtree(folder)))
+    return wait_for(f"postgresql:///postgres?host={folder}&user=postgres")
+
+
+@functools.cache
+def redis_server() -> str:
+    """Start a Redis server for all tests, reachable by a unix socket; return its URL."""
+    program = need("redis-server")
+    folder = Path(tempfile.mkdtemp(prefix="redis"))
+    socket = folder / "socket"
+    command = [
+        program,
+        "--port",
+        "0",
+        "--unixsocket",
+        socket,
+        "--unixsocketperm",
+        "600",
+        "--save",
+        "",
+        "--dir",
+        folder,
+    ]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    atexit.register(lambda: (server.terminate(), server.wait(), shutil.rmtree(folder)))
+    return wait_for(f"unix://{socket}")
+
+
+def wait_for(url: str) -> str:
+    """Return ``url`` when its server answers."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            open_state(url).close()
+        except StateError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return url
+
+
+servers: dict[str, Callable[[], str]] = {"postgresql": postgresql, "redis": redis_server}
 
 
 class Clock:
@@ -40,6 +111,7 @@ class Backend:
     place: Path
     persistent: bool = False
     shared: bool = False
+    coarse: bool = False  # its time runs by itself, so that tests keep away from the last moment
     clock: Clock = field(default_factory=Clock)
     opened: list[StateManager] = field(default_factory=list)
 
@@ -95,9 +167,81 @@ class Cached(Backend):
         return CachedStateManager(open_state(self.place / "lab.fs", **options), ttl=1000)
 
 
+class SQLite(Backend):
+    """The store in SQLite databases."""
+
+    def _open(self, **options: Any) -> StateManager:
+        return open_state(f"sqlite:{self.place / 'lab.db'}", **options)
+
+
+class Server(Backend):
+    """A store on a server that the tests share: each test finds it empty."""
+
+    def __init__(self, name: str, place: Path, url: str) -> None:
+        super().__init__(name, place, persistent=True, shared=True)
+        self.url = url
+        with open_state(url, clock=lambda: 0.0) as state, state.batch() as batch:  # nothing has expired at 0
+            left = state.keys()
+            for key in left:
+                batch.delete(key)
+
+    def _open(self, **options: Any) -> StateManager:
+        return open_state(self.url, **options)
+
+    def crash(self, state: StateManager) -> StateManager:
+        """Return the store as it is found: the server has not crashed."""
+        state.close()
+        return self.open()
+
+
+class ServerClock(Clock):
+    """The time of a server that has its own: to move it, what is left of every key is shortened."""
+
+    MOVE = """
+for _, key in ipairs(redis.call('KEYS', '*')) do
+    local left = redis.call('PTTL', key)
+    if left >= 0 then redis.call('PEXPIRE', key, left - ARGV[1]) end
+end
+"""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.moved = 0.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return time.time() + self.moved
+
+    @property
+    def now(self) -> float:
+        """The time, which runs by itself too."""
+        return self()
+
+    @now.setter
+    def now(self, moment: float) -> None:
+        import redis
+
+        seconds = moment - self()
+        self.moved += seconds
+        with redis.Redis.from_url(self.url) as server:
+            server.eval(self.MOVE, 0, int(seconds * 1000))
+
+
+class Redis(Server):
+    """The store on a Redis server."""
+
+    def __init__(self, name: str, place: Path, url: str) -> None:
+        super().__init__(name, place, url)
+        self.coarse = True
+        self.clock = ServerClock(url)
+
+
 BACKENDS: dict[str, Callable[[Path], Backend]] = {
     "cached": lambda place: Cached("cached", place, persistent=True),
     "memory": lambda place: Memory("memory", place),
+    "postgresql": lambda place: Server("postgresql", place, servers["postgresql"]()),
+    "redis": lambda place: Redis("redis", place, servers["redis"]()),
+    "sqlite": lambda place: SQLite("sqlite", place, persistent=True, shared=True),
     "zodb": lambda place: File("zodb", place, persistent=True),
 }
 

@@ -76,13 +76,19 @@ class Store(RuleBasedStateMachine):
         self.backend.close()
         shutil.rmtree(self.folder, ignore_errors=True)  # a crash moves it
 
+    def lifetime(self, ttl):
+        """Return a lifetime that does not end at the very moment another step looks."""
+        return 100 if self.backend.coarse and ttl else ttl
+
     @rule(key=KEYS, value=VALUES, ttl=TTLS)
     def set(self, key, value, ttl):
+        ttl = self.lifetime(ttl)
         self.state.set(key, value, ttl)
         self.model.put(key, value, ttl)
 
     @rule(mapping=st.dictionaries(KEYS, VALUES), ttl=TTLS)
     def set_many(self, mapping, ttl):
+        ttl = self.lifetime(ttl)
         self.state.set_many(mapping, ttl)
         for key, value in mapping.items():
             self.model.put(key, value, ttl)
@@ -94,6 +100,7 @@ class Store(RuleBasedStateMachine):
 
     @rule(key=KEYS, ttl=TTLS)
     def expire(self, key, ttl):
+        ttl = self.lifetime(ttl)
         exists = key in self.model.live()
         assert self.state.expire(key, ttl) == exists
         if exists:
@@ -102,6 +109,7 @@ class Store(RuleBasedStateMachine):
     @rule(key=KEYS, right=st.booleans(), new=st.one_of(st.none(), VALUES), ttl=TTLS)
     def compare_and_set(self, key, right, new, ttl):
         current = self.model.get(key)
+        ttl = self.lifetime(ttl)
         expected = current if right else b"something else"
         assert self.state.compare_and_set(key, expected, new, ttl) == right
         if right and new is None:
@@ -111,10 +119,11 @@ class Store(RuleBasedStateMachine):
 
     @rule(key=KEYS, by=st.integers(-100, 100), ttl=TTLS)
     def increment(self, key, by, ttl):
+        ttl = self.lifetime(ttl)
         current = self.model.get(key)
         try:
             total = (0 if current is None else int(current.decode("ascii"))) + by
-            valid = current is None or current.strip(b"-").isdigit()
+            valid = current is None or current == b"%d" % int(current)
         except ValueError:
             valid = False
         if not valid:
@@ -134,6 +143,7 @@ class Store(RuleBasedStateMachine):
         ttl=TTLS,
     )
     def batch(self, guarded, right, changes, ttl):
+        ttl = self.lifetime(ttl)
         guard = {guarded: self.model.get(guarded) if right else b"something else"}
         try:
             with self.state.batch(guard) as batch:
@@ -158,7 +168,7 @@ class Store(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.05, 1, 4.95, 30, 1000]))
     def time_passes(self, seconds):
-        self.backend.pass_time(seconds)
+        self.backend.pass_time(max(seconds, 30) if self.backend.coarse else seconds)
 
     @rule()
     def cleanup(self):

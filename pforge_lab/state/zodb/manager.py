@@ -117,7 +117,7 @@ class ZODBStateManager(ObjectStateManager):
             raise
 
     @classmethod
-    def canonical_url(cls, rest: str) -> str:
+    def canonical_url(cls, _scheme: str, rest: str) -> str:
         """Return the URL with the real, absolute path."""
         if not rest:
             raise WrongValue("'zodb:' names no file; give a path, such as 'zodb:lab.fs'")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import weakref
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from transaction.interfaces import TransientError
 from ZODB import DB
 from ZODB.POSException import ConflictError, POSKeyError, ReadOnlyError
 
@@ -70,22 +72,11 @@ class ObjectStateManager(StateManager):
         self._local = threading.local()
         self._swept = clock()
 
-    def _start(self, storage: Any, temporary: Path) -> None:
+    def _start(self, storage: Any, temporary: Path | None) -> None:
         """Open the database on ``storage``; called once by the backend when the storage is open."""
         self._storage = storage
         with named(self.url):
-            try:
-                self._db = DB(
-                    storage,
-                    cache_size=self._cache_size,
-                    cache_size_bytes=_CACHE_BYTES,
-                    pool_size=1_000_000,  # the pool is for counting; views close with their threads
-                    class_factory=our_class,
-                )
-            except ReadOnlyError as error:
-                raise StateError(
-                    f"{self.url} holds nothing yet; open it with mode='w' first", url=self.url
-                ) from error
+            self._db = self._database(storage)
             if self.mode == "r":
                 self._local.view = self._new_view()
                 return
@@ -95,15 +86,35 @@ class ObjectStateManager(StateManager):
                 self.url,
                 published=self._publish,
                 temporary=temporary,
+                shared=not self._alone,
                 dead=self._count_dead,
             )
             self._publish()
 
+    def _database(self, storage: Any) -> DB:
+        try:
+            return _patiently(
+                lambda: DB(
+                    storage,
+                    cache_size=self._cache_size,
+                    cache_size_bytes=_CACHE_BYTES,
+                    pool_size=1_000_000,  # the pool is for counting; views close with their threads
+                    class_factory=our_class,
+                )
+            )
+        except ReadOnlyError as error:
+            raise StateError(
+                f"{self.url} holds nothing yet; open it with mode='w' first", url=self.url
+            ) from error
+
     def _lay_out(self) -> None:
-        with self._db.transaction() as connection:
-            root = connection.root()
-            if not root:
-                lay_out(root)
+        def attempt() -> None:
+            with self._db.transaction() as connection:
+                root = connection.root()
+                if not root:
+                    lay_out(root)
+
+        _patiently(attempt)
 
     # -- reading
 
@@ -248,3 +259,11 @@ class ObjectStateManager(StateManager):
 
     def _last_care(self) -> None:
         """Look after the files, before closing."""
+
+
+def _patiently(attempt: Callable[[], T]) -> T:
+    """Try again while another process that opens the same new database is in the way."""
+    for _ in range(10):
+        with contextlib.suppress(TransientError):
+            return attempt()
+    return attempt()

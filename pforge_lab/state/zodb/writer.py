@@ -12,8 +12,8 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from transaction.interfaces import TransientError
 from ZODB.blob import Blob
-from ZODB.POSException import ConflictError
 
 from pforge_lab.errors import StateError
 from pforge_lab.state.transaction import Drop, Overlay, Put, Touch
@@ -49,7 +49,7 @@ class Job:
         self.error = None
         try:
             self.result = self.work(overlay)
-        except ConflictError:
+        except TransientError:
             raise
         except BaseException as error:  # noqa: BLE001 - handed to the caller that waits for this job
             self.error = error
@@ -71,7 +71,10 @@ class Writer:
     published
         Called after each commit, before its jobs are told.
     temporary
-        Folder for large values on their way in, on the same disk as the store.
+        Folder for large values on their way in, on the same disk as the store; None if the
+        store keeps them as records like the others.
+    shared
+        Whether other processes write too.
     dead
         Called with the size of each large value that was replaced or removed.
     """
@@ -82,13 +85,15 @@ class Writer:
         url: str,
         *,
         published: Callable[[], None],
-        temporary: Path,
+        temporary: Path | None,
+        shared: bool,
         dead: Callable[[int], None],
     ) -> None:
         self._view = view
         self._url = url
         self._published = published
         self._temporary = temporary
+        self._shared = shared
         self._dead = dead
         self._waiting: deque[Job] = deque()
         self._committing = threading.Lock()
@@ -158,7 +163,7 @@ class Writer:
             try:
                 self._view.refresh(None)
                 self._attempt(jobs)
-            except ConflictError as error:
+            except TransientError as error:
                 self._view.forget()
                 if time.monotonic() > deadline:
                     raise StateError(
@@ -180,6 +185,9 @@ class Writer:
                 overlay = job.run(self._view)
                 for key, change in sorted(overlay.changes.items()) if overlay is not None else ():
                     self._apply(key, change, files, dead)
+                if self._shared and overlay is not None and overlay.changes:
+                    for key in sorted(overlay.looked_at - overlay.changes.keys()):
+                        self._pin(key)
             with uninterrupted():
                 self._view.manager.commit()
         finally:
@@ -211,8 +219,18 @@ class Writer:
             self._entry(change, files) if isinstance(change, Put) else entry_until(old, change.expires)
         )
 
+    def _pin(self, key: str) -> None:
+        """Write the leaf of a key that was only looked at, so that another process that changes it is a conflict."""
+        tree = self._view.tree
+        entry = tree.get(key)
+        if entry is not None:
+            tree[key] = entry
+        else:
+            tree[key] = b"\0"
+            del tree[key]
+
     def _entry(self, change: Put, files: list[Path]) -> Any:
-        if len(change.value) <= RECORD_BYTES:
+        if self._temporary is None or len(change.value) <= RECORD_BYTES:
             return entry_of(change.value, change.expires)
         descriptor, name = tempfile.mkstemp(dir=self._temporary)  # mode 0600
         files.append(Path(name))

@@ -1,0 +1,195 @@
+"""The store in a SQL database: several processes write to it, and no server of ours is needed."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from abc import abstractmethod
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from relstorage.adapters.postgresql import PostgreSQLAdapter
+from relstorage.adapters.sqlite.adapter import Sqlite3Adapter
+from relstorage.options import Options
+from relstorage.storage import RelStorage
+from ZODB.POSException import ConflictError
+
+from pforge_lab.errors import StateError, WrongValue
+from pforge_lab.state.checks import without_password
+from pforge_lab.state.zodb.durable import create_private_directory
+from pforge_lab.state.zodb.faults import named
+from pforge_lab.state.zodb.objects import ObjectStateManager
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from pforge_lab.state.handle import Mode
+    from pforge_lab.state.zodb.writing import Durability
+
+_LARGEST = 900_000_000  # bytes; a row of either database ends a little below 1 GB
+
+
+class UnmergedStorage(RelStorage):  # type: ignore[misc] # RelStorage has no types
+    """A RelStorage that never merges two changes of one record: the later is run again instead.
+
+    Merging would import whatever classes the database names, and would let a guard pass
+    that no longer holds.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._crs_untransform_record_data = _refuse
+
+    def registerDB(self, wrapper: Any) -> None:  # noqa: N802 - ZODB's name
+        """Take part in the database, but merge nothing."""
+        super().registerDB(wrapper)
+        self._crs_untransform_record_data = _refuse
+
+
+class RelationalStateManager(ObjectStateManager):
+    """A store in a SQL database, for any number of processes that read and write.
+
+    All values are records of the database, so that a batch is one SQL transaction. Reads see
+    the newest commit of any process, for the price of one query each.
+
+    Parameters
+    ----------
+    url
+        As given to ``open_state``; the ``url`` attribute leaves a password out.
+    mode, ttl, clock
+        As for every store.
+    cache_size
+        Objects that each thread keeps in memory.
+    """
+
+    max_value_bytes = _LARGEST
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        mode: Mode = "w",
+        durability: Durability = "commit",
+        cache_size: int = 50_000,
+        ttl: float | timedelta | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(
+            without_password(url), mode=mode, alone=False, cache_size=cache_size, ttl=ttl, clock=clock
+        )
+        if durability not in ("commit", "relaxed"):
+            raise WrongValue(f"durability is 'commit' or 'relaxed', not {durability!r}")
+        with named(self.url):
+            storage = self._open_storage(url, durability)
+            try:
+                self._start(storage, temporary=None)
+            except BaseException:
+                storage.close()
+                raise
+
+    @classmethod
+    def open(cls, url: str, mode: Mode, **options: Any) -> Self:
+        """Open the store of a canonical URL."""
+        return cls(url, mode=mode, **options)
+
+    @abstractmethod
+    def _open_storage(self, url: str, durability: Durability) -> UnmergedStorage:
+        """Connect."""
+
+    def _options(self) -> Options:
+        return Options(
+            keep_history=False, read_only=self.mode == "r", create_schema=self.mode == "w", cache_local_mb=16
+        )
+
+    def _behind(self) -> bool:
+        return True
+
+    def _follow(self) -> None:
+        """Do nothing: the view's next transaction begins with what the database holds then."""
+
+    def _compact(self) -> None:
+        self._check_process()
+        with named(self.url):
+            self._db.pack()
+        self._publish()
+
+
+class SQLiteStateManager(RelationalStateManager):
+    """A store in a folder of SQLite databases, for the processes of one machine.
+
+    ``sqlite:PATH`` names the folder. A batch is durable when it is acknowledged
+    (``synchronous=FULL``); with ``durability="relaxed"`` a power cut may take the last ones.
+    Values have at most 900 MB. The folder must be on a disk of this machine.
+    """
+
+    @classmethod
+    def canonical_url(cls, _scheme: str, rest: str) -> str:
+        """Return the URL with the real, absolute path."""
+        if not rest:
+            raise WrongValue("'sqlite:' names no folder; give a path, such as 'sqlite:lab.db'")
+        return f"sqlite:{os.path.realpath(Path(rest).expanduser())}"
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return Path(self.url.removeprefix("sqlite:"))
+
+    def _open_storage(self, url: str, durability: Durability) -> UnmergedStorage:
+        del url
+        if self.path.is_file():
+            raise StateError(
+                f"{self.path} is a file; 'sqlite:' names a folder that holds the databases, give another path",
+                url=self.url,
+            )
+        if self.mode == "r" and not (self.path / "main.sqlite3").exists():
+            raise StateError(
+                f"{self.path} does not exist, and mode='r' creates nothing; open it with mode='w'",
+                url=self.url,
+            )
+        create_private_directory(self.path)
+        pragmas = {"synchronous": "FULL" if durability == "commit" else "NORMAL"}
+        options = self._options()
+        options.driver = "sqlite3"
+        storage = UnmergedStorage(Sqlite3Adapter(str(self.path), pragmas, options=options), options=options)
+        for file in self.path.iterdir():
+            file.chmod(0o600)
+        return storage
+
+    def _file_bytes(self) -> int:
+        return sum(file.stat().st_size for file in self.path.iterdir())
+
+    def _compact(self) -> None:
+        super()._compact()
+        with named(self.url), closing(sqlite3.connect(self.path / "main.sqlite3", timeout=30)) as connection:
+            connection.execute("VACUUM")
+
+
+class PostgreSQLStateManager(RelationalStateManager):
+    """A store in a PostgreSQL database of its own, for processes anywhere.
+
+    ``postgresql://user:password@host/database`` as libpq reads it. One store per database.
+    Durability is the server's ``synchronous_commit``. Values have at most 900 MB.
+    """
+
+    @classmethod
+    def canonical_url(cls, _scheme: str, rest: str) -> str:
+        """Return the URL."""
+        return f"postgresql:{rest}"
+
+    def _open_storage(self, url: str, durability: Durability) -> UnmergedStorage:
+        options = self._options()
+        options.driver = "psycopg2"
+        relaxed = " -c synchronous_commit=off" if durability == "relaxed" else ""
+        dsn = f"{url}{'&' if '?' in url else '?'}options=-c%20application_name%3Dpforge_lab{relaxed.replace(' ', '%20').replace('=', '%3D')}"
+        return UnmergedStorage(PostgreSQLAdapter(dsn=dsn, options=options), options=options)
+
+    def _file_bytes(self) -> int | None:
+        size: int = self._storage.getSize()
+        return size
+
+
+def _refuse(_record: bytes) -> bytes:
+    raise ConflictError
