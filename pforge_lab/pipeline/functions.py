@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from pforge_lab.errors import Fault, SpecError, near_misses
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Function = Callable[..., Any]
+_LOOKED_UP: Final = "__pforge_looked_up__"
 _REFERENCE: Final = re.compile(
     r"(?P<module>[^\W\d]\w*(?:(?:\.|::)[^\W\d]\w*)*)(?::|::)(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)"
 )
@@ -92,16 +94,27 @@ class Referred:
 
 
 def source_of(function: Function) -> Source:
-    """Return where to look a function up: its name if that leads back to it, else the object itself."""
+    """Return where to look a function up: its name if that leads back to it, else the object itself.
+
+    A function marked by `look_up` is found by its name as soon as there is one.
+    """
     module = getattr(function, "__module__", None)
     path = getattr(function, "__qualname__", None)
     if (
         isinstance(module, str)
         and isinstance(path, str)
-        and attribute(sys.modules.get(module), path) is function
+        and (attribute(sys.modules.get(module), path) is function or hasattr(function, _LOOKED_UP))
     ):
         return Named(module, path, function)
     return Given(function)
+
+
+def look_up(function: Function) -> None:
+    """Let a function of a notebook that was loaded from a store give way to one that is defined again."""
+    path = getattr(function, "__qualname__", "<")
+    if getattr(function, "__module__", None) == "__main__" and "<" not in path:
+        with suppress(AttributeError):  # callables that take no attributes
+            setattr(function, _LOOKED_UP, True)
 
 
 def refer(reference: str, folder: Path) -> Referred | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pforge_lab import trust
 from pforge_lab.errors import UntrustedData
+from pforge_lab.pipeline.functions import look_up
 from pforge_lab.serialization import pack, unpack
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ def restore(values: bytes | None, run: str, *, trusted: bool = False) -> dict[st
     header, _, stream = values.partition(b"\n")
     if trusted or trust.verify([trust.digest(stream)], json.loads(header)["signature"]):
         functions: dict[str, Callable[..., Any]] = unpack(stream, trusted=True)
+        for function in functions.values():
+            look_up(function)
         return functions
     return {tool: _refusing(tool, run) for tool in json.loads(header)["tools"]}
 
