@@ -3,6 +3,7 @@
 ::
 
     pforge/head/ID                          status, lines, position, owner, totals
+    pforge/lease/ID                         who is advancing the run, with an expiry
     pforge/run/ID/definition                pipeline, parameters, where it came from
     pforge/run/ID/functions                 notebook functions, signed
     pforge/run/ID/LINE/POSITION/record      what the step did
@@ -20,6 +21,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import RunBusy, RunNotFound, StateConflict, StateCorrupt
+from pforge_lab.runs.lease import SECONDS, holder, new_lease, renewer
 from pforge_lab.runs.lines import Lines
 from pforge_lab.runs.owner import Owner
 from pforge_lab.runs.records import StepRecord
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 PREFIX = "pforge/run/"
 HEADS = "pforge/head/"
 CARRIED = "pforge/carry/"
+LEASES = "pforge/lease/"
 FORMAT = 1
 
 
@@ -118,6 +121,8 @@ class Journal:
         self._prefix = f"{PREFIX}{run}/"
         self._head = HEADS + run
         self._seen: bytes | None = None  # the head as last read or written: the guard of the next change
+        self._lease_key = LEASES + run
+        self._lease: bytes | None = None  # while this process advances the run
 
     def key(self, *parts: object) -> str:
         """Return the key of a part of the run."""
@@ -151,8 +156,44 @@ class Journal:
         self._seen = text
         return Head.from_bytes(text)
 
+    def begin(self, head: Head) -> None:
+        """Take the lease and write the head, in one transaction.
+
+        Raises
+        ------
+        RunBusy
+            A live process holds the lease, or has moved the run on meanwhile.
+        """
+        self._lease, mine = self._free(), new_lease()
+        try:
+            self._write(head, {}, lease=mine)
+        except BaseException:
+            self._lease = None
+            raise
+        self._lease = mine
+        renewer.add(self.state, self._lease_key)
+
+    def _free(self) -> bytes | None:
+        """Return the lease that a gone process has left, or None; refuse while a live one holds it."""
+        before = self.state.get(self._lease_key)
+        if before is None:
+            return None
+        owner = holder(before)
+        if owner.alive() and not owner.is_me():
+            raise self._busy(
+                f"is being advanced by {owner}; wait for it, or look with at() and diff()", owner
+            )
+        return before
+
+    def drop_lease(self) -> None:
+        """Renew the lease no longer; what is left of it in the store is free once this process is gone."""
+        renewer.remove(self.state, self._lease_key)
+        self._lease = None
+
     def write_head(self, head: Head) -> None:
-        """Replace the head alone."""
+        """Replace the head alone; refused while another process advances the run."""
+        if self._lease is None:
+            self._free()
         self._write(head, {})
 
     def add(self, head: Head, record: StepRecord, manifest: Manifest) -> None:
@@ -191,25 +232,39 @@ class Journal:
                 values[self.key(kind)] = value
         self._write(head, values)
 
-    def _write(self, head: Head, values: dict[str, bytes]) -> None:
+    def _write(self, head: Head, values: dict[str, bytes], *, lease: bytes | None = None) -> None:
+        """Change the run, guarded; a head that is no longer ``running`` gives the lease back."""
+        release = self._lease is not None and head.status != "running"
         text = head.to_bytes()
+        guard = {self._head: self._seen}
+        if lease is not None or self._lease is not None:
+            guard[self._lease_key] = self._lease
         try:
-            with self.state.batch(guard={self._head: self._seen}) as batch:
+            with self.state.batch(guard=guard) as batch:
                 for key, value in values.items():
                     batch.set(key, value)
                 batch.set(self._head, text)
+                if lease is not None:
+                    batch.set(self._lease_key, lease, ttl=SECONDS)
+                elif release:
+                    batch.delete(self._lease_key)
         except StateConflict:
-            raise self._busy() from None
+            now = Head.from_bytes(self.state.get(self._head) or b"")
+            raise self._busy(
+                f"was moved on by {now.owner or 'somebody else'}; open it again with pf.open_run({self.run!r}) "
+                f"to go on from position {now.lines.position}",
+                now.owner,
+            ) from None
         self._seen = text
+        if release:
+            self.drop_lease()
 
-    def _busy(self) -> RunBusy:
-        now = Head.from_bytes(self.state.get(self._head) or b"")
+    def _busy(self, text: str, owner: Owner | None) -> RunBusy:
         return RunBusy(
-            f"run {self.run} was moved on by {now.owner or 'somebody else'}; "
-            f"open it again with pf.open_run({self.run!r}) to go on from position {now.lines.position}",
+            f"run {self.run} {text}",
             run=self.run,
-            owner=str(now.owner) if now.owner else None,
-            since=now.owner.since if now.owner else None,
+            owner=str(owner) if owner else None,
+            since=owner.since if owner else None,
         )
 
     def definition(self) -> dict[str, Any]:

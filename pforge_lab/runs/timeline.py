@@ -158,7 +158,9 @@ class Timeline:
 
     def begin(self) -> None:
         """Mark the run as being advanced by this process."""
-        self._write(status="running", owner=Owner.me(), error=None)
+        head = touched(self.head, status="running", owner=Owner.me(), error=None)
+        self.journal.begin(head)
+        self.head = head
 
     def settle(self) -> None:
         """Mark the run as no longer being advanced, unless how it ended is marked already.
@@ -168,7 +170,10 @@ class Timeline:
         """
         if self.head.status == "running":
             self.head = touched(self.head, status=self._settled(self.history))
-            self.journal.write_head(self.head)
+            try:
+                self.journal.write_head(self.head)
+            finally:
+                self.journal.drop_lease()
 
     def reread(self) -> None:
         """Stand where the store says, which is further on when a write was cut short after it had landed."""
