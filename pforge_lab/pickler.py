@@ -14,7 +14,7 @@ import numpy as np
 from pforge_lab import memory
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
 IN_BAND = 4096  # smaller buffers stay in the stream: a chunk of their own costs more than it saves
 
@@ -54,14 +54,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
         self.arrays: list[np.ndarray[Any, Any]] = []
         self._memories = memories
         self._inside: set[int] = set()  # arrays of frames, and parts of arrays met already
-        super().__init__(self.file, protocol=5, buffer_callback=None if in_band else self._keep)
-
-    def _keep(self, buffer: pickle.PickleBuffer) -> bool:
-        raw = buffer.raw()
-        if raw.nbytes < IN_BAND:
-            return True
-        self.buffers.append(raw)
-        return False
+        super().__init__(self.file, protocol=5, buffer_callback=None if in_band else _keeper(self.buffers))
 
     def shared(self) -> dict[Hashable, object]:
         """Return what another variable may hold too: mutable objects, and the memory of arrays."""
@@ -125,6 +118,19 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
     def _part(self, array: Any) -> Any:
         self._inside.add(id(array))
         return array
+
+
+def _keeper(buffers: list[memoryview]) -> Callable[[pickle.PickleBuffer], bool]:
+    """Return what sets large buffers aside; no method, so that a pickler is freed without the garbage collector."""
+
+    def keep(buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes < IN_BAND:
+            return True
+        buffers.append(raw)
+        return False
+
+    return keep
 
 
 def _aliasable(obj: object) -> bool:

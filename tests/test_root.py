@@ -64,3 +64,16 @@ def loaded_modules():
     code = "import sys, pforge_lab; print(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return set(done.stdout.split())
+
+
+def test_every_notebook_ships_in_the_wheel():
+    """What git tracks below notebooks/ is what the wheel takes along, and nothing else."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    shipped = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    done = subprocess.run(["git", "ls-files", "notebooks"], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("not a git checkout: an unpacked sdist does not know what git tracks")
+    assert sorted(shipped) == sorted(done.stdout.split())
+    assert all(target == f"pforge_lab/_{source}" for source, target in shipped.items())

@@ -28,7 +28,8 @@ def notebook_path() -> Path | None:
     if script is None or not Path(script).is_file():
         return None
     path = Path(script).resolve()
-    return None if path.is_relative_to(Path(sys.prefix).resolve()) or "site-packages" in path.parts else path
+    installed = (Path(sys.prefix).resolve(), Path(__file__).resolve().parent.parent)
+    return None if any(map(path.is_relative_to, installed)) or "site-packages" in path.parts else path
 
 
 def notebook_name() -> str | None:
