@@ -1,0 +1,308 @@
+"""What measuring memory costs and how far off it is: ours beside what else there is.
+
+Run ``python tests/benchmarks/memory.py``. Every figure comes from a fresh interpreter; times are
+the least of several runs, shown as ratios to the same step without any measurement. memray,
+memory_profiler and pympler are measured too where they are installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import subprocess
+import sys
+import threading
+import time
+import tracemalloc
+
+MB = 10**6
+ROUNDS = 4
+
+# --- the steps, and the bytes their peak truly rises by ------------------------------------------
+
+
+def arrays():
+    """450 MB at the peak, freed before the end."""
+    import numpy as np
+
+    first = np.ones(25_000_000)
+    second = np.ones(31_250_000)
+    del first, second
+
+
+def dicts():
+    """Keep many small objects."""
+    return [{"number": number, "half": number / 2} for number in range(700_000)]
+
+
+def locked():
+    """One call that never gives up the GIL."""
+    sorted(range(1_500_000), key=str)
+
+
+def spike():
+    """30 MB for a few milliseconds within a step of half a second."""
+    import mmap
+
+    _spin(0.25)
+    with mmap.mmap(-1, 30 * MB) as block:
+        for start in range(0, 30 * MB, mmap.PAGESIZE):
+            block[start] = 1
+    _spin(0.25)
+
+
+def arrow():
+    """200 MB in Arrow's pool."""
+    import numpy as np
+    import pyarrow as pa
+
+    buffer = pa.allocate_buffer(200 * MB)
+    np.frombuffer(buffer, np.uint8)[:] = 1
+    return buffer
+
+
+def tiny():
+    """Do next to nothing."""
+
+
+def _spin(seconds):
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        sum(range(100))
+
+
+STEPS = {step.__name__: step for step in (arrays, dicts, locked, spike, arrow, tiny)}
+
+# --- the meters: each returns a function that measures a step and returns bytes --------------------
+
+
+def pforge_lab():
+    """Ours."""
+    from pforge_lab import meter
+
+    def measure(step):
+        scope = meter.enter()
+        kept = step()
+        reading = meter.exit(scope)
+        del kept
+        return reading.peak - reading.before
+
+    return measure
+
+
+def psutil():
+    """Resident memory before and after."""
+    import psutil
+
+    process = psutil.Process()
+
+    def measure(step):
+        before = process.memory_info().rss
+        kept = step()
+        after = process.memory_info().rss
+        del kept
+        return after - before
+
+    return measure
+
+
+def sampling():
+    """Look every 10 ms from a thread, as many profilers do."""
+    import psutil
+
+    process = psutil.Process()
+
+    def measure(step):
+        before = highest = process.memory_info().rss
+        done = threading.Event()
+
+        def sample():
+            nonlocal highest
+            while not done.wait(0.01):
+                highest = max(highest, process.memory_info().rss)
+
+        thread = threading.Thread(target=sample)
+        thread.start()
+        kept = step()
+        done.set()
+        thread.join()
+        highest = max(highest, process.memory_info().rss)
+        del kept
+        return highest - before
+
+    return measure
+
+
+def python_tracemalloc():
+    """Every allocation that goes through Python's allocators."""
+
+    def measure(step):
+        tracemalloc.start()
+        kept = step()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        del kept
+        return peak
+
+    return measure
+
+
+METERS = {
+    "pforge_lab": pforge_lab,
+    "psutil before/after": psutil,
+    "sampling 10 ms": sampling,
+    "tracemalloc": python_tracemalloc,
+}
+
+# --- the measurement --------------------------------------------------------------------------
+
+
+def cell(meter, step):
+    """Return the first rise that a meter reports in this process, and the least times with and without it."""
+    import numpy as np  # noqa: F401 - imports are not part of any step
+    import pyarrow as pa  # noqa: F401 - the same
+
+    measure, work = METERS[meter](), STEPS[step]
+    measure(tiny)
+    rise = measure(work)
+    calls = 2000 if step == "tiny" else 1
+    bare, metered = [], []
+    for _ in range(ROUNDS):
+        bare.append(_seconds(work, calls))
+        metered.append(_seconds(lambda: measure(work), calls))
+    return {"rise": rise, "bare": min(bare), "metered": min(metered)}
+
+
+def _seconds(call, calls):
+    start = time.perf_counter()
+    for _ in range(calls):
+        call()
+    return (time.perf_counter() - start) / calls
+
+
+def fresh(meter, step, repeats):
+    """Return the median rise, the least ratio of times and the least extra seconds over several interpreters."""
+    results = []
+    for _ in range(repeats):
+        command = [sys.executable, __file__, "--cell", meter, step]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        results.append(json.loads(done.stdout))
+    rises = sorted(result["rise"] for result in results)
+    bare, metered = (min(result[kind] for result in results) for kind in ("bare", "metered"))
+    return rises[len(rises) // 2], metered / bare, metered - bare
+
+
+def truth_of(step, repeats):
+    """Return the true rise where it is known by construction, else what the kernel's mark says."""
+    known = {"arrays": 450 * MB, "spike": 30 * MB, "arrow": 200 * MB}
+    return known.get(step) or fresh("pforge_lab", step, repeats)[0]
+
+
+def peaks(repeats):
+    """Print error and cost of each meter for each step."""
+    print("rise reported / true rise, and time / time without measuring")
+    steps = [step for step in STEPS if step != "tiny"]
+    print(f"{'':22}" + "".join(f"{step:>17}" for step in steps) + f"{'us a tiny step':>17}")
+    truth = {step: truth_of(step, repeats) for step in steps}
+    for meter in METERS:
+        row = f"{meter:22}"
+        for step in steps:
+            rise, ratio, _ = fresh(meter, step, repeats)
+            row += f"{rise / truth[step]:9.2f} {ratio:5.2f} x"
+        print(f"{row}{fresh(meter, 'tiny', repeats)[2] * 1e6:17.1f}", flush=True)
+
+
+def sizes(repeats):
+    """Print error and time of the ledger and its like for values whose size is known."""
+    import numpy as np
+    import pandas as pd
+
+    from pforge_lab.runs.ledger import account
+
+    frame = pd.DataFrame({"a": np.zeros(5 * MB), "b": np.ones(5 * MB)})
+    numbers = [float(number) for number in range(MB)]
+    array = np.zeros(10 * MB)
+    cases = {
+        "frame + its slice": ([frame, frame.iloc[: 2 * MB]], 80 * MB),
+        "10 frames, same columns": ([frame.assign() for _ in range(10)], 80 * MB),
+        "array + 3 views": ([array, array[::2], array[5:], array.reshape(10, -1)], 80 * MB),
+        "a million floats": ([numbers], 32 * MB + sys.getsizeof(numbers)),
+    }
+    ways = {"pforge_lab": lambda values: sum(s.bytes for s in account(dict(enumerate(values))).values())}
+    ways["nbytes, memory_usage"] = lambda values: sum(map(_shallow, values))
+    if importlib.util.find_spec("pympler"):
+        from pympler.asizeof import asizeof
+
+        ways["pympler"] = lambda values: asizeof(*values)
+    print("\nbytes reported / true bytes, and milliseconds")
+    print(f"{'':26}" + "".join(f"{way:>24}" for way in ways))
+    for name, (values, truth) in cases.items():
+        row = f"{name:26}"
+        for way in ways.values():
+            times = []
+            for _ in range(repeats):
+                start = time.perf_counter()
+                found = way(values)
+                times.append(time.perf_counter() - start)
+            row += f"{found / truth:12.2f} {min(times) * 1e3:8.2f} ms"
+        print(row, flush=True)
+
+
+def _shallow(value):
+    if hasattr(value, "memory_usage"):
+        return int(value.memory_usage(deep=True).sum())
+    return getattr(value, "nbytes", None) or sys.getsizeof(value)
+
+
+def memray_meter():
+    """Every allocation, natively traced."""
+    import tempfile
+    from pathlib import Path
+
+    import memray
+
+    def measure(step):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "trace"
+            with memray.Tracker(file):
+                kept = step()
+            peak = memray.FileReader(file).metadata.peak_memory
+            del kept
+            return peak
+
+    return measure
+
+
+def memory_profiler_meter():
+    """Sample this process from another one."""
+    import memory_profiler
+
+    def measure(step):
+        before = memory_profiler.memory_usage(-1, max_usage=True)
+        return (memory_profiler.memory_usage((step,), max_usage=True, interval=0.01) - before) * 2**20
+
+    return measure
+
+
+if importlib.util.find_spec("memray"):
+    METERS["memray"] = memray_meter
+if importlib.util.find_spec("memory_profiler"):
+    METERS["memory_profiler"] = memory_profiler_meter
+
+
+def main():
+    """Measure one cell, or print all tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cell", nargs=2, metavar=("METER", "STEP"), help="measure one cell in this process")
+    parser.add_argument("--repeats", type=int, default=5, help="interpreters per cell")
+    options = parser.parse_args()
+    if options.cell:
+        print(json.dumps(cell(*options.cell)))
+        return
+    peaks(options.repeats)
+    sizes(options.repeats)
+
+
+if __name__ == "__main__":
+    main()
