@@ -27,16 +27,12 @@ _current: ContextVar[Scope | None] = ContextVar("pforge_lab_meter_scope", defaul
 class Scope:
     """What ``enter`` hands out and ``exit`` takes back."""
 
-    __slots__ = ("before", "certain", "closed", "lost", "parent", "peak", "shared")
+    shared = lost = closed = False
 
-    def __init__(self, before: int, parent: Scope | None, *, certain: bool) -> None:
-        self.before = before
-        self.peak = before
+    def __init__(self, before: int, parent: Scope | None, certain: bool) -> None:
+        self.before = self.peak = before
         self.parent = parent
         self.certain = certain
-        self.shared = False
-        self.lost = False
-        self.closed = False
 
     def inside(self, other: Scope) -> bool:
         """Return whether ``other`` is this scope or one that contains it."""
@@ -82,7 +78,7 @@ class Meter:
             except OSError:
                 gauge = self._replace()
                 before = self._fold(gauge)
-            scope = Scope(before, parent, certain=gauge.exact)
+            scope = Scope(before, parent, gauge.exact)
             for other in self._open:
                 if parent is None or not parent.inside(other):
                     scope.shared = other.shared = True
@@ -144,11 +140,14 @@ class Meter:
         return resident
 
     def _remove(self, scope: Scope) -> None:
+        scope.closed = True
+        if self._open[-1] is scope:
+            self._open.pop()
+            return
         place = self._open.index(scope)
         for later in self._open[place + 1 :]:  # opened within this scope, or beside it, and outliving it
             scope.shared = later.shared = True
         del self._open[place]
-        scope.closed = True
 
     def _replace(self) -> Gauge:
         """Choose again after the gauge was refused, or its descriptors were closed by a step.

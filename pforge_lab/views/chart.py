@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _FEW = 12  # steps that have room for a bar and a name each
 _TICKS = 15
 _ROUND = tuple(digit * 10**power for power in range(9) for digit in (1, 2, 5))
+_DASHES = (0, (5, 3))
 _LEGEND_COLUMN = 150.0  # points
 _ABOVE = 1.16  # of the highest peak: room for its name
 _NEAR = 1.6  # a limit higher than that many peaks would flatten the chart
@@ -74,7 +75,7 @@ class MemoryChart:
         self._peaks()
         if limit is not None:
             self._limit(limit)
-        self._legend(Labels(self._axes, self._stack, self._colours, self._width).write())
+        self._legend(Labels(self._axes, self._stack, self._colours, self._width).write(), limit)
 
     # --- frame --------------------------------------------------------------------------------
 
@@ -96,7 +97,7 @@ class MemoryChart:
         top = max(stack.peaks.max(), stack.after.max())
         if limit is not None and top < limit <= _NEAR * top:
             top = limit
-        self._axes.set_ylim(0, top * _ABOVE)
+        self._axes.set_ylim(0, max(top * _ABOVE, self._shared_top()))
         self._axes.set_xlim(-0.6, max(self._count, 2) - 0.4)
         if self._dense:
             every = next(step for step in _ROUND if step * _TICKS >= self._count)
@@ -109,6 +110,11 @@ class MemoryChart:
             labels = [f"{place}\n{name}" for place, name in zip(stack.positions, names, strict=True)]
             self._axes.set_xticks(self._places, labels, parse_math=False)
             self._axes.tick_params(axis="x", length=0)
+
+    def _shared_top(self) -> float:
+        """Return the top of charts drawn before on the same scale, as when two runs stand side by side."""
+        others = self._axes.get_shared_y_axes().get_siblings(self._axes)
+        return max((other.get_ylim()[1] for other in others if other.has_data()), default=0.0)
 
     # --- layers -------------------------------------------------------------------------------
 
@@ -195,21 +201,22 @@ class MemoryChart:
         )
 
     def _limit(self, limit: float) -> None:
-        near = limit <= self._axes.get_ylim()[1]
-        if near:
-            self._axes.axhline(limit, color=INK, linewidth=1.2, linestyle=(0, (5, 3)))
+        """Draw a line at the limit, or leave it to the legend when it is far above the chart."""
+        if limit > self._axes.get_ylim()[1]:
+            return
+        self._axes.axhline(limit, color=INK, linewidth=1.2, linestyle=_DASHES)
         self._axes.annotate(
-            f"limit {megabytes(limit)}" + ("" if near else ", above the chart"),
-            (1, limit if near else 1),
-            xycoords=("axes fraction", "data" if near else "axes fraction"),
-            xytext=(0, 3 if near else -9),
+            f"limit {megabytes(limit)}",
+            (1, limit),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 3),
             textcoords="offset points",
             ha="right",
             color=INK,
             fontsize=FONT,
         )
 
-    def _legend(self, names: list[str]) -> None:
+    def _legend(self, names: list[str], limit: float | None) -> None:
         stack = self._stack
         handles: list[Artist] = [Patch(color=BASELINE, label="interpreter + libraries")]
         handles += [
@@ -227,6 +234,9 @@ class MemoryChart:
         if not stack.exact.all():
             line = Line2D([], [], color=PEAK, linewidth=2, linestyle=(0, (2, 1)), label="peak, at least")
             handles.append(line)
+        if limit is not None and limit > self._axes.get_ylim()[1]:
+            far = f"limit {megabytes(limit)}, above the chart"
+            handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle=_DASHES, label=far))
         columns = max(1, int(self._scale.width / _LEGEND_COLUMN))
         self._axes.legend(
             handles=handles,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FONT = 8
 LINE = 11.0  # points that a line of text takes
 CHARACTER = 5.1  # points that a character takes, about
+_VISIBLE = 1.0  # points: a layer that is nowhere as high as that need not be named
 
 
 class Scale:
@@ -78,9 +79,9 @@ class Labels:
             text = ("≈" if name in self._stack.approx else "") + number(heights.max())
             colour = self._colours.get(name, BASELINE)
             if not self._write_inside(name, text, heights, floor, colour):
-                if heights[-1] > 0 and self._scale.high(heights[-1]) > 1:
+                if heights[-1] > 0 and self._scale.high(heights[-1]) > _VISIBLE:
                     beside.append((floor[-1] + heights[-1] / 2, f"{name} {text}", colour))
-                elif name != "Python":
+                elif name != "Python" and self._scale.high(heights.max()) > _VISIBLE:
                     left.append(name)
             floor = floor + heights
         self._write_beside(beside)

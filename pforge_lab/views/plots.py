@@ -87,7 +87,7 @@ def plot_memory(
     ...                       "bytes": [40e6, 40e6], "approx": [False, False]})
     >>> print(plot_memory(memory, sizes).get_title(loc="left"))
     fit peaks at 410 MB: 40 MB in variables, 30 MB
-    freed and not returned, 260 MB only within the
+    freed or in no variable, 260 MB only within the
     step
     """
     layers = stack(memory, sizes, dead)

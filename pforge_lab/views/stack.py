@@ -100,7 +100,7 @@ class Stack:
             )
         parts = [
             (self.held[place], "in variables"),
-            (self.rest[place], "freed and not returned"),
+            (self.rest[place], "freed or in no variable"),
             (max(0.0, peak - self.after[place]), "only within the step"),
         ]
         told = [f"{megabytes(size)} {what}" for size, what in parts if size >= _WORTH_TELLING * peak]

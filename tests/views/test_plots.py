@@ -88,9 +88,7 @@ def texts(axes):
 
 
 def test_the_title_says_where_the_peak_is_and_what_it_is_made_of(memory, sizes):
-    expected = (
-        "fit peaks at 970 MB: 526 MB in variables, 137 MB freed and not returned, 173 MB only within the step"
-    )
+    expected = "fit peaks at 970 MB: 526 MB in variables, 137 MB freed or in no variable, 173 MB only within the step"
     assert title(plot_memory(memory, sizes)) == expected
 
 
@@ -166,13 +164,24 @@ def test_variables_beyond_the_colours_are_one_layer():
     assert layers.held[-1] == pytest.approx(sizes.loc[sizes["index"] == 7, "bytes"].sum() / MB)
 
 
-@pytest.mark.parametrize(
-    ("limit", "shown"), [(1100, "limit 1,100 MB"), (64_000, "limit 64,000 MB, above the chart")]
-)
-def test_a_limit_is_shown_without_flattening_the_chart(memory, sizes, limit, shown):
-    axes = plot_memory(memory, sizes, limit=limit * MB)
-    assert shown in texts(axes)
+def test_a_limit_that_is_near_is_a_line(memory, sizes):
+    axes = plot_memory(memory, sizes, limit=1100 * MB)
+    assert "limit 1,100 MB" in texts(axes)
+    assert axes.get_ylim()[1] > 1100
+
+
+def test_a_limit_that_is_far_does_not_flatten_the_chart(memory, sizes):
+    axes = plot_memory(memory, sizes, limit=64_000 * MB)
+    assert "limit 64,000 MB, above the chart" in [text.get_text() for text in axes.get_legend().get_texts()]
     assert axes.get_ylim()[1] < 1500
+
+
+def test_two_runs_side_by_side_share_their_scale(memory, sizes):
+    left, right = Figure().subplots(1, 2, sharey=True)
+    plot_memory(memory, sizes, ax=left)
+    plot_memory(memory.head(1), sizes[sizes["index"] == 1], ax=right)
+    assert left.get_ylim() == right.get_ylim()
+    assert left.get_ylim()[1] > 970
 
 
 @pytest.mark.parametrize("variables", [1, 40])
