@@ -20,7 +20,7 @@ M = TypeVar("M", bound="Model")
 class Model(BaseModel):
     """Immutable, and closed to fields it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, validate_default=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, ser_json_inf_nan="constants")
 
     @classmethod
     def field_names(cls) -> list[str]:
@@ -158,13 +158,13 @@ def _not_negative(value: Any) -> Any:
     return value
 
 
-Number = Annotated[float, PlainValidator(_number)]
+Number = Annotated[Any, PlainValidator(_number)]
 """An integer or a float, kept as it is."""
 
-Positive = Annotated[float, PlainValidator(_above_zero)]
+Positive = Annotated[Any, PlainValidator(_above_zero)]
 """A number above 0, kept as it is."""
 
-NotNegative = Annotated[float, PlainValidator(_not_negative)]
+NotNegative = Annotated[Any, PlainValidator(_not_negative)]
 """A number from 0, kept as it is."""
 
 

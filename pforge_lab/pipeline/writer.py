@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+import re
+from typing import Any, Final
+
+
+_PLAIN: Final = re.compile(r"[^\W\d_][\w./ ()+*=<>-]*[\w)]|[^\W\d_]")
+"""Texts that need no quotes to be read well; whether they need them all the same, the emitter knows."""
 
 
 def to_yaml(data: dict[str, Any]) -> str:
@@ -34,6 +39,11 @@ def to_yaml(data: dict[str, Any]) -> str:
             del data
             return True
 
+        def represent_str(self, data: str) -> Any:
+            """Quote what could be taken for something else."""
+            return self.represent_scalar("tag:yaml.org,2002:str", data, style=None if _PLAIN.fullmatch(data) else '"')
+
+    Representer.add_representer(str, Representer.represent_str)
     yaml.Representer = Representer
     stream = io.StringIO()
     yaml.dump(data, stream)
