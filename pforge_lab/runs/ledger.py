@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 
-_REMEMBERED = 50_000  # identities of one variable, 100 bytes each; larger ones are walked again
+_REMEMBERED = 5_000  # identities of one variable, 130 bytes each; larger ones are walked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,11 @@ class Ledger:
                     walk.visit([value])
                     holding = walk.holding
                 pages[name] = (id(value), holding)
-        self._pages = {name: page for name, page in pages.items() if len(page[1].found) <= _REMEMBERED}
+        self._pages = {
+            name: page
+            for name, page in pages.items()
+            if sum(len(found) for found, _ in page[1].parts()) <= _REMEMBERED
+        }
         return _account({name: holding for name, (_, holding) in pages.items()})
 
     def _remembered(self, name: str, value: object, deadline: float | None) -> Holding | None:
@@ -166,7 +170,7 @@ def _held(holdings: list[Holding]) -> dict[int, int]:
     held: dict[int, float] = {}
     for place, holding in enumerate(holdings):
         own, bit = holding.total, 1 << place
-        for found, factor in ((holding.found, 1.0), *holding.samples):
+        for found, factor in holding.parts():
             for identity in found.keys() & shared.keys():
                 mask, size = shared[identity], found[identity] * factor
                 own -= size
@@ -181,12 +185,15 @@ def _shared(holdings: list[Holding]) -> dict[int, int]:
     everything: set[int] = set()
     shared: set[int] = set()
     for holding in holdings:
-        shared |= everything & holding.identities
-        everything |= holding.identities
-    return {
-        identity: sum(1 << place for place, holding in enumerate(holdings) if identity in holding.identities)
-        for identity in shared
-    }
+        for found, _ in holding.parts():
+            shared |= everything & found.keys()
+            everything.update(found)
+    masks = dict.fromkeys(shared, 0)
+    for place, holding in enumerate(holdings):
+        for found, _ in holding.parts():
+            for identity in found.keys() & shared:
+                masks[identity] |= 1 << place
+    return masks
 
 
 @contextmanager

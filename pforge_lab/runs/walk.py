@@ -47,8 +47,6 @@ class Holding:
     samples
         The same for sampled elements of large containers, with the factor by which each sample
         stands for its container.
-    identities
-        All that are in ``found`` or in a sample.
     approx
         Whether anything was sampled or left out.
     hurried
@@ -57,12 +55,15 @@ class Holding:
         Bytes of all of it.
     """
 
-    identities: set[int] = field(default_factory=set)
     found: dict[int, int] = field(default_factory=dict)
     samples: list[tuple[dict[int, int], float]] = field(default_factory=list)
     approx: bool = False
     hurried: bool = False
     total: float = 0.0
+
+    def parts(self) -> list[tuple[dict[int, int], float]]:
+        """Return all bytes by identity, each with its factor; no identity is in two of them."""
+        return [(self.found, 1.0), *self.samples]
 
 
 class Walk:
@@ -77,9 +78,9 @@ class Walk:
     """
 
     def __init__(self, deadline: float | None, seen: set[int] | None = None) -> None:
-        self.holding = Holding(set() if seen is None else seen)
+        self.holding = Holding()
         self._deadline = deadline
-        self._seen = self.holding.identities
+        self._seen: set[int] = set() if seen is None else seen
 
     def visit(self, level: list[Any]) -> None:
         """Count these objects and all that they refer to."""
@@ -191,8 +192,7 @@ class Walk:
             self._book(trial.holding, sample.estimate() / trial.holding.total)
 
     def _book(self, sample: Holding, scale: float) -> None:
-        parts = [(sample.found, 1.0), *sample.samples]
-        self.holding.samples += [(found, scale * factor) for found, factor in parts if found]
+        self.holding.samples += [(found, scale * factor) for found, factor in sample.parts() if found]
         self.holding.total += sample.total * scale
 
     def _visit_in_full(self, items: list[Any]) -> None:
@@ -207,7 +207,7 @@ class Walk:
         self._visit_in_full([item for item in pending if library(type(item)) in FRAMES])
         others = [item for item in pending if library(type(item)) not in FRAMES and id(item) not in _IMMORTAL]
         few = others[:: max(1, len(others) // _GLANCE)]
-        sample = Holding(found={id(item): _shallow(item) for item in few if id(item) not in self._seen})
+        sample = Holding({id(item): _shallow(item) for item in few if id(item) not in self._seen})
         sample.total = sum(sample.found.values())
         self._seen.update(sample.found)
         if sample.total:

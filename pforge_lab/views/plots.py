@@ -95,7 +95,7 @@ def plot_memory(
     chart = MemoryChart(axes, layers)
     chart.draw(None if limit is None else limit / MB)
     axes.set_title(
-        "\n".join(textwrap.wrap(title or layers.finding(), chart.characters)),
+        _wrapped(title or layers.finding(), chart.characters),
         loc="left",
         pad=chart.room_for_legend,
         color=INK,
@@ -104,6 +104,12 @@ def plot_memory(
         parse_math=False,
     )
     return axes
+
+
+def _wrapped(title: str, characters: int) -> str:
+    """Break a title between words, but not between a number and its unit."""
+    lines = textwrap.wrap(title.replace(" MB", "\N{NO-BREAK SPACE}MB"), characters)
+    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _new_axes(steps: int) -> Axes:
