@@ -8,9 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from pforge_lab.errors import PositionError, RunBusy, RunError, StateError
+from pforge_lab.meter import memory_limit
 from pforge_lab.runs import history
+from pforge_lab.runs.advice import advice_frame, advise, dead_by_position
 from pforge_lab.runs.checkpoint import Checkpoint
 from pforge_lab.runs.diff import difference
+from pforge_lab.runs.json_size import json_length
 from pforge_lab.runs.output import PipelineOutput, StepResult
 from pforge_lab.runs.performance import fingerprint
 from pforge_lab.runs.scope import OUTPUT, Scope
@@ -18,6 +21,7 @@ from pforge_lab.runs.snapshots import ATOMS
 from pforge_lab.runs.stepping import Stepping
 from pforge_lab.runs.timeline import Timeline
 from pforge_lab.runs.variables import Moment, Variables
+from pforge_lab.values.describe import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -288,9 +292,9 @@ class Run:
         """
         return self._scope.variables(f"at position {self.position}", self._rows, self._elsewhere)
 
-    def peek(self) -> Variables:
-        """Return the live variables for a view, which describes them and lets none out of its hands."""
-        return Variables(self._scope.values(), f"at position {self.position}")
+    def describe_live(self) -> dict[str, tuple[str, str, str]]:
+        """Return type, shape and preview of the live variables, as far as they are loaded."""
+        return {name: describe(value) for name, value in self._scope.loaded().items()}
 
     def __getitem__(self, name: str) -> Any:
         """Return ``variables[name]``."""
@@ -385,7 +389,24 @@ class Run:
         """Draw resident memory per step: what held it, and the peak inside. Returns matplotlib Axes."""
         from pforge_lab.views.plots import plot_memory  # noqa: PLC0415 - a view, and matplotlib is slow to import
 
-        return plot_memory(self.memory, self.variable_sizes, ax=ax)
+        dead = dead_by_position(self.pipeline, self.history)
+        return plot_memory(self.memory, self.variable_sizes, ax=ax, limit=memory_limit(), dead=dead)
+
+    def advise(self) -> pd.DataFrame:
+        """Return which variables to drop, and the peak with and without, in bytes.
+
+        One row per drop, the most effective first: ``variables after_step peak_before peak_after
+        saves advice``. ``start(..., drop_unused=True)`` does it. Empty when nothing dead matters.
+        """
+        dead = dead_by_position(self.pipeline, self.history)
+        return advice_frame(advise(dead, self.memory, self.variable_sizes, settled=self.drop_unused))
+
+    def size_bytes(self) -> int:
+        """Return the book's measure of the variables: lengths of their names and of their JSON.
+
+        A value that is no JSON counts with what it reaches in memory. Loads the variables.
+        """
+        return sum(len(name) + json_length(value) for name, value in self.variables.present().items())
 
     def __repr__(self) -> str:
         """Return the run's table as text."""

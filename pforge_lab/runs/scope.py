@@ -56,9 +56,9 @@ class Scope:
         self._maker = maker
         self._exposed: set[str] = set()
         self.loads = 0
-        # Live objects that were loaded, with the fingerprint they have now, once it is known: pickled
-        # again they may differ from their snapshot though nobody changed them (equal strings that were
-        # one object come back as two).
+        # Live objects that were loaded, with their fingerprint as it was then: pickled again they may
+        # differ from their snapshot though nobody changed them (equal strings that were one object
+        # come back as two).
         self._restored: dict[str, str] = {}
 
     def held(self) -> set[str]:
@@ -70,8 +70,8 @@ class Scope:
         return {
             name
             for name, value in live.items()
-            if name in self._exposed
-            or (not isinstance(value, _PASSED_OVER) and _holders(live, name) > _ALONE)
+            if not isinstance(value, _PASSED_OVER)
+            and (name in self._exposed or _holders(live, name) > _ALONE)
         }
 
     def expose(self, *names: str) -> None:
@@ -82,8 +82,13 @@ class Scope:
         """Return a new dict of the live objects, `Missing` for those that could not be kept."""
         if self._live is None:
             self._live = self._load(self.manifest, self._maker, {})
-            self._restored = dict.fromkeys(self._live, "")
+            self._restored = self._prints(self._live)
         return dict(self._live)
+
+    def loaded(self) -> dict[str, Any]:
+        """Return the live objects without loading any; empty before they were first looked at."""
+        live = self._live or {}
+        return {name: value for name, value in live.items() if not isinstance(value, Missing)}
 
     def readable(self, where: str) -> Mapping[str, Any]:
         """Return the values for a step to read: looking at a missing one raises `NotKept`."""
@@ -131,20 +136,18 @@ class Scope:
 
     def _recognised(self, manifest: Manifest, values: Mapping[str, Any]) -> Manifest:
         """Return the manifest in which restored objects that nobody changed stand for what they were loaded from."""
-        live, before = self._live or {}, self.manifest
-        differing = [
+        live = self._live or {}
+        same = {
             name
-            for name in self._restored
-            if name in manifest.prints
-            and values[name] is live.get(name)
-            and manifest.prints[name] != before.prints.get(name)
-        ]
-        unknown = [name for name in differing if not self._restored[name]]
-        if unknown:
-            again = self._snapshots.load(before, unknown)
-            self._restored |= self._snapshots.prints({name: again[name] for name in unknown})
-        same = {name for name in differing if self._restored[name] == manifest.prints[name]}
-        return manifest.with_those_of(before, same) if same else manifest
+            for name, mark in self._restored.items()
+            if values.get(name) is live.get(name) and manifest.prints.get(name) == mark
+        }
+        return manifest.with_those_of(self.manifest, same) if same else manifest
+
+    def _prints(self, values: Mapping[str, Any]) -> dict[str, str]:
+        return self._snapshots.prints(
+            {name: value for name, value in values.items() if not isinstance(value, (*ATOMS, Missing))}
+        )
 
     def changes(self, manifest: Manifest) -> tuple[str, ...]:
         """Return the names of variables that differ from the snapshot they were in step with, sorted."""
@@ -173,7 +176,7 @@ class Scope:
         values = self._load(manifest, maker, live)
         stayed = {name for name in values if name in live and values[name] is live[name]}
         restored = {name: now for name, now in self._restored.items() if name in stayed}
-        restored |= dict.fromkeys(values.keys() - stayed, "")
+        restored |= self._prints({name: value for name, value in values.items() if name not in stayed})
 
         def adopt() -> None:
             self.manifest, self._live, self._maker, self._exposed = manifest, values, maker, set()
@@ -189,7 +192,7 @@ class Scope:
             name: before.get(name, value) if isinstance(value, Missing) else value
             for name, value in values.items()
         }
-        self._restored = dict.fromkeys(self._live, "")
+        self._restored = self._prints(values)
         self._exposed = set()
 
     def _load(self, manifest: Manifest, maker: Maker, live: Mapping[str, Any]) -> dict[str, Any]:

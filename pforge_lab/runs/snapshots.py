@@ -17,6 +17,7 @@ from pforge_lab import trust
 from pforge_lab.errors import StateCorrupt
 from pforge_lab.runs.chunks import Chunks, chunk_ids
 from pforge_lab.serialization import Packed, pack, unpack
+from pforge_lab.values.describe import describe
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Mapping
@@ -78,12 +79,15 @@ class Manifest:
         Variables that could not be serialised, with the reason.
     signature
         HMAC over the digests of all pickle streams by the key of whoever wrote them.
+    told
+        Type, shape and a one-line preview of each variable, so that tables need to load nothing.
     """
 
     groups: tuple[Group, ...]
     prints: dict[str, str]
     not_kept: dict[str, str] = field(default_factory=dict)
     signature: str = ""
+    told: dict[str, tuple[str, str, str]] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -121,13 +125,15 @@ class Manifest:
             "prints": self.prints,
             "not_kept": self.not_kept,
             "signature": self.signature,
+            "told": self.told,
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Manifest:
         """Make a manifest from what `to_json` returned."""
         groups = tuple(map(Group.from_json, data["groups"]))
-        return cls(groups, data["prints"], data["not_kept"], data["signature"])
+        told = {name: (kind, shape, preview) for name, (kind, shape, preview) in data["told"].items()}
+        return cls(groups, data["prints"], data["not_kept"], data["signature"], told)
 
 
 EMPTY = Manifest((), {})
@@ -196,6 +202,9 @@ class Snapshots:
             groups.append(group)
             prints |= {name: previous.prints[name] for name in group.names}
         same = {name for group in unchanged for name in group.names}
+        told = {
+            name: previous.told[name] if name in same else describe(variables[name]) for name in variables
+        }
         for name, value in variables.items():
             if name in same:
                 continue
@@ -221,7 +230,8 @@ class Snapshots:
                 together = pack({name: variables[name] for name in names})
                 groups.append(self._group(names, together.stream, self._cut(together)))
         self._chunks.flush()
-        return Manifest(tuple(groups), prints, not_kept, trust.sign([group.digest for group in groups]))
+        signature = trust.sign([group.digest for group in groups])
+        return Manifest(tuple(groups), prints, not_kept, signature, told)
 
     def prints(self, variables: Mapping[str, object]) -> dict[str, str]:
         """Return the fingerprints that `take` would give to ``variables``; stores nothing."""

@@ -144,8 +144,9 @@ class Stepping:
             self._accept(self._edited(), values, last=False, examine=())
 
     def _edited(self) -> StepRecord:
-        now = datetime.now(UTC)
-        return StepRecord(self._timeline.position + 1, None, "edit", "", "edited", now, 0.0, attempts=0)
+        now, reading = datetime.now(UTC), meter.exit(meter.enter())
+        position = self._timeline.position + 1
+        return StepRecord(position, None, "edit", "", "edited", now, 0.0, attempts=0, memory=reading)
 
     def _readable(self, index: int) -> Mapping[str, Any]:
         return self._scope.readable(f"before step {self._pipeline.labels[index]!r}")

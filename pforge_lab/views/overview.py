@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pforge_lab.errors import NotKept
 from pforge_lab.runs.api import summary_of
-from pforge_lab.runs.records import RunView, StepPlan, VariableRow, VariableSize
-from pforge_lab.values.describe import describe
+from pforge_lab.runs.records import RunView, StepPlan, VariableRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pforge_lab.runs.run import Run
 
 
 def overview(run: Run) -> RunView:
-    """Return the run at a glance; nothing is loaded from the store for it but the variables."""
+    """Return the run at a glance; no variable is loaded for it."""
     plan = tuple(
         StepPlan(place, label, step.tool_name, step.output_var, step.condition)
         for place, (label, step) in enumerate(
@@ -34,26 +30,27 @@ def overview(run: Run) -> RunView:
 
 
 def variable_rows(run: Run, at: int | str | None = None) -> tuple[VariableRow, ...]:
-    """Return the variables at a position or label (here, without), those that were just deleted last."""
+    """Return the variables at a position or label (here, without), those that were just deleted last.
+
+    Nothing is loaded: snapshots tell what their variables are. Live variables, which the user may
+    have changed since, are looked at anew.
+    """
     position = run.position if at is None else run.timeline.resolve(at)
     record = run.line_records[position - 1] if position else None
-    variables = run.peek() if at is None else run.at(position).variables
+    manifest = run.timeline.manifest(position)
+    told = manifest.told | (run.describe_live() if at is None else {})
     sizes = record.sizes if record else {}
-    before = set(run.timeline.manifest(position - 1).names) if position else set()
+    changed = set(record.changed) if record else set()
+    before = set(run.timeline.manifest(position - 1).names) if changed else set()
     rows = []
-    for name in variables:
-        change = (
-            "same" if record is None or name not in record.changed else "changed" if name in before else "new"
-        )
-        rows.append(_row(name, variables, sizes.get(name), change))
-    gone = sorted(name for name in (record.changed if record else ()) if name not in variables)
+    for name in manifest.names:
+        if not name:  # the output of a step that has no output_var
+            continue
+        if name in manifest.not_kept:
+            rows.append(VariableRow(name, *told[name][:2], None, "not kept", manifest.not_kept[name]))
+            continue
+        change = "same" if name not in changed else "changed" if name in before else "new"
+        kind, shape, preview = told[name]
+        rows.append(VariableRow(name, kind, shape, sizes.get(name), change, preview))
+    gone = sorted(changed - set(manifest.names))
     return (*rows, *(VariableRow(name, "", "", None, "deleted", "") for name in gone))
-
-
-def _row(name: str, variables: Mapping[str, Any], size: VariableSize | None, change: str) -> VariableRow:
-    try:
-        value = variables[name]
-    except NotKept as error:
-        return VariableRow(name, "", "", None, "not kept", error.reason or "")
-    kind, shape, preview = describe(value)
-    return VariableRow(name, kind, shape, size, change, preview)
