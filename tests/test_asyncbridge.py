@@ -161,7 +161,7 @@ def test_after_a_fork():
 
 def test_an_unknown_mode():
     """The message names the ones there are."""
-    with pytest.raises(UsageError, match="no mode 'nestd', did you mean 'nested'?"):
+    with pytest.raises(UsageError, match="no mode 'nestd', did you mean 'nested'"):
         use_mode("nestd")
 
 

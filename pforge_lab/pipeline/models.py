@@ -20,7 +20,9 @@ M = TypeVar("M", bound="Model")
 class Model(BaseModel):
     """Immutable, and closed to fields it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, ser_json_inf_nan="constants")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, ser_json_inf_nan="constants"
+    )
 
     @classmethod
     def field_names(cls) -> list[str]:
@@ -41,6 +43,8 @@ class Faults(list[Fault]):
         try:
             yield
         except SpecError as error:
+            if not error.faults:
+                raise
             self.extend(replace(fault, field=join(at, fault.field)) for fault in error.faults)
 
     def add(self, message: str, at: str = "") -> None:

@@ -6,7 +6,6 @@ import io
 import re
 from typing import Any, Final
 
-
 _PLAIN: Final = re.compile(r"[^\W\d_][\w./ ()+*=<>-]*[\w)]|[^\W\d_]")
 """Texts that need no quotes to be read well; whether they need them all the same, the emitter knows."""
 
@@ -41,7 +40,9 @@ def to_yaml(data: dict[str, Any]) -> str:
 
         def represent_str(self, data: str) -> Any:
             """Quote what could be taken for something else."""
-            return self.represent_scalar("tag:yaml.org,2002:str", data, style=None if _PLAIN.fullmatch(data) else '"')
+            return self.represent_scalar(
+                "tag:yaml.org,2002:str", data, style=None if _PLAIN.fullmatch(data) else '"'
+            )
 
     Representer.add_representer(str, Representer.represent_str)
     yaml.Representer = Representer

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import psutil
 import pytest
@@ -44,6 +45,7 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def answer(self):
+        """Keep what was asked, and answer."""
         length = int(self.headers.get("content-length") or 0)
         asked = {
             "method": self.command,
@@ -68,7 +70,16 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(data)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = answer
+
+for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"):
+    setattr(Handler, f"do_{method}", Handler.answer)
+
+
+def filled(text, *parts):
+    """Return a text with its ``%s`` filled in; braces and quotes are YAML's."""
+    for part in parts:
+        text = text.replace("%s", part, 1)
+    return text
 
 
 @pytest.fixture
@@ -97,24 +108,24 @@ def tools(server, tmp_path):
     wait = "import threading; threading.Event().wait(20)"
     definitions = {
         "native": (
-            "{ type: native, name: it, handler: { path: 'contract_tools:echo' }, %s }" % params,
-            "{ type: native, name: it, timeout_ms: 100, handler: { path: 'contract_tools:wait' }, %s }" % params,
-            "{ type: native, name: it, handler: { path: 'contract_tools:broken' }, %s }" % params,
+            filled("{ type: native, name: it, handler: { path: 'contract_tools:echo' }, %s }", params),
+            filled("{ type: native, name: it, timeout_ms: 100, handler: { path: 'contract_tools:wait' }, %s }", params),
+            filled("{ type: native, name: it, handler: { path: 'contract_tools:broken' }, %s }", params),
         ),
         "cli": (
-            "{ type: cli, name: it, command: %s, parse: json, args: ['-c', 'import sys, json; print(json.dumps(dict(got=sys.argv[1])))', '{{ x }}'], %s }" % (PYTHON, params),
-            "{ type: cli, name: it, timeout_ms: 100, command: %s, args: ['-c', '%s'], %s }" % (PYTHON, wait, params),
-            "{ type: cli, name: it, command: %s, args: ['-c', 'import sys; sys.exit(sys.argv[1])', '{{ x }}'], %s }" % (PYTHON, params),
+            filled("{ type: cli, name: it, command: %s, parse: json, args: ['-c', 'import sys, json; print(json.dumps(dict(got=sys.argv[1])))', '{{ x }}'], %s }", PYTHON, params),
+            filled("{ type: cli, name: it, timeout_ms: 100, command: %s, args: ['-c', '%s'], %s }", PYTHON, wait, params),
+            filled("{ type: cli, name: it, command: %s, args: ['-c', 'import sys; sys.exit(sys.argv[1])', '{{ x }}'], %s }", PYTHON, params),
         ),
         "http": (
-            "{ type: http, name: it, endpoint: '%s/echo', method: POST, body: { got: '{{ x }}' }, %s }" % (server.url, params),
-            "{ type: http, name: it, timeout_ms: 100, endpoint: '%s/hold', %s }" % (server.url, params),
-            "{ type: http, name: it, endpoint: 'http://127.0.0.1:1/{{ x }}', %s }" % params,
+            filled("{ type: http, name: it, endpoint: '%s/echo', method: POST, body: { got: '{{ x }}' }, %s }", server.url, params),
+            filled("{ type: http, name: it, timeout_ms: 100, endpoint: '%s/hold', %s }", server.url, params),
+            filled("{ type: http, name: it, endpoint: 'http://127.0.0.1:1/{{ x }}', %s }", params),
         ),
         "pipeline": (
-            "{ type: pipeline, name: it, %s, steps: [{ tool: 'contract_tools:echo', input: { x: '{{ x }}' }, output_var: out }] }" % params,
-            "{ type: pipeline, name: it, timeout_ms: 100, %s, steps: [{ tool: 'contract_tools:wait', input: { x: '{{ x }}' } }] }" % params,
-            "{ type: pipeline, name: it, %s, steps: [{ tool: 'contract_tools:broken', input: { x: '{{ x }}' } }] }" % params,
+            filled("{ type: pipeline, name: it, %s, steps: [{ tool: 'contract_tools:echo', input: { x: '{{ x }}' }, output_var: out }] }", params),
+            filled("{ type: pipeline, name: it, timeout_ms: 100, %s, steps: [{ tool: 'contract_tools:wait', input: { x: '{{ x }}' } }] }", params),
+            filled("{ type: pipeline, name: it, %s, steps: [{ tool: 'contract_tools:broken', input: { x: '{{ x }}' } }] }", params),
         ),
     }  # fmt: skip
 
@@ -340,7 +351,7 @@ def test_an_interrupt_ends_the_command(one_step, heard):
     assert not psutil.pid_exists(listener.pid)
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs a system that tells its own peak")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs a system that tells its own peak")
 def test_the_peak_of_a_large_child_is_told(one_step):
     """It is exact where it is above this process's own."""
     text = f"tools: [{{ type: cli, name: it, command: {PYTHON}, args: ['-c', \"x = b'1' * {{{{ n }}}}\"] }}]\nsteps: [{{ tool: it, input: {{ n: '{{{{ n }}}}' }} }}]"
@@ -616,3 +627,53 @@ steps:
     pid = int((tmp_path / "ready").read_text())
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     assert [child.status for child in outcome.children] == ["skipped", "failed"]
+
+
+PLUGIN = """
+from typing import Literal
+from pforge_lab.pipeline.kinds.definition import Definition
+
+class Shout(Definition):
+    type: Literal["shout"] = "shout"
+    volume: int = 1
+
+    def tool(self, box):
+        return ShoutTool(self)
+
+class ShoutTool:
+    retry = timeout = None
+
+    def __init__(self, definition):
+        self.name, self.volume = definition.name, definition.volume
+
+    def call(self, arguments, call):
+        return arguments["text"].upper() + "!" * self.volume
+
+    def fingerprint(self):
+        return None
+"""
+
+
+def test_a_package_adds_a_kind(tmp_path, monkeypatch, one_step, message_of):
+    """By an entry point: its definitions load, check their fields, run and round trip."""
+    (tmp_path / "shout_plugin.py").write_text(PLUGIN)
+    info = tmp_path / "shout_plugin-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shout-plugin\nVersion: 1\n")
+    points = info / "entry_points.txt"
+    points.write_text("[pforge_lab.tool_kinds]\nshout = shout_plugin:Shout\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    kinds.cache_clear()
+    try:
+        text = "tools: [{ type: shout, name: it, volume: 2 }]\nsteps: [{ tool: it, input: { text: hello } }]"
+        assert one_step(text).output == "HELLO!!"
+        assert loads(loads(text, name="p").to_yaml()) == loads(text, name="p")
+        assert "did you mean 'volume'?" in message_of(SpecError, loads, text.replace("volume", "volme"))
+        points.write_text("[pforge_lab.tool_kinds]\ncli = shout_plugin:Shout\n")
+        kinds.cache_clear()
+        assert "'cli' of 'shout_plugin:Shout' exists already" in message_of(SpecError, loads, text)
+        points.write_text("[pforge_lab.tool_kinds]\nshout = shout_plugin:ShoutTool\n")
+        kinds.cache_clear()
+        assert "is no Definition with a method 'tool'" in message_of(SpecError, loads, text)
+    finally:
+        kinds.cache_clear()

@@ -10,20 +10,33 @@ from pforge_lab.pipeline.loader import loads
 from pforge_lab.pipeline.spec import Pipeline
 
 names = st.sampled_from(["x", "y_1", "größe", "item2"])
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).filter(lambda text: "{{" not in text and "{%" not in text)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).filter(
+    lambda text: "{{" not in text and "{%" not in text
+)
 numbers = st.integers(-(10**20), 10**20) | st.floats(allow_nan=False)
 plain = st.recursive(
-    st.none() | st.booleans() | numbers | texts | st.sampled_from(["yes", "1e3", "0x1f", "~", "null", " x ", "a: b", "- a", "#", "\t", "1_0", "<<"]),
+    st.none()
+    | st.booleans()
+    | numbers
+    | texts
+    | st.sampled_from(["yes", "1e3", "0x1f", "~", "null", " x ", "a: b", "- a", "#", "\t", "1_0", "<<"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
-templates = st.sampled_from(["{{ x }}", "{{ x.y.0 }}", "{{ x + 1 }}", "a {{ y_1 | length }} b", "{{ größe }}", "{{ '}}' }}"])
+templates = st.sampled_from(
+    ["{{ x }}", "{{ x.y.0 }}", "{{ x + 1 }}", "a {{ y_1 | length }} b", "{{ größe }}", "{{ '}}' }}"]
+)
 conditions = st.sampled_from(["x", "!x", "x > 1 and not y_1", "'a: b' == x"])
 params = st.dictionaries(
     names,
     st.sampled_from(["string", "integer", "any"])
-    | st.fixed_dictionaries({"type": st.just("any")}, optional={"default": plain, "description": texts, "required": st.booleans()})
-    | st.fixed_dictionaries({"type": st.just("number"), "default": st.just(5)}, optional={"min": st.integers(0, 5), "max": st.just(9.5)})
+    | st.fixed_dictionaries(
+        {"type": st.just("any")}, optional={"default": plain, "description": texts, "required": st.booleans()}
+    )
+    | st.fixed_dictionaries(
+        {"type": st.just("number"), "default": st.just(5)},
+        optional={"min": st.integers(0, 5), "max": st.just(9.5)},
+    )
     | st.just({"type": "array", "items": {"type": "string", "enum": ["a", "yes"]}}),
     max_size=3,
 )
@@ -31,7 +44,9 @@ options = {
     "condition": conditions,
     "error_policy": st.sampled_from(["fail_fast", "continue"]),
     "description": texts,
-    "next": st.lists(st.fixed_dictionaries({"goto": st.just("end")}, optional={"if": conditions}), max_size=2),
+    "next": st.lists(
+        st.fixed_dictionaries({"goto": st.just("end")}, optional={"if": conditions}), max_size=2
+    ),
 }
 step = st.fixed_dictionaries(
     {"tool": st.sampled_from(["builtins:len", "a.b:c", "one", "two"])},
@@ -53,13 +68,38 @@ def without_next(data):
 
 
 block = st.fixed_dictionaries(
-    {"parallel": st.lists(step.map(without_next), min_size=1, max_size=3)}, optional=options | {"max_parallel": st.integers(1, 3)}
+    {"parallel": st.lists(step.map(without_next), min_size=1, max_size=3)},
+    optional=options | {"max_parallel": st.integers(1, 3)},
 )
 tools = [
-    {"type": "native", "name": "one", "handler": {"path": "a::b"}, "params": {"x": "string"}, "timeout_ms": 5},
-    {"type": "pipeline", "name": "two", "steps": [{"tool": "three", "input": {"y": "{{ x }}"}}], "params": {}},
-    {"type": "cli", "name": "three", "command": "ls", "args": ["{{ y }}", 1, "yes"], "env": {"A": "${HOME}"}, "retry": 2},
-    {"type": "http", "name": "four", "endpoint": "http://x", "auth": {"type": "bearer", "token": "${T}"}, "body": {"a": [1]}},
+    {
+        "type": "native",
+        "name": "one",
+        "handler": {"path": "a::b"},
+        "params": {"x": "string"},
+        "timeout_ms": 5,
+    },
+    {
+        "type": "pipeline",
+        "name": "two",
+        "steps": [{"tool": "three", "input": {"y": "{{ x }}"}}],
+        "params": {},
+    },
+    {
+        "type": "cli",
+        "name": "three",
+        "command": "ls",
+        "args": ["{{ y }}", 1, "yes"],
+        "env": {"A": "${HOME}"},
+        "retry": 2,
+    },
+    {
+        "type": "http",
+        "name": "four",
+        "endpoint": "http://x",
+        "auth": {"type": "bearer", "token": "${T}"},
+        "body": {"a": [1]},
+    },
 ]
 pipelines = st.fixed_dictionaries(
     {"name": texts.filter(bool), "steps": st.lists(step | block, max_size=4), "tools": st.just(tools)},
