@@ -44,8 +44,30 @@ class Parts:
 
 
 def library(kind: type) -> str:
-    """Return the top-level package that defines a type."""
-    return (kind.__module__ or "").partition(".")[0]
+    """Return which of the known libraries defines a type or one of its bases; empty, if none does."""
+    for base in kind.__mro__:
+        name = str(base.__module__).partition(".")[0]
+        if name in _RESOLVERS or name in FRAMES:
+            return name
+    return ""
+
+
+def owns_buffers(kind: type) -> bool:
+    """Return whether objects of this type may own much more memory than they show.
+
+    Arrays, frames and what they are made of do; the scalars of the same libraries do not, and
+    there may be millions of those.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> owns_buffers(np.ndarray), owns_buffers(np.float64), owns_buffers(list)
+    (True, False, False)
+    """
+    name = library(kind)
+    if name == "numpy":
+        return issubclass(kind, sys.modules["numpy"].ndarray)
+    return name in FRAMES and "tslibs" not in kind.__module__ and not kind.__name__.endswith("Scalar")
 
 
 def open_up(value: object) -> Parts | None:
@@ -138,7 +160,7 @@ def _polars(value: Any) -> Parts | None:
         columns = [value]
     else:
         return None
-    if "pyarrow" not in sys.modules or any(column.dtype == polars.Object for column in columns):
+    if "pyarrow" not in sys.modules or any("Object" in str(column.dtype) for column in columns):
         return Parts({_beside(value): value.estimated_size()}, approx=True)
     parts = Parts()
     for column in columns:
@@ -150,7 +172,10 @@ def _polars(value: Any) -> Parts | None:
 def _torch(value: Any) -> Parts | None:
     if not hasattr(value, "untyped_storage"):
         return None
-    storage = value.untyped_storage()
+    try:
+        storage = value.untyped_storage()
+    except (NotImplementedError, RuntimeError):  # sparse tensors have none
+        return Parts(approx=True)
     parts = Parts(children=[value.grad] if getattr(value, "grad", None) is not None else [])
     if value.device.type == "cpu":
         parts.buffers[storage.data_ptr()] = storage.nbytes()

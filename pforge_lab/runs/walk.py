@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from pforge_lab.runs.buffers import FRAMES, library, open_up
+from pforge_lab.runs.buffers import library, open_up, owns_buffers
 from pforge_lab.runs.sampling import Sample, distinct, draw, kinds, rounds, select
 
 if TYPE_CHECKING:
@@ -162,9 +162,9 @@ class Walk:
         """Visit what owns buffers or is rare; extrapolate the rest from a sample."""
         self.holding.approx = True
         counts = kinds(elements, self._late)
-        apart = {kind for kind, count in counts.items() if library(kind) in FRAMES or count <= _RARE}
+        apart = {kind for kind, count in counts.items() if owns_buffers(kind) or count <= _RARE}
         if len(counts) == 1 or self._late():
-            apart = {kind for kind in apart if library(kind) in FRAMES}
+            apart = {kind for kind in apart if owns_buffers(kind)}
         if apart:
             self._visit_in_full(select(elements, apart))
         if set(counts) - apart:
@@ -204,8 +204,8 @@ class Walk:
     def _give_up(self, pending: list[Any]) -> None:
         """Count the rest at the size of a few of them, but whatever owns buffers in full."""
         self.holding.approx = self.holding.hurried = True
-        self._visit_in_full([item for item in pending if library(type(item)) in FRAMES])
-        others = [item for item in pending if library(type(item)) not in FRAMES and id(item) not in _IMMORTAL]
+        self._visit_in_full([item for item in pending if owns_buffers(type(item))])
+        others = [item for item in pending if not owns_buffers(type(item)) and id(item) not in _IMMORTAL]
         few = others[:: max(1, len(others) // _GLANCE)]
         sample = Holding({id(item): _shallow(item) for item in few if id(item) not in self._seen})
         sample.total = sum(sample.found.values())

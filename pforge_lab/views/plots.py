@@ -34,7 +34,8 @@ class MemoryAxes(Axes):
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the picture at twice the resolution it is shown in, and its title as text."""
-        text: dict[str, Any] = {"text/plain": f"<MemoryAxes: {self.get_title(loc='left')}>"}
+        finding = self.get_title(loc="left").replace("\n", " ")
+        text: dict[str, Any] = {"text/plain": f"<MemoryAxes: {finding}>"}
         figure = self.get_figure(root=True)
         if figure is None:  # removed from its figure: there is no picture any more
             return text, {}

@@ -241,6 +241,30 @@ def test_a_broken_sizeof_does_not_break_the_ledger():
     assert total({"v": Liar()}) > 0
 
 
+class MyFrame(pd.DataFrame):
+    """A frame as other libraries derive theirs."""
+
+
+class MyArray(np.ndarray):
+    """An array as other libraries derive theirs."""
+
+
+def test_derived_frames_and_arrays_are_known_by_their_bases():
+    array = np.zeros(MB)
+    assert total({"v": MyFrame({"a": array})}) == pytest.approx(8 * MB, rel=0.01)
+    sizes = account({"array": array, "mine": array[10:].view(MyArray)})
+    assert sizes["mine"].bytes < 1000
+    assert sizes["mine"].reach >= 8 * MB
+
+
+@pytest.mark.parametrize("scalar", [np.float64, pd.Timestamp])
+def test_many_scalars_of_a_library_are_sampled_like_any_numbers(scalar):
+    value, truth = truth_of(lambda: [scalar(number) for number in range(50_000)])
+    size = account({"v": value})["v"]
+    assert size.approx
+    assert size.bytes == pytest.approx(truth, rel=0.15)
+
+
 # --- sharing and dropping ---------------------------------------------------------------------
 
 
