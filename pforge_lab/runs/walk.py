@@ -139,6 +139,9 @@ class Walk:
         elif (parts := open_up(item)) is not None:
             self._gain(identity, kind.__basicsize__ + _GC_HEADER)
             self._open(parts, following)
+            following += gc.get_referents(
+                item
+            )  # attributes of derived types, such as the mask of a masked array
         else:
             references = _references(item)
             self._gain(identity, _instance(item, references))
@@ -225,7 +228,7 @@ def _shallow(item: object) -> int:
 
 def _references(item: Any) -> list[Any]:
     """Return what an object keeps alive; of a function, what it closes over rather than its module."""
-    if isinstance(item, types.FunctionType):
+    if issubclass(type(item), types.FunctionType):  # isinstance would ask a proxy for its __class__
         return [item.__closure__, item.__defaults__, item.__kwdefaults__]
     return gc.get_referents(item)
 

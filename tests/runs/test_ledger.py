@@ -265,6 +265,19 @@ def test_many_scalars_of_a_library_are_sampled_like_any_numbers(scalar):
     assert size.bytes == pytest.approx(truth, rel=0.15)
 
 
+def test_the_mask_of_a_masked_array_counts():
+    masked = np.ma.masked_array(np.zeros(MB), np.zeros(MB, bool))
+    assert total({"v": masked}) == pytest.approx(9 * MB, rel=0.01)
+
+
+def test_looking_runs_no_code_of_the_objects_looked_at():
+    class Proxy:
+        def __getattribute__(self, name):
+            raise AssertionError(name)
+
+    assert total({"v": [Proxy()]}) > 0
+
+
 # --- sharing and dropping ---------------------------------------------------------------------
 
 
