@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from pforge_lab.runs.buffers import library, open_up, owns_buffers
+from pforge_lab.runs.buffers import open_up, owns_buffers
 from pforge_lab.runs.sampling import Sample, distinct, draw, kinds, rounds, select
 
 if TYPE_CHECKING:
@@ -218,11 +218,15 @@ class Walk:
 
 
 def _shallow(item: object) -> int:
-    """Return the bytes of the object alone, as allocators round them."""
-    try:
-        size = sys.getsizeof(item)
-    except Exception:  # noqa: BLE001 - the __sizeof__ of a user's class may raise anything
-        size = type(item).__basicsize__
+    """Return the bytes of the object alone, as allocators round them.
+
+    A ``__sizeof__`` written in Python is not asked: it may raise, and that of pandas walks over
+    all elements.
+    """
+    kind = type(item)
+    size = kind.__basicsize__ + _GC_HEADER
+    if not isinstance(kind.__sizeof__, types.FunctionType):
+        size = sys.getsizeof(item, size)
     return (size + _ALIGNMENT) & ~_ALIGNMENT
 
 
@@ -240,8 +244,6 @@ def _instance(item: object, references: list[Any]) -> int:
     (it would cost 24 % more memory); from 3.13 on the values are part of the instance.
     """
     kind = type(item)
-    if library(kind) == "pandas":  # its __sizeof__ walks over all elements
-        return kind.__basicsize__ + _GC_HEADER
     size = _shallow(item)
     if _VALUES_APART and kind.__dictoffset__ and not any(type(found) is dict for found in references):
         slots = len(references)  # the attributes, and one to spare: the type is among the references
