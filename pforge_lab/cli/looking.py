@@ -89,7 +89,11 @@ def memory(session: Session, save: Path | None) -> Any:
     if save is not None:
         figure = run.plot_memory().get_figure(root=True)
         assert figure is not None  # noqa: S101 - axes that were just drawn have one
-        figure.savefig(save)
+        try:
+            figure.savefig(save)
+        except (OSError, ValueError) as error:  # no such folder, no such format
+            reason = getattr(error, "strerror", None) or error
+            raise UsageError(f"cannot write the plot to {save}: {reason}") from error
         click.echo(f"wrote {save}")
     return run.memory if session.namespace is None else run.plot_memory()
 

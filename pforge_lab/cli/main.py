@@ -165,7 +165,7 @@ def main() -> None:
     try:
         print_result(invoke(sys.argv[1:], session, "pforge-lab"))
     except click.ClickException as error:
-        error.show()
+        click.echo(f"pforge-lab: {usage(error)}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo(_interrupted(session), err=True)
@@ -176,6 +176,12 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+
+
+def usage(error: click.ClickException) -> str:
+    """Return an error of the command line as one line that ends with where to read more."""
+    context = getattr(error, "ctx", None)
+    return f"{error.format_message().rstrip('.')}; see {context.command_path if context else 'pforge-lab'} --help"
 
 
 def _interrupted(session: Session) -> str:

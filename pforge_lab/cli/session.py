@@ -72,11 +72,16 @@ class Session:
             Nothing is loaded, or nothing of that name.
         """
         if name is not None:
+            if name not in self.pipelines and self.namespace is None:
+                raise UsageError(f"there is no file {name!r}; give one that holds a pipeline")
             if name not in self.pipelines:
                 raise UsageError(f"no pipeline {name!r} is loaded{near_misses(name, self.pipelines)}")
             return self.pipelines[name]
+        if self.pipeline is None and len(self.pipelines) > 1:
+            raise UsageError(f"which pipeline? There are {', '.join(map(repr, sorted(self.pipelines)))}")
         if self.pipeline is None:
-            raise UsageError("no pipeline is loaded; load one with: load FILE")
+            where = "load one with: load FILE" if self.namespace is not None else "name one with: start FILE"
+            raise UsageError(f"no pipeline is loaded; {where}")
         return self.pipeline
 
     def load(self, path: Path, name: str | None = None) -> Pipeline | Forge:

@@ -16,6 +16,7 @@ from pforge_lab.runs.variables import Variables
 from pforge_lab.values.format import duration, size
 from pforge_lab.views import text
 from pforge_lab.views.overview import overview
+from pforge_lab.views.text_blocks import ascii_of
 
 
 def print_record(record: StepRecord) -> None:
@@ -25,8 +26,8 @@ def print_record(record: StepRecord) -> None:
     words += [f"peak {size(record.memory.peak)}"] if record.memory else []
     words += [record.status] if record.status != "done" else []
     words += [record.error] if record.error else []
-    start = f"{glyphs[record.status]} " if _form()["unicode"] else ""
-    click.echo(start + f"{record.index:>3}  " + "  ".join(words))
+    line = f"{glyphs[record.status]} {record.index:>3}  {'  '.join(words)}"
+    click.echo(line if _form()["unicode"] else ascii_of(line))
 
 
 def print_result(result: Any) -> None:
@@ -47,7 +48,7 @@ def as_text(result: Any) -> str:
         return text.record_text(result, **form)
     if isinstance(result, Variables):
         return text.variables_text(result.rows(), title=result.title, **form)
-    return text.preview_text(result, "", **form)
+    return text.preview_text(result, "", **form).lstrip()  # there is no name to begin with
 
 
 def _frame_text(frame: pd.DataFrame, form: dict[str, Any]) -> str:

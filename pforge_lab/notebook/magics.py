@@ -15,7 +15,7 @@ from IPython.core.magic import (
     output_can_be_silenced,
 )
 
-from pforge_lab.cli.main import invoke
+from pforge_lab.cli.main import invoke, usage
 from pforge_lab.cli.session import Session
 from pforge_lab.errors import PforgeError, UsageError
 from pforge_lab.notebook.cells import pipeline_cell, tool_cell
@@ -60,7 +60,7 @@ class PforgeMagics(Magics):
                 return self._cell(line, cell)
             return invoke(words(line), self.session, "%pforge")
         except click.ClickException as error:
-            raise CommandError(f"%pforge: {error.format_message().rstrip('.')}; see %pforge help") from error
+            raise CommandError(f"%pforge: {usage(error)}") from error
         except click.Abort as error:
             raise KeyboardInterrupt from error
         except PforgeError as error:

@@ -27,10 +27,8 @@ class RunsFrame(pd.DataFrame):
 
     def summaries(self) -> list[RunSummary]:
         """Return the rows as summaries."""
-        return [
-            RunSummary(**dict(zip(COLUMNS, row, strict=True)))
-            for row in self[COLUMNS].itertuples(index=False)
-        ]
+        rows = [dict(zip(COLUMNS, row, strict=True)) for row in self[COLUMNS].itertuples(index=False)]
+        return [RunSummary(**row | {"peak": None if pd.isna(row["peak"]) else row["peak"]}) for row in rows]
 
     def _repr_html_(self) -> str | None:
         if list(self.columns) != COLUMNS:

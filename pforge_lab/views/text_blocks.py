@@ -37,6 +37,11 @@ def render(blocks: Iterable[Block], *, width: int | None = None, unicode: bool =
     return "\n".join(lines).lstrip("\n")
 
 
+def ascii_of(text: str) -> str:
+    """Return text with plain glyphs, and other characters as backslash escapes."""
+    return text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
+
+
 class _Renderer:
     def __init__(self, width: int | None, unicode: bool) -> None:
         self.width = width
@@ -60,7 +65,7 @@ class _Renderer:
         shown = visible(text)
         if self.unicode or shown.isascii():
             return shown
-        return shown.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
+        return ascii_of(shown)
 
     def _cell(self, cell: Cell) -> str:
         return " ".join(self._piece(piece) for piece in cell)
