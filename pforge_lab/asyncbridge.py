@@ -13,17 +13,20 @@ import os
 import threading
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from pforge_lab.errors import UsageError, near_misses
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-__all__ = ["CancelledError", "Mode", "Overrun", "run", "submit", "use_mode"]
+__all__ = ["THREAD_NAME", "CancelledError", "Mode", "Overrun", "run", "submit", "use_mode"]
 
 T = TypeVar("T")
 Mode = Literal["background", "nested"]
+THREAD_NAME: Final = "pforge-lab-loop"
+"""Name of the thread that the background loop runs in."""
+
 MODES: tuple[Mode, ...] = ("background", "nested")
 
 
@@ -63,7 +66,7 @@ if hasattr(os, "register_at_fork"):
 
 def _start_loop() -> _Loop:
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="pforge-lab-loop", daemon=True)
+    thread = threading.Thread(target=loop.run_forever, name=THREAD_NAME, daemon=True)
     thread.start()
     return _Loop(loop, thread, os.getpid())
 

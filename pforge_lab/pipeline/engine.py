@@ -164,6 +164,11 @@ class Planned:
         """Do what the step is for."""
         raise NotImplementedError
 
+    @property
+    def may_repeat(self) -> bool:
+        """Whether the step's inputs are needed as they were after it has failed."""
+        return self.tolerant
+
     def failed(
         self, error: Exception, started: float, attempts: int = 0, children: tuple[ChildOutcome, ...] = ()
     ) -> Outcome:
@@ -210,6 +215,11 @@ class Single(Planned):
         self.retry = step.retry
         self.timeout = None if step.timeout_ms is None else step.timeout_ms / 1000
         self.box = box
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether the step's inputs are needed as they were after it has failed."""
+        return self.tolerant or self.retry is not None or self.box.find(self.tool).retry is not None
 
     def act(self, scope: Scope, around: Execution, started: float) -> Outcome:
         """Call the tool, again if it may be."""
@@ -316,6 +326,11 @@ class Loop(Planned):
             "done", outputs, None, 1, perf_counter() - started, written, children, _abandoned(outcomes)
         )
 
+    @property
+    def may_repeat(self) -> bool:
+        """Whether the step's inputs are needed as they were after it has failed."""
+        return self.tolerant or self.single.may_repeat
+
     def _restored(
         self, before_retry: Callable[[], Scope] | None, index: int, lock: threading.Lock
     ) -> Callable[[], Scope] | None:
@@ -337,6 +352,11 @@ class Block(Planned):
         super().__init__(step, label, ways)
         self.children = children
         self.at_once = step.max_parallel or len(children)
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether the step's inputs are needed as they were after it has failed."""
+        return self.tolerant or any(child.may_repeat for child in self.children)
 
     def act(self, scope: Scope, around: Execution, started: float) -> Outcome:
         """Execute the steps; what they write becomes visible together, in their order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import logging
 import os
 from concurrent.futures import CancelledError
 from contextlib import suppress
@@ -185,12 +186,21 @@ def retry_after(value: str | None) -> float | None:
 _clients: dict[int, Any] = {}
 
 
+class _Ours(logging.Filter):
+    """Keeps what httpx logs of our requests out of the logs: it names whole URLs, secrets in them included."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let pass what others request."""
+        return record.threadName != asyncbridge.THREAD_NAME
+
+
 def _client() -> httpx.AsyncClient:
     """Return the client of this process; it keeps connections, but no cookies."""
     import httpx  # noqa: PLC0415 -- loaded when a request is sent
 
     if os.getpid() not in _clients:
         _clients.clear()  # those of a parent process belong to its loop
+        logging.getLogger("httpx").addFilter(_Ours())
         jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         _clients[os.getpid()] = httpx.AsyncClient(cookies=jar, follow_redirects=True, timeout=None)  # noqa: S113 - the call has its own timeout
     client: httpx.AsyncClient = _clients[os.getpid()]

@@ -677,3 +677,38 @@ def test_a_package_adds_a_kind(tmp_path, monkeypatch, one_step, message_of):
         assert "is no Definition with a method 'tool'" in message_of(SpecError, loads, text)
     finally:
         kinds.cache_clear()
+
+
+def test_inputs_inside_a_nested_pipeline_are_as_before_after_a_failure(one_step):
+    """Before a retry, and when a step that may fail has failed, its inputs are what they were."""
+    seen = []
+
+    @tool(name="spoils")
+    def spoils(values):
+        seen.append(list(values))
+        values.append("spoilt")
+        if len(seen) < 3:
+            raise ConnectionError
+
+    text = """
+tools:
+  - type: pipeline
+    name: inner
+    steps:
+      - { tool: spoils, input: { values: "{{ values }}" }, retry: { attempts: 2, backoff: 0 }, error_policy: continue }
+      - { tool: spoils, input: { values: "{{ values }}" }, retry: { attempts: 2, backoff: 0 } }
+steps:
+  - { tool: inner, input: { values: "{{ values }}" } }
+"""
+    outcome = one_step(text, {"values": [1]})
+    assert outcome.error is None
+    assert seen == [[1], [1], [1]]
+
+
+def test_a_secret_in_a_url_is_not_logged(server, monkeypatch, caplog):
+    """The client library logs whole URLs; those of tools are kept out."""
+    monkeypatch.setenv("PFORGE_TEST_TOKEN", "s3cret")
+    caplog.set_level("DEBUG")
+    request(server, "query: { key: '${PFORGE_TEST_TOKEN}' }")
+    assert server.asked[0]["path"].endswith("key=s3cret")
+    assert "s3cret" not in caplog.text
