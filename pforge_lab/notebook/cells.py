@@ -32,15 +32,13 @@ def pipeline_cell(session: Session, name: str, cell: str) -> Pipeline:
 
 def tool_cell(session: Session, shell: Any, cell: str) -> None:
     """Execute a cell in the notebook and make each function it defines a tool."""
-    names = [
-        node.name
-        for node in ast.parse(cell).body
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-    ]
+    source = shell.transform_cell(cell)  # magics and shell commands are Python from here on
+    file = shell.compile.cache(source, shell.execution_count, raw_code=cell)  # for tracebacks and getsource
+    tree = ast.parse(source, filename=file)
+    names = [node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     if not names:
         raise UsageError("the cell defines no function")
-    result = shell.run_cell(cell)
-    result.raise_error()
+    exec(compile(tree, file, "exec"), shell.user_ns)  # noqa: S102 - the user's own cell
     for name in names:
         function = (session.namespace or {})[name]
         if not hasattr(function, "__pforge_tool__"):
