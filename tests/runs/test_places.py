@@ -113,7 +113,9 @@ def test_an_unknown_or_ambiguous_id_names_near_ones(numbers, memory):
     numbers.start({"n": 1}, state=memory, id="alpha-2")
     with pytest.raises(pf.RunNotFound, match="no run 'alhpa-1', did you mean 'alpha-1'"):
         pf.open_run("alhpa-1", state=memory)
-    with pytest.raises(pf.RunNotFound, match="several runs begin with 'alpha': alpha-.*, alpha-.*; give more"):
+    with pytest.raises(
+        pf.RunNotFound, match="several runs begin with 'alpha': alpha-.*, alpha-.*; give more"
+    ):
         pf.open_run("alpha", state=memory)
 
 

@@ -101,7 +101,7 @@ def test_closures_and_lambdas_resume_in_another_process(scripts):
         pf.Pipeline("p", params={"x": "integer"}, steps=steps).start({"x": 4}, state="lab.fs")
         """,
     )
-    assert scripts.run("second.py", OPEN) [-1] == "done 41"
+    assert scripts.run("second.py", OPEN)[-1] == "done 41"
 
 
 def test_classes_of_a_script_come_back_in_another_process(scripts):

@@ -1,0 +1,268 @@
+"""`%pforge` and `%%pforge` in a shell of IPython: the command line inside a cell."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from pforge_lab.runs.records import StepRecord
+from pforge_lab.runs.run import Run
+from pforge_lab.runs.variables import Variables
+
+
+@pytest.fixture
+def lab(cell, function_cell, pipeline_cell):
+    """Return the function that executes cells, with functions, a pipeline and a run that has not begun."""
+    for code in (function_cell, pipeline_cell, "run = %pforge start -p n=4"):
+        assert not cell(code).error
+    return cell
+
+
+def test_loading_twice_keeps_what_is_remembered(shell, lab):
+    lab("%load_ext pforge_lab")
+    shell.run_line_magic("reload_ext", "pforge_lab")
+    lab("%load_ext pforge_lab")
+    assert "pforge" in shell.magics_manager.magics["line"]
+    assert "pforge" in shell.magics_manager.magics["cell"]
+
+
+def test_load_ext_again_keeps_the_current_run(shell, lab):
+    import pforge_lab as pf
+
+    pf.load_ipython_extension(shell)
+    assert lab("%pforge status").result is shell.user_ns["run"]
+
+
+def test_unloading_takes_the_magics_away(shell, cell):
+    shell.run_line_magic("unload_ext", "pforge_lab")
+    assert "pforge" not in shell.magics_manager.magics["line"]
+    assert "pforge" not in shell.magics_manager.magics["cell"]
+    assert "not found" in cell("%pforge status").out
+    shell.run_line_magic("load_ext", "pforge_lab")
+    assert "pforge" in shell.magics_manager.magics["line"]
+
+
+def test_nothing_is_written_to_the_namespace_unasked(shell, cell, function_cell, pipeline_cell):
+    cell(function_cell)
+    before = {name for name in shell.user_ns if not name.startswith("_")}
+    for code in (
+        pipeline_cell,
+        "%pforge start",
+        "%pforge finish",
+        "%pforge vars",
+        "%pforge back",
+        "%pforge runs",
+    ):
+        assert not cell(code).error
+    assert {name for name in shell.user_ns if not name.startswith("_")} - before <= {"exit", "quit"}
+
+
+def test_commands_return_their_objects(shell, lab):
+    assert isinstance(shell.user_ns["run"], Run)
+    lab("record = %pforge step")
+    assert isinstance(shell.user_ns["record"], StepRecord)
+    assert isinstance(lab("%pforge vars").result, Variables)
+    assert lab("%pforge show numbers").result == [0, 1, 2, 3]
+    assert isinstance(lab("%pforge diff").result, pd.DataFrame)
+    assert isinstance(lab("%pforge runs").result, pd.DataFrame)
+
+
+def test_the_run_is_remembered_from_cell_to_cell(shell, lab):
+    lab("%pforge step 2")
+    run = shell.user_ns["run"]
+    assert run.position == 2
+    for code, position in (
+        ("%pforge back", 1),
+        ("%pforge goto 0", 0),
+        ("%pforge finish --until total", 2),
+        ("%pforge finish", 3),
+        ("%pforge goto load", 1),
+        ("%pforge resume", 3),
+    ):
+        assert not lab(code).error
+        assert run.position == position
+
+
+def test_a_trailing_semicolon_silences(lab):
+    assert lab("%pforge status").out
+    assert lab("%pforge status;").out == ""
+    assert lab("%pforge show n").result == 4
+
+
+def test_status_and_memory_show_themselves(lab):
+    lab("%pforge finish")
+    assert "3 of 3 steps" in lab("%pforge status").out
+    assert not lab("axes = %pforge memory").error
+    assert lab("axes.get_ylabel() + axes.get_title()").result
+
+
+@pytest.mark.parametrize("form", ["%pforge help", "%pforge --help", "%pforge"])
+def test_help_lists_the_commands(cell, form):
+    shown = cell(form)
+    assert not shown.error
+    assert "Commands:" in shown.out
+    assert "goto" in shown.out
+
+
+def test_a_command_explains_itself(cell):
+    shown = cell("%pforge step --help")
+    assert not shown.error
+    assert shown.out.startswith("Usage: %pforge step")
+    assert cell("%pforge help step").out == shown.out
+
+
+def test_set_sees_the_notebook_and_the_run(shell, lab):
+    lab("%pforge step 2")
+    lab("factor = 10")
+    assert not lab("%pforge set total=factor * total + len(numbers)").error
+    assert shell.user_ns["run"]["total"] == 64
+    lab("%pforge set numbers=[i for i in range(3) if i != 1]")
+    assert shell.user_ns["run"]["numbers"] == [0, 2]
+    lab("%pforge set frame=__import__('pandas').DataFrame({'a': [1, 2]})[lambda d: d.a > 1]")
+    assert shell.user_ns["run"]["frame"].a.tolist() == [2]
+
+
+def test_what_set_cannot_evaluate_is_one_line(lab):
+    for code, message in (
+        ("%pforge set total=nope", "cannot set total: NameError: name 'nope' is not defined"),
+        ("%pforge set total=1 +", "SyntaxError"),
+        ("%pforge set 3=1", "expected NAME=EXPR"),
+        ("%pforge set", "Missing argument"),
+    ):
+        error = lab(code).error
+        assert len(error) == 1, error
+        assert message in error[0]
+
+
+def test_set_sees_names_inside_a_comprehension(shell, lab):
+    lab("factor = 10")
+    assert not lab("%pforge set numbers=[factor * i + n for i in range(2)]").error
+    assert shell.user_ns["run"]["numbers"] == [4, 14]
+
+
+def test_params_take_variables_of_the_notebook(shell, lab):
+    lab("many = 6")
+    lab("%pforge start -p n=$many")
+    lab("%pforge step")
+    assert lab("%pforge show numbers").result == [0, 1, 2, 3, 4, 5]
+    error = lab("%pforge start -p n=$nope").error
+    assert len(error) == 1
+    assert "the notebook has no variable 'nope'" in error[0]
+
+
+def test_braces_and_dollars_are_left_alone(shell, lab):
+    lab("key = 'x'")
+    lab("%pforge set numbers={'key': 1, '$HOME': 2}")
+    assert shell.user_ns["run"]["numbers"] == {"key": 1, "$HOME": 2}
+
+
+def test_pull_puts_variables_into_the_notebook(shell, lab):
+    lab("%pforge finish")
+    assert "numbers" not in shell.user_ns
+    shown = lab("%pforge pull numbers")
+    assert shown.out.strip() == "pulled numbers"
+    assert shell.user_ns["numbers"] is shell.user_ns["run"]["numbers"]
+    lab("%pforge pull")
+    assert shell.user_ns["n"] == 4
+    error = lab("%pforge pull nmbers").error
+    assert "did you mean 'numbers'" in error[0]
+
+
+def test_a_pulled_object_that_is_changed_becomes_an_edit(shell, lab):
+    lab("%pforge step")
+    lab("%pforge pull numbers")
+    lab("numbers.append(100)")
+    lab("%pforge step")
+    run = shell.user_ns["run"]
+    assert [record.status for record in run.history] == ["done", "edited", "done"]
+    assert run["total"] == 106
+
+
+def test_a_redefined_function_takes_effect_and_is_told(shell, lab):
+    lab("%pforge finish")
+    lab("def twice(total): return 200 * total")
+    assert "Code changed since it ran: twice" in lab("%pforge status").out
+    lab("%pforge back")
+    lab("%pforge step")
+    assert shell.user_ns["run"]["twice"] == 1200
+    assert "Code changed" not in lab("%pforge status").out
+
+
+def test_a_cell_of_functions_makes_tools(shell, cell):
+    assert not cell("%%pforge tool\ndef fetch(n=2): return n\n\ndef treble(fetch): return 2 * fetch").error
+    cell(
+        "%%pforge pipeline p\nsteps:\n"
+        "  - { tool: fetch, input: { n: 21 }, output_var: fetch }\n"
+        '  - { tool: treble, input: { fetch: "{{ fetch }}" }, output_var: treble }\n'
+    )
+    cell("%pforge start")
+    cell("%pforge finish")
+    assert cell("%pforge show treble").result == 42
+    assert callable(shell.user_ns["treble"])
+    cell("%%pforge tool\ndef treble(fetch): return -fetch")
+    cell("%pforge back")
+    cell("%pforge step")
+    assert cell("%pforge show treble").result == -21
+
+
+def test_a_cell_of_tools_may_hold_what_a_cell_may(shell, cell):
+    """Magics and shell commands are Python to IPython only."""
+    assert not cell("%%pforge tool\n%precision 3\ndef count(): return 1").error
+    assert "count" in shell.user_ns
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("%pforge stpe", "no command 'stpe', did you mean 'step'?; see %pforge --help"),
+        ("%pforge step --foo", "No such option '--foo'; see %pforge step --help"),
+        ("%pforge step x", "'x' is not a valid integer"),
+        ("%pforge goto nope", "PositionError: there is no step 'nope'"),
+        ("%pforge goto total", "finish(until='total')"),
+        ("%pforge show totl", "VariableNotFound: there is no variable 'totl'"),
+        ("%pforge start nope", "no pipeline 'nope' is loaded; there are 'sums'"),
+        ("%pforge start -p m=1", "no such param; there are 'n'"),
+        ("%pforge load 'my file.yaml'", "'my file.yaml' does not exist"),
+        ("%pforge start -p 'n=1", "No closing quotation; quote values with spaces"),
+        ("%pforge attach zz", "RunNotFound: there is no run 'zz'"),
+        ("%%pforge nonsense\nx", "a cell begins with '%%pforge pipeline NAME'"),
+        ("%%pforge tool\nx = 1", "the cell defines no function"),
+        ("%%pforge pipeline p\nsteps:\n  - { tool: load, outputvar: x }", "<cell>:2: steps.0.outputvar: unknown field 'outputvar', did you mean 'output_var'"),
+    ],
+)  # fmt: skip
+def test_errors_are_one_line_and_the_cell_fails(lab, code, message):
+    error = lab(code).error
+    assert len(error) == 1, error
+    assert message in error[0]
+
+
+def test_without_a_run_the_message_says_how_to_get_one(cell):
+    for code in ("%pforge step", "%pforge vars", "%pforge status"):
+        (error,) = cell(code).error
+        assert "start one with %pforge start, or select one with %pforge attach" in error
+    (error,) = cell("%pforge start").error
+    assert "no pipeline is loaded; load one with: load FILE" in error
+
+
+def test_a_failing_step_is_one_line_and_can_be_mended_in_the_next_cell(shell, lab):
+    lab("def total(numbers): raise ValueError('no\\ngood')")
+    (error,) = lab("%pforge finish").error
+    assert error.startswith("StepError: step 2 'total' failed: ValueError: no good (in total, ")
+    assert error.endswith("mend it and step again")
+    lab("def total(numbers): return 1")
+    assert not lab("%pforge finish").error
+    assert shell.user_ns["run"]["twice"] == 2
+
+
+def test_a_broken_cell_of_tools_shows_python_s_own_error(shell, cell):
+    shown = cell("%%pforge tool\ndef parse(:\n    pass")
+    assert "SyntaxError" in shown.out
+    assert "parse" not in shell.user_ns
+    assert shown.out.count("SyntaxError") == 1
+
+
+def test_an_error_in_a_cell_of_tools_is_shown_once_with_its_line(cell):
+    shown = cell("%%pforge tool\ndef one(): return 1\nnope")
+    assert shown.error
+    assert shown.out.count("NameError: name 'nope'") == 1
+    assert "----> 2 nope" in shown.out or "nope" in shown.out
