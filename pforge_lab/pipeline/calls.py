@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pforge_lab.errors import StepTimeout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from .functions import Source
@@ -39,6 +40,16 @@ class Stop:
             actions = list(self._actions)
         for action in actions:
             action()
+
+    @contextmanager
+    def within(self, outer: Stop | None) -> Iterator[None]:
+        """Be called, too, when what encloses this is stopped."""
+        forget = None if outer is None else outer.add(self)
+        try:
+            yield
+        finally:
+            if forget is not None:
+                forget()
 
     def add(self, action: Callable[[], object]) -> Callable[[], None]:
         """Register what stops a call; returns the function that forgets it again."""

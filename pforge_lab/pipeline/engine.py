@@ -301,19 +301,20 @@ class Loop(Planned):
     def act(self, scope: Scope, around: Execution, started: float) -> Outcome:
         """Call the tool for each element; the output is the list of outputs."""
         values = _elements(self.values.render(scope), self.label)
-        stop = Stop()
-        around, lock = _beside(around, stop), threading.Lock()
+        outer, stop = around.stop, Stop()
+        around = replace(around, stop=stop, before_retry=_one_at_a_time(around.before_retry))
 
         def element(i: int) -> Outcome:
             outcome = self.single.execute(
                 {**scope, self.variable: values[i]},
-                replace(around, before_retry=self._restored(around.before_retry, i, lock)),
+                replace(around, before_retry=self._restored(around.before_retry, i)),
             )
             if outcome.status == "failed" and not self.tolerant:
                 stop()
             return outcome
 
-        outcomes = _stopping(around, stop, [partial(element, i) for i in range(len(values))], self.at_once)
+        with stop.within(outer):
+            outcomes = execute_parts([partial(element, i) for i in range(len(values))], self.at_once, stop)
         children = tuple(
             _child(f"{self.label}[{i}]", self.tool, outcome) for i, outcome in enumerate(outcomes)
         )
@@ -331,15 +332,13 @@ class Loop(Planned):
         """Whether the step's inputs are needed as they were after it has failed."""
         return self.tolerant or self.single.may_repeat
 
-    def _restored(
-        self, before_retry: Callable[[], Scope] | None, index: int, lock: threading.Lock
-    ) -> Callable[[], Scope] | None:
+    def _restored(self, before_retry: Callable[[], Scope] | None, index: int) -> Callable[[], Scope] | None:
+        """Return what gives the scope for a further attempt at one element."""
         if before_retry is None:
             return None
 
         def restored() -> Scope:
-            with lock:
-                scope = before_retry()
+            scope = before_retry()
             return {**scope, self.variable: _elements(self.values.render(scope), self.label)[index]}
 
         return restored
@@ -360,8 +359,8 @@ class Block(Planned):
 
     def act(self, scope: Scope, around: Execution, started: float) -> Outcome:
         """Execute the steps; what they write becomes visible together, in their order."""
-        stop = Stop()
-        around = _beside(around, stop)
+        outer, stop = around.stop, Stop()
+        around = replace(around, stop=stop, before_retry=_one_at_a_time(around.before_retry))
 
         def execute_child(child: Planned) -> Outcome:
             outcome = child.execute(scope, around)
@@ -369,9 +368,9 @@ class Block(Planned):
                 stop()
             return outcome
 
-        outcomes = _stopping(
-            around, stop, [partial(execute_child, child) for child in self.children], self.at_once
-        )
+        parts = [partial(execute_child, child) for child in self.children]
+        with stop.within(outer):
+            outcomes = execute_parts(parts, self.at_once, stop)
         children = tuple(
             _child(c.label, c.tool, outcome) for c, outcome in zip(self.children, outcomes, strict=True)
         )
@@ -387,16 +386,17 @@ class Block(Planned):
         )
 
 
-def _beside(around: Execution, stop: Stop) -> Execution:
-    """Return the surroundings of parts that can be stopped together."""
-    return replace(around, stop=stop)
+def _one_at_a_time(before_retry: Callable[[], Scope] | None) -> Callable[[], Scope] | None:
+    """Return the same for several threads."""
+    if before_retry is None:
+        return None
+    lock = threading.Lock()
 
+    def restored() -> Scope:
+        with lock:
+            return before_retry()
 
-def _stopping(
-    around: Execution, stop: Stop, parts: list[Callable[[], Outcome]], at_once: int
-) -> list[Outcome | None]:
-    del around
-    return execute_parts(parts, at_once, stop) if parts else []
+    return restored
 
 
 def _elements(values: Any, label: str) -> list[Any]:

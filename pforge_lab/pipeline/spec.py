@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from .engine import Plan
     from .forge import StateSettings
+    from .graph import Graph
 
 Function = Callable[..., Any]
 
@@ -395,6 +396,21 @@ class Pipeline:
         from .dataflow import dataflow  # noqa: PLC0415 - dataflow is made of pipelines
 
         return dataflow(self)
+
+    def graph(self) -> Graph:
+        """Return the data flow as a drawing, which a notebook shows.
+
+        Examples
+        --------
+        >>> def load(source): ...
+        >>> def clean(load): ...
+        >>> [edge.name for edge in Pipeline.from_functions("daily", load, clean).graph().edges]
+        ['source', 'load']
+        """
+        from .dataflow import flows  # noqa: PLC0415 - dataflow is made of pipelines
+        from .graph import Graph  # noqa: PLC0415 - as above
+
+        return Graph.of(self.name, flows(self))
 
     def start(
         self, inputs: Mapping[str, object] | None = None, *, state: Any = None, carry: str | None = None,

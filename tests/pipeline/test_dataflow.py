@@ -111,3 +111,21 @@ def test_the_table():
     assert table.label.tolist() == ["params", "load", "clean", "both", "each", "poll", "report"]
     assert table.reads[3] == "raw <- load | clean"
     assert table.warnings[0] == "param 'spare' is never read"
+
+
+def test_the_drawing():
+    """Well-formed, self-contained, and it says in words what it shows."""
+    from xml.etree import ElementTree as ET
+
+    graph = loads(FLOW.replace("name: flow", "name: 'a <b> & c'")).graph()
+    svg = graph._repr_svg_()
+    root = ET.fromstring(svg)
+    label = root.get("aria-label")
+    assert label.startswith("Data flow of a <b> & c: ")
+    assert "load gives raw to clean" in label
+    assert len(root.findall(".//{http://www.w3.org/2000/svg}rect")) == 7
+    assert svg.count("http") == 1
+    lanes = {}
+    for edge in graph.edges:
+        for row in range(*sorted((edge.source, edge.target))):
+            assert lanes.setdefault((edge.lane, row), edge) is edge

@@ -712,3 +712,35 @@ def test_a_secret_in_a_url_is_not_logged(server, monkeypatch, caplog):
     request(server, "query: { key: '${PFORGE_TEST_TOKEN}' }")
     assert server.asked[0]["path"].endswith("key=s3cret")
     assert "s3cret" not in caplog.text
+
+
+def test_stopping_a_block_reaches_into_nested_pipelines():
+    """A block inside a pipeline inside a block is stopped with it."""
+    begun = threading.Event()
+    cancelled = threading.Event()
+
+    @tool(name="deep_wait")
+    async def deep_wait():
+        import asyncio
+
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    @tool(name="breaks_then")
+    def breaks_then():
+        assert begun.wait(20)
+        raise ValueError("stop")
+
+    text = """
+tools:
+  - { type: pipeline, name: inner, steps: [{ parallel: [{ tool: deep_wait }, { tool: "builtins:int" }] }, { tool: "builtins:int" }] }
+steps:
+  - parallel: [{ tool: inner }, { tool: breaks_then }]
+"""
+    outcome = execute(loads(text, name="p"), 0, {})
+    assert cancelled.wait(20)
+    assert str(outcome.error) == "stop"
+    assert [child.status for child in outcome.children] == ["skipped", "failed"]
