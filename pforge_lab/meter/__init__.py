@@ -12,9 +12,9 @@ this process (``/proc/PID/clear_refs``) while a scope is open.
 Examples
 --------
 >>> with measure() as measured:
-...     block = bytearray(30_000_000)
+...     block = bytearray(50_000_000)
 ...     del block
->>> measured.reading.peak - measured.reading.before > 29_000_000
+>>> measured.reading.peak - measured.reading.before > 49_000_000
 True
 """
 
