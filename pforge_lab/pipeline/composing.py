@@ -43,13 +43,20 @@ def _inputs(
         elif param.has_default or param.required is not False:
             given.append(name)
             known = params.setdefault(name, param)
-            if known != param:
+            if known.has_default and param.has_default and known.default != param.default:
+                faults.add(
+                    f"{name!r} is {param.default!r} by default here and {known.default!r} in a function before; "
+                    "make them the same, or write the pipeline with steps",
+                    f"steps.{index}",
+                )
+            elif known != param:
                 params[name] = _joined(known, param)
     return given
 
 
 def _joined(one: Param, other: Param) -> Param:
-    """Return the param that two functions share: a default that both agree on, else the first one there is."""
+    """Return the param that two functions share: the type and the default of the one that says more."""
     kind = one.type if other.type in (one.type, "any") else other.type if one.type == "any" else "any"
     default = one if one.has_default else other
-    return read_param({"type": kind} | ({"default": default.default} if default.has_default else {}))
+    fields = {"type": kind, "description": one.description or other.description}
+    return read_param(fields | ({"default": default.default} if default.has_default else {}))

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from pforge_lab.errors import Fault, ParamError, near_misses
 
 from . import resources
+from .docstrings import parameter_descriptions
 from .params import Param, ParamType
 
 if typing.TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Signature:
     resources
         Parameters that the run fills, with their annotations and whether they have a default.
     params
-        The other parameters, with types from the annotations.
+        The other parameters, with types from the annotations and descriptions from the docstring.
     is_async
         Whether a call returns a coroutine.
     """
@@ -98,13 +99,14 @@ def _examine(function: Callable[..., Any]) -> Signature:
     named = [p for p in parameters if p.kind not in {_KINDS.VAR_POSITIONAL, _KINDS.VAR_KEYWORD}]
     held = [p for p in named if resources.is_resource(annotations.get(p.name))]
     own = [p for p in named if p not in held]
+    told = parameter_descriptions(function) if own else {}
     return Signature(
         required=frozenset(p.name for p in own if p.default is p.empty),
         accepted=frozenset(p.name for p in own),
         open=any(p.kind is _KINDS.VAR_KEYWORD for p in parameters),
         positional=tuple(p.name for p in named if p.kind is _KINDS.POSITIONAL_ONLY),
         resources=tuple((p.name, annotations[p.name], p.default is not p.empty) for p in held),
-        params={p.name: _param(p, annotations.get(p.name)) for p in own},
+        params={p.name: _param(p, annotations.get(p.name), told.get(p.name)) for p in own},
         is_async=inspect.iscoroutinefunction(function),
     )
 
@@ -131,14 +133,14 @@ def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
         return None
 
 
-def _param(parameter: inspect.Parameter, annotation: Any) -> Param:
+def _param(parameter: inspect.Parameter, annotation: Any, description: str | None) -> Param:
     kind = _type_of(annotation)
     if parameter.default is parameter.empty:
-        return Param(type=kind)
+        return Param(type=kind, description=description)
     if not is_plain(parameter.default):
-        return Param(type="any", required=False)
+        return Param(type="any", required=False, description=description)
     fits = parameter.default is None or Param(type=kind).fault(parameter.default) is None
-    return Param(type=kind if fits else "any", default=parameter.default)
+    return Param(type=kind if fits else "any", default=parameter.default, description=description)
 
 
 def _type_of(annotation: Any) -> ParamType:

@@ -309,3 +309,49 @@ def test_repr_and_hash():
     pipeline = Pipeline.from_functions("daily", load, clean)
     assert repr(pipeline) == "<Pipeline 'daily': load -> clean>"
     assert len({pipeline, Pipeline.from_functions("daily", load, clean)}) == 1
+
+
+def documented(source: str, by="carrier", *, limit=3):
+    """Read.
+
+    Parameters
+    ----------
+    source : str
+        A CSV file,
+        or a folder.
+    by, limit
+        What is counted.
+
+    Returns
+    -------
+    object
+        Something else.
+    """
+
+
+def test_docstrings_describe_params():
+    """In numpy's style; what follows the section is no parameter."""
+    params = Pipeline.from_functions("p", documented).params
+    assert {name: param.description for name, param in params.items()} == {
+        "source": "A CSV file, or a folder.",
+        "by": "What is counted.",
+        "limit": "What is counted.",
+    }
+
+
+def test_functions_that_share_a_param():
+    """A default counts for both; two different ones cannot be meant."""
+
+    def one(by: str, limit=3): ...
+
+    def two(by="carrier", limit=3): ...
+
+    def three(limit=5): ...
+
+    params = Pipeline.from_functions("p", one, two).params
+    assert {name: (param.type, param.default) for name, param in params.items()} == {
+        "by": ("string", "carrier"),
+        "limit": ("any", 3),
+    }
+    with pytest.raises(SpecError, match="'limit' is 5 by default here and 3 in a function before"):
+        Pipeline.from_functions("p", one, three)
