@@ -144,19 +144,20 @@ def one_line(error: BaseException) -> str:
 
 def culprit(error: BaseException) -> str | None:
     """Return ``function, file:line`` of the last frame that is neither ours nor a library's."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(_PACKAGE)
-    ]
+    frames = traceback.extract_tb(error.__traceback__)
+    foreign = (_PACKAGE, "<frozen")
     own = [
         frame
         for frame in frames
-        if "site-packages" not in frame.filename and not frame.filename.startswith("<frozen")
+        if not frame.filename.startswith(foreign) and "site-packages" not in frame.filename
     ]
     if not own:
         return None
-    return f"{own[-1].name}, {Path(own[-1].filename).name}:{own[-1].lineno}"
+    last = own[-1]
+    path = Path(last.filename)
+    if path.parent.name.startswith("ipykernel_"):  # where kernels say that cells are
+        return f"{last.name}, line {last.lineno} of its cell"
+    return f"{last.name}, {path.name}:{last.lineno}"
 
 
 def _traceback(error: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -230,6 +231,7 @@ class Run:
         """
         from pforge_lab.runs.api import fork  # noqa: PLC0415 - api makes runs, and imports this module
 
+        self._note_edits()
         new = fork(self, self.position if at is None else self.timeline.resolve(at))
         if set:
             new.set(**set)
@@ -274,6 +276,8 @@ class Run:
         self._go(self.timeline.on_line(line, position))
 
     def _go(self, there: Lines) -> None:
+        self._note_edits()
+        there = replace(self.head.lines, number=there.number, position=there.position)
         with self._holding():
             journal, position = self.timeline.journal, there.position
             manifest = journal.manifest(there.holder(position), position)
@@ -281,6 +285,12 @@ class Run:
             adopt = self._scope.go(manifest, self._maker_at(position))
             self.timeline.move(there, records)
             adopt()
+
+    def _note_edits(self) -> None:
+        """Record what was changed in place here and no step has noticed, so that leaving loses nothing."""
+        if self.state.mode != "r" and self._steps.is_edited():
+            with self._advancing():
+                self._steps.note_edits()
 
     # -- looking -------------------------------------------------------------------------------
 
@@ -399,7 +409,7 @@ class Run:
         saves advice``. ``start(..., drop_unused=True)`` does it. Empty when nothing dead matters.
         """
         dead = dead_by_position(self.pipeline, self.history)
-        return advice_frame(advise(dead, self.memory, self.variable_sizes, settled=self.drop_unused))
+        return advice_frame(advise(dead, self.memory, self.variable_sizes, settled=False))
 
     def size_bytes(self) -> int:
         """Return the book's measure of the variables: lengths of their names and of their JSON.

@@ -135,13 +135,16 @@ class Stepping:
         self._scope.expose(*values)  # the caller may hold what it passed
         return record
 
+    def is_edited(self) -> bool:
+        """Return whether something was changed in place since the last record."""
+        if not self._scope.held():
+            return False
+        return bool(self._scope.changes(self._scope.snapshot(self._scope.values(), examine=())))
+
     def note_edits(self) -> None:
         """Turn what was changed in place since the last record into an ``edited`` record."""
-        if not self._scope.held():
-            return
-        values = self._scope.values()
-        if self._scope.changes(self._scope.snapshot(values, examine=())):
-            self._accept(self._edited(), values, last=False, examine=())
+        if self.is_edited():
+            self._accept(self._edited(), self._scope.values(), last=False, examine=())
 
     def _edited(self) -> StepRecord:
         now, reading = datetime.now(UTC), meter.exit(meter.enter())

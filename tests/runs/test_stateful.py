@@ -196,14 +196,20 @@ class Walks(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def goto(self, data):
-        """Go anywhere on the line; what was changed by hand and noticed by no step is given up."""
-        self.run.goto(data.draw(st.integers(0, self.run.lines[self.run.head.lines.number].end)))
+        """Go anywhere on the line; what was changed by hand becomes an edit, of a new line when not at the end."""
+        if self.is_edited() and self.run.position == len(self.line) - 1:
+            self.line.append(self.now())
+            end = len(self.line) - 2
+        else:
+            end = len(self.line) - 1
+        self.run.goto(data.draw(st.integers(0, end)))
 
     @rule()
     def fork(self):
-        """Go on with a fork; what was changed by hand and noticed by no step stays with the parent."""
-        self.line = self.line[: self.run.position + 1]
+        """Go on with a fork; what was changed by hand becomes an edit that both have."""
+        before, start, edited = self.now(), self.run.position, self.is_edited()
         self.run = self.run.fork()
+        self.accepted(start, *[before] * edited)
 
     @invariant()
     def every_position_is_as_it_was(self):
