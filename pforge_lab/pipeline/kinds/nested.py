@@ -14,6 +14,7 @@ from pforge_lab.errors import SpecError
 from pforge_lab.pipeline.calls import Box, Call, Cancelled
 from pforge_lab.pipeline.models import Faults, inside_validator
 from pforge_lab.pipeline.outcome import ChildOutcome, Outcome
+from pforge_lab.pipeline.planned import Execution
 from pforge_lab.pipeline.steps import AnyStep, Retry, read_steps
 
 from .definition import Definition
@@ -80,7 +81,7 @@ class PipelineTool:
 
     def call(self, arguments: Mapping[str, Any], call: Call) -> Any:
         """Execute all steps; the first error of a fail-fast step is this tool's."""
-        from pforge_lab.pipeline.engine import Execution, plan_of  # noqa: PLC0415 -- the engine calls tools
+        from pforge_lab.pipeline.engine import plan_of  # noqa: PLC0415 -- the engine calls tools
 
         scope = self.pipeline.check_params(_inputs(arguments, self.pipeline.params))
         deadline = None if call.timeout is None else monotonic() + call.timeout
