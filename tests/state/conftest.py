@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import json
 import os
 import shutil
 import subprocess
@@ -124,6 +125,11 @@ class Backend:
     def _open(self, **options: Any) -> StateManager:
         raise NotImplementedError
 
+    @property
+    def url(self) -> str:
+        """What another process opens."""
+        raise NotImplementedError
+
     def pass_time(self, seconds: float) -> None:
         """Let time pass for the store."""
         self.clock.now += seconds
@@ -171,7 +177,12 @@ class SQLite(Backend):
     """The store in SQLite databases."""
 
     def _open(self, **options: Any) -> StateManager:
-        return open_state(f"sqlite:{self.place / 'lab.db'}", **options)
+        return open_state(self.url, **options)
+
+    @property
+    def url(self) -> str:
+        """What another process opens."""
+        return f"sqlite:{self.place / 'lab.db'}"
 
 
 class Server(Backend):
@@ -179,14 +190,19 @@ class Server(Backend):
 
     def __init__(self, name: str, place: Path, url: str) -> None:
         super().__init__(name, place, persistent=True, shared=True)
-        self.url = url
+        self._url = url
         with open_state(url, clock=lambda: 0.0) as state, state.batch() as batch:  # nothing has expired at 0
             left = state.keys()
             for key in left:
                 batch.delete(key)
 
     def _open(self, **options: Any) -> StateManager:
-        return open_state(self.url, **options)
+        return open_state(self._url, **options)
+
+    @property
+    def url(self) -> str:
+        """What another process opens."""
+        return self._url
 
     def crash(self, state: StateManager) -> StateManager:
         """Return the store as it is found: the server has not crashed."""
@@ -252,6 +268,14 @@ def make_backend(request):
     return BACKENDS[request.param]
 
 
+@pytest.fixture(params=["postgresql", "redis", "sqlite"])
+def shared_backend(request, tmp_path):
+    """Return each kind of store that several processes write to."""
+    backend = BACKENDS[request.param](tmp_path)
+    yield backend
+    backend.close()
+
+
 @pytest.fixture
 def backend(make_backend, tmp_path):
     """Return each kind of store in turn."""
@@ -301,13 +325,13 @@ def in_threads():
 
 
 class Process:
-    """Another Python, which runs the lines it is given; it stands for another kernel."""
+    """Another Python, which runs the code it is given; it stands for another kernel."""
 
     PROGRAM = """
-import sys
+import json, sys
 from pforge_lab.state import open_state
 for line in sys.stdin:
-    exec(line)
+    exec(json.loads(line))
     print("done", flush=True)
 """
 
@@ -319,18 +343,18 @@ for line in sys.stdin:
         )
         self.pid = self._process.pid
 
-    def send(self, line: str) -> None:
-        """Let it run ``line`` and do not wait."""
-        self._process.stdin.write(line + "\n")
+    def send(self, code: str) -> None:
+        """Let it run ``code`` and do not wait."""
+        self._process.stdin.write(json.dumps(code) + "\n")
         self._process.stdin.flush()
 
     def wait(self) -> None:
-        """Wait until the line it was sent has been run."""
+        """Wait until the code it was sent has been run."""
         assert self._process.stdout.readline() == "done\n"
 
-    def run(self, line: str) -> None:
-        """Let it run ``line`` and wait."""
-        self.send(line)
+    def run(self, code: str) -> None:
+        """Let it run ``code`` and wait."""
+        self.send(code)
         self.wait()
 
     def kill(self) -> None:
@@ -351,6 +375,15 @@ def other_process():
     process = Process()
     yield process
     process.end()
+
+
+@pytest.fixture(scope="session")
+def processes():
+    """Return four other processes that all tests share."""
+    started = [Process() for _ in range(4)]
+    yield started
+    for process in started:
+        process.end()
 
 
 @pytest.fixture

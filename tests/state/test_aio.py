@@ -12,7 +12,17 @@ from pforge_lab.errors import StateClosed, StateConflict, WrongType
 def test_every_method_has_its_awaitable_twin(state):
     public = {name for name in dir(type(state)) if not name.startswith("_")}
     twins = {name for name in dir(type(state.aio)) if not name.startswith("_")}
-    sync_only = {"aio", "shelf", "hold", "closed", "open", "canonical_url", "max_value_bytes", "cache_stats"}
+    sync_only = {
+        "aio",
+        "shelf",
+        "hold",
+        "closed",
+        "open",
+        "canonical_url",
+        "path",
+        "max_value_bytes",
+        "cache_stats",
+    }
     assert public - sync_only <= twins
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# Below the module signal, whose enums would take most of the time of a swap.
+import _signal  # type: ignore[import-not-found] # typeshed leaves it out
 import signal
 import threading
 from contextlib import contextmanager
@@ -26,15 +28,15 @@ def uninterrupted() -> Iterator[None]:
     the block ends
     then it is interrupted
     """
-    handler = signal.getsignal(signal.SIGINT)
+    handler = _signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield
         return
     waiting: list[tuple[int, Any]] = []
-    signal.signal(signal.SIGINT, lambda number, frame: waiting.append((number, frame)))
+    _signal.signal(signal.SIGINT, lambda number, frame: waiting.append((number, frame)))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
+        _signal.signal(signal.SIGINT, handler)
         if waiting:
             handler(*waiting[0])

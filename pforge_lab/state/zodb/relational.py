@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from abc import abstractmethod
-from contextlib import closing
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,21 +14,23 @@ from relstorage.adapters.postgresql import PostgreSQLAdapter
 from relstorage.adapters.sqlite.adapter import Sqlite3Adapter
 from relstorage.options import Options
 from relstorage.storage import RelStorage
+from zc.lockfile import LockError, LockFile
 from ZODB.POSException import ConflictError
 
 from pforge_lab.errors import StateError, WrongValue
 from pforge_lab.state.checks import without_password
-from pforge_lab.state.zodb.durable import create_private_directory
+from pforge_lab.state.zodb.durable import create_private, create_private_directory
 from pforge_lab.state.zodb.faults import named
 from pforge_lab.state.zodb.objects import ObjectStateManager
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import timedelta
 
     from pforge_lab.state.handle import Mode
     from pforge_lab.state.zodb.writing import Durability
 
+_PATIENCE = 30.0  # seconds that another process may take to create its tables
 _LARGEST = 900_000_000  # bytes; a row of either database ends a little below 1 GB
 
 
@@ -149,14 +151,15 @@ class SQLiteStateManager(RelationalStateManager):
                 f"{self.path} does not exist, and mode='r' creates nothing; open it with mode='w'",
                 url=self.url,
             )
-        create_private_directory(self.path)
+        if self.mode == "w":
+            create_private_directory(self.path)
+            for name in ("main.sqlite3", "oids.sqlite3", "opening.lock"):
+                create_private(self.path / name)  # SQLite gives its other files the same mode
         pragmas = {"synchronous": "FULL" if durability == "commit" else "NORMAL"}
         options = self._options()
         options.driver = "sqlite3"
-        storage = UnmergedStorage(Sqlite3Adapter(str(self.path), pragmas, options=options), options=options)
-        for file in self.path.iterdir():
-            file.chmod(0o600)
-        return storage
+        with alone_in(self.path) if self.mode == "w" else nullcontext():
+            return UnmergedStorage(Sqlite3Adapter(str(self.path), pragmas, options=options), options=options)
 
     def _file_bytes(self) -> int:
         return sum(file.stat().st_size for file in self.path.iterdir())
@@ -189,6 +192,24 @@ class PostgreSQLStateManager(RelationalStateManager):
     def _file_bytes(self) -> int | None:
         size: int = self._storage.getSize()
         return size
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process creates tables in ``folder``, which RelStorage does without a lock."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            lock = LockFile(str(folder / "opening.lock"))
+            break
+        except LockError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+    try:
+        yield
+    finally:
+        lock.close()
 
 
 def _refuse(_record: bytes) -> bytes:

@@ -1,14 +1,11 @@
-"""The one that writes: whoever comes first commits for all who wait."""
+"""The one that writes: changes of a group of jobs, in one commit."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import tempfile
-import threading
 import time
-from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +15,8 @@ from ZODB.blob import Blob
 from pforge_lab.errors import StateError
 from pforge_lab.state.transaction import Drop, Overlay, Put, Touch
 from pforge_lab.state.zodb.faults import fault
-from pforge_lab.state.zodb.interrupts import uninterrupted
 from pforge_lab.state.zodb.layout import RECORD_BYTES, entry_of, entry_until, expiry_of, head_of
+from pforge_lab.state.zodb.queue import CommitQueue, Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,31 +27,6 @@ if TYPE_CHECKING:
 #: Conflicts with other processes are tried again for this many seconds.
 PATIENCE = 30.0
 _SWEEP = 5_000  # keys that one transaction of a sweep removes at most
-
-
-class Job:
-    """One transaction that a caller waits for, and what became of it."""
-
-    __slots__ = ("done", "error", "overlay", "result", "work")
-
-    def __init__(self, work: Callable[[Overlay], Any]) -> None:
-        self.work = work
-        self.done = False
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-    def run(self, view: View) -> Overlay | None:
-        """Run against ``view``; return the changes, or None if it raised, which concerns this job alone."""
-        overlay = Overlay(view.get, view.expires)
-        self.error = None
-        try:
-            self.result = self.work(overlay)
-        except TransientError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - handed to the caller that waits for this job
-            self.error = error
-            return None
-        return overlay
 
 
 class Writer:
@@ -95,24 +67,11 @@ class Writer:
         self._temporary = temporary
         self._shared = shared
         self._dead = dead
-        self._waiting: deque[Job] = deque()
-        self._committing = threading.Lock()
+        self._queue = CommitQueue(self._commit_all)
 
     def run(self, work: Callable[[Overlay], Any]) -> Any:
         """Run ``work`` in a transaction, return what it returned or raise what it raised."""
-        job = Job(work)
-        self._waiting.append(job)
-        try:
-            with self._committing:
-                if not job.done:
-                    self._commit_all([self._waiting.popleft() for _ in range(len(self._waiting))])
-        except BaseException:  # interrupted while waiting: nobody shall store this later
-            with contextlib.suppress(ValueError):
-                self._waiting.remove(job)
-            raise
-        if job.error is not None:
-            raise job.error
-        return job.result
+        return self._queue.run(work)
 
     def sweep(self, now: float) -> int:
         """Remove what has expired by ``now``; return how many keys."""
@@ -134,8 +93,7 @@ class Writer:
 
     def close(self) -> None:
         """Wait for the commit under way and give the connection back."""
-        with self._committing:
-            self._view.close()
+        self._queue.close(self._view.close)
 
     def _commit_all(self, jobs: list[Job]) -> None:
         try:
@@ -182,19 +140,31 @@ class Writer:
         dead: list[int] = []
         try:
             for job in jobs:
-                overlay = job.run(self._view)
+                overlay = self._worked(job)
                 for key, change in sorted(overlay.changes.items()) if overlay is not None else ():
                     self._apply(key, change, files, dead)
                 if self._shared and overlay is not None and overlay.changes:
                     for key in sorted(overlay.looked_at - overlay.changes.keys()):
                         self._pin(key)
-            with uninterrupted():
-                self._view.manager.commit()
+            self._view.manager.commit()
         finally:
             for file in files:
                 file.unlink(missing_ok=True)
         for size in dead:
             self._dead(size)
+
+    def _worked(self, job: Job) -> Overlay | None:
+        """Run a job; return its changes, or None if it raised, which concerns this job alone."""
+        overlay = Overlay(self._view.get, self._view.expires)
+        job.error = None
+        try:
+            job.result = job.work(overlay)
+        except TransientError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - handed to the caller that waits for this job
+            job.error = error
+            return None
+        return overlay
 
     def _apply(self, key: str, change: Change, files: list[Path], dead: list[int]) -> None:
         tree, expiry = self._view.tree, self._view.expiry

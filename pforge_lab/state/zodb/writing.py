@@ -207,7 +207,6 @@ class WritingStorage(CheckedStorage):
         side_file(self.path, ".pack").unlink(missing_ok=True)
         sync_directory(self.path.parent)
         with self._lock:
-            self.packed = self._pos
             self._acknowledge()
 
     def _check_all(self) -> None:
@@ -272,9 +271,14 @@ class WritingStorage(CheckedStorage):
 
 
 def _pack_durably(storage: WritingStorage, referencesf: Any, stop: bytes, gc: bool) -> Any:
+    before = storage.getSize()
     result = FileStorage.packer(storage, referencesf, stop, gc)
-    if result is not None:
-        sync_path(side_file(storage.path, ".pack"))
+    if result is None:
+        storage.packed = before
+        return None
+    sync_path(side_file(storage.path, ".pack"))
+    written_meanwhile = storage.getSize() - before  # copied as it is, whether it is current or not
+    storage.packed = result[0] - written_meanwhile
     return result
 
 

@@ -1,0 +1,119 @@
+"""Transactions that wait for each other: whoever leads commits for all who wait."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Any
+
+from pforge_lab.state.zodb.interrupts import uninterrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pforge_lab.state.transaction import Overlay
+
+
+class Job:
+    """One transaction that a caller waits for, and what became of it.
+
+    Attributes
+    ----------
+    work
+        What to do in the transaction.
+    done
+        Whether it has been committed or has failed.
+    result, error
+        What became of it.
+    leads
+        Whether its thread is the one that commits next.
+    turn
+        Held until there is something for its thread to do: to go on, or to lead.
+    """
+
+    __slots__ = ("done", "error", "leads", "result", "turn", "work")
+
+    def __init__(self, work: Callable[[Overlay], Any]) -> None:
+        self.work = work
+        self.done = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.leads = False
+        self.turn = threading.Lock()
+        self.turn.acquire()
+
+
+class CommitQueue:
+    """Group commit without a thread of its own.
+
+    The first to come leads: its thread commits all that wait, wakes them, and hands the lead
+    to the first of those who came meanwhile. A single thread never waits for another.
+
+    Parameters
+    ----------
+    commit
+        Commits jobs together and sets ``done`` on each.
+    """
+
+    def __init__(self, commit: Callable[[list[Job]], None]) -> None:
+        self._commit = commit
+        self._waiting: list[Job] = []
+        self._led = False
+        self._mutex = threading.Lock()
+        self._committing = threading.Lock()
+
+    def run(self, work: Callable[[Overlay], Any]) -> Any:
+        """Return what ``work`` returned once it is committed, or raise what it raised."""
+        job = Job(work)
+        try:
+            self._join(job)
+            if not job.leads:
+                job.turn.acquire()
+            if job.leads:
+                with uninterrupted():
+                    self._lead(job)
+        except BaseException:
+            self._leave(job)
+            raise
+        if job.error is not None:
+            raise job.error
+        return job.result
+
+    def close(self, last: Callable[[], None]) -> None:
+        """Call ``last`` when no commit is under way."""
+        with self._committing:
+            last()
+
+    def _join(self, job: Job) -> None:
+        with self._mutex:
+            self._waiting.append(job)
+            job.leads = not self._led
+            self._led = True
+
+    def _lead(self, leader: Job) -> None:
+        with self._mutex:
+            jobs, self._waiting = self._waiting, []
+        try:
+            with self._committing:
+                self._commit(jobs)
+        finally:
+            for job in jobs:
+                job.turn.release()
+            self._hand_over(leader)
+
+    def _hand_over(self, leader: Job) -> None:
+        with self._mutex:
+            leader.leads = False
+            successor = self._waiting[0] if self._waiting else None
+            self._led = successor is not None
+            if successor is not None:
+                successor.leads = True
+        if successor is not None:
+            successor.turn.release()
+
+    def _leave(self, job: Job) -> None:
+        """Withdraw a job whose thread was interrupted while it waited: nobody shall store it later."""
+        with self._mutex, contextlib.suppress(ValueError):
+            self._waiting.remove(job)
+        if job.leads:
+            self._hand_over(job)

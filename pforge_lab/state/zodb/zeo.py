@@ -1,0 +1,1 @@
+"""The store of a ZODB file that a server process keeps open for others."""
