@@ -8,7 +8,12 @@ constructor (whose result is validated, because offsets beyond a buffer would re
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _SAFE: dict[str, frozenset[str]] = {
     module: frozenset(names.split())
@@ -77,6 +82,49 @@ def is_safe(module: str, name: str) -> bool:
     (True, False, False)
     """
     return name in _SAFE.get(module, ()) or (module, name) in REPLACED
+
+
+def is_sound(dtype: np.dtype[Any]) -> bool:
+    """Return whether a NumPy dtype that was given a state is one that NumPy itself would make.
+
+    The state may claim that fields hold no objects though they do, or that they are where no memory
+    is: arrays of such a dtype take bytes of the stream for addresses.
+
+    Examples
+    --------
+    >>> is_sound(np.dtype([("a", "f8"), ("b", "O")])), is_sound(np.dtype("M8[ns]"))
+    (True, True)
+    """
+    try:
+        again = _made_again(dtype)
+    except (TypeError, ValueError):
+        return False
+    return (dtype.flags, dtype.itemsize) == (again.flags, again.itemsize)
+
+
+def _made_again(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        return np.dtype((_sound(base), shape))
+    if dtype.names is None:
+        return np.dtype(dtype.str)
+    known: Mapping[str, Any] = dtype.fields or {}
+    fields = [known[name] for name in dtype.names]
+    return np.dtype(
+        {
+            "names": list(dtype.names),
+            "formats": [_sound(field[0]) for field in fields],
+            "offsets": [field[1] for field in fields],
+            "itemsize": dtype.itemsize,
+        },
+        align=dtype.isalignedstruct,
+    )
+
+
+def _sound(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    if not is_sound(dtype):
+        raise ValueError(dtype)
+    return dtype
 
 
 def _narrow_getattr(owner: Any, name: str) -> Any:
