@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .functions import Source
     from .outcome import ChildOutcome, Listener
-    from .steps import Retry
+    from .policies import Retry
 
 T = TypeVar("T")
 

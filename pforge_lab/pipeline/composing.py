@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .names import name_of
 from .params import Param, read_param
 from .signatures import signature_of
-from .steps import Step, name_of
+from .steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from pforge_lab.errors import near_misses
 
 from .lookup import MISSING
-from .steps import END, AnyStep, Parallel
+from .policies import END
+from .steps import AnyStep, Parallel
 from .templates import compile_condition, compile_value, path_of
 
 if TYPE_CHECKING:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from .loops import Block, Loop
 from .models import Faults
+from .names import label_steps
 from .outcome import ChildOutcome, Listener, Outcome
 from .planned import Execution, Planned, Single
-from .steps import END, Parallel, label_steps
+from .policies import END
+from .steps import Parallel
 from .templates import compile_condition
 
 if TYPE_CHECKING:

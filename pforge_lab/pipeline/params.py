@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from numbers import Integral, Real
-from typing import Any, Final, Literal, Self, get_args
+from numbers import Real
+from typing import Any, Self
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr, field_validator, model_validator
 
 from pforge_lab.errors import Fault, ParamError, SpecError, near_misses
 
 from .models import Faults, Model, Number, describe, read
-
-ParamType = Literal["string", "integer", "float", "number", "boolean", "array", "object", "any"]
-TYPES: Final[tuple[str, ...]] = get_args(ParamType)
-
-_JSON_TYPES: Final = {
-    "string": "string", "integer": "integer", "float": "number", "number": "number",
-    "boolean": "boolean", "array": "array", "object": "object",
-}  # fmt: skip
+from .param_types import ACCEPTS, HINTS, JSON_TYPES, PARSERS, TYPES, ParamType, an, is_number
 
 
 class Param(Model):
@@ -111,11 +103,11 @@ class Param(Model):
 
     @cached_property
     def _checks(self) -> tuple[Callable[[Any], str | None], ...]:
-        accepts = _ACCEPTS[self.type]
+        accepts = ACCEPTS[self.type]
         checks: list[Callable[[Any], str | None]] = []
         if accepts is not None:
             checks.append(
-                lambda value: None if accepts(value) else f"must be {_an(self.type)}, not {describe(value)}"
+                lambda value: None if accepts(value) else f"must be {an(self.type)}, not {describe(value)}"
             )
         checks += [self._bounds] * (self.min is not None or self.max is not None)
         checks += [self._length] * (self.min_length is not None or self.max_length is not None)
@@ -153,7 +145,7 @@ class Param(Model):
         choices = self.enum or []
         if any(type(choice) is type(value) and choice == value for choice in choices):
             return None
-        if _is_number(value) and any(_is_number(choice) and choice == value for choice in choices):
+        if is_number(value) and any(is_number(choice) and choice == value for choice in choices):
             return None
         return f"must be one of {', '.join(map(repr, choices))}, not {describe(value)}"
 
@@ -167,7 +159,7 @@ class Param(Model):
 
     def schema_dict(self) -> dict[str, Any]:
         """Return the parameter as JSON schema."""
-        schema: dict[str, Any] = {} if self.type == "any" else {"type": _JSON_TYPES[self.type]}
+        schema: dict[str, Any] = {} if self.type == "any" else {"type": JSON_TYPES[self.type]}
         length = {"array": "Items", "object": "Properties"}.get(self.type, "Length")
         named = {
             "description": self.description, "minimum": self.min, "maximum": self.max, "pattern": self.pattern,
@@ -184,46 +176,6 @@ class Param(Model):
         if self.items is not None:
             fields["items"] = self.items.plain()
         return {"type": self.type} | fields | ({"default": self.default} if self.has_default else {})
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def _is_boolean(value: object) -> bool:
-    return isinstance(value, bool) or (
-        type(value).__module__ == "numpy" and type(value).__name__ in {"bool", "bool_"}
-    )
-
-
-def _is_array(value: object) -> bool:
-    if isinstance(value, list | tuple | set | frozenset | range):
-        return True
-    return hasattr(value, "__array__") and getattr(value, "ndim", 0) >= 1
-
-
-def _is_object(value: object) -> bool:
-    return not (value is None or isinstance(value, str | bytes | Real | list | tuple | set | frozenset))
-
-
-_ACCEPTS: Final[dict[str, Callable[[Any], bool] | None]] = {
-    "string": lambda value: isinstance(value, str),
-    "integer": _is_integer,
-    "float": _is_number,
-    "number": _is_number,
-    "boolean": _is_boolean,
-    "array": _is_array,
-    "object": _is_object,
-    "any": None,
-}
-
-
-def _an(kind: str) -> str:
-    return f"an {kind}" if kind[0] in "aeio" else f"a {kind}"
 
 
 def read_params(data: object) -> dict[str, Param]:
@@ -321,63 +273,11 @@ def parse_texts(params: Mapping[str, Param], texts: Mapping[str, str], owner: st
             faults.append(_unknown(name, params, owner))
             continue
         try:
-            values[name] = _PARSERS[params[name].type](text)
+            values[name] = PARSERS[params[name].type](text)
         except (ValueError, RecursionError):
             faults.append(
-                Fault(f"{text!r} is no {params[name].type}{_HINTS.get(params[name].type, '')}", field=name)
+                Fault(f"{text!r} is no {params[name].type}{HINTS.get(params[name].type, '')}", field=name)
             )
     if faults:
         raise ParamError.of(faults)
     return values
-
-
-def _integer(text: str) -> int:
-    return int(text, 10)
-
-
-def _number(text: str) -> int | float:
-    try:
-        return int(text, 10)
-    except ValueError:
-        return float(text)
-
-
-def _boolean(text: str) -> bool:
-    word = text.strip().lower()
-    if word in {"true", "yes", "on", "1"}:
-        return True
-    if word in {"false", "no", "off", "0"}:
-        return False
-    raise ValueError(word)
-
-
-def _array(text: str) -> object:
-    value = json.loads(text)
-    if not isinstance(value, list):
-        raise ValueError(text)  # noqa: TRY004 -- the caller tells of a text that cannot be read
-    return value
-
-
-def _object(text: str) -> object:
-    value = json.loads(text)
-    if not isinstance(value, dict):
-        raise ValueError(text)  # noqa: TRY004 -- the caller tells of a text that cannot be read
-    return value
-
-
-def _any(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-_PARSERS: Final[dict[str, Callable[[str], object]]] = {
-    "string": str, "integer": _integer, "float": float, "number": _number,
-    "boolean": _boolean, "array": _array, "object": _object, "any": _any,
-}  # fmt: skip
-_HINTS: Final = {
-    "boolean": "; write true or false",
-    "array": "; write JSON such as [1, 2]",
-    "object": '; write JSON such as {"a": 1}',
-}

@@ -12,7 +12,7 @@ from .calls import Cancelled, Stop
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .steps import Retry
+    from .policies import Retry
 
 T = TypeVar("T")
 

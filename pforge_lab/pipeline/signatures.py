@@ -13,10 +13,12 @@ from pforge_lab.errors import Fault, ParamError, near_misses
 
 from . import resources
 from .docstrings import parameter_descriptions
-from .params import Param, ParamType
+from .params import Param
 
 if typing.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from .param_types import ParamType
 
 _TYPES: Final[dict[object, ParamType]] = {
     str: "string", int: "integer", float: "float", bool: "boolean", list: "array", tuple: "array", dict: "object",

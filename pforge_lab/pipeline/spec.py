@@ -15,8 +15,9 @@ from .composing import compose
 from .definitions import cycle, plain_definition, reachable, read_tools
 from .head import Head, Memory, read_head
 from .models import Faults, describe
+from .names import check_goto, check_variable, label_steps
 from .params import Param, check_values, parse_texts, read_params
-from .steps import AnyStep, Parallel, check_goto, check_variable, label_steps, read_steps
+from .steps import AnyStep, Parallel, read_steps
 from .tools import ToolBox
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
 from pydantic import (
     Field,
@@ -11,68 +11,14 @@ from pydantic import (
     StrictStr,
     ValidationError,
     field_validator,
-    model_validator,
 )
 
-from pforge_lab.errors import Fault, SpecError, near_misses
+from pforge_lab.errors import Fault, SpecError
 
-from .models import Faults, Model, NotNegative, Positive, describe, faults_of, inside_validator, join
-from .templates import RESERVED, Condition, Template, compile_condition, compile_value
-
-ErrorPolicy = Literal["fail_fast", "continue"]
-END: Final = "end"
-"""The goto that ends a pipeline."""
-
-
-class Retry(Model):
-    """How often a tool is called when it fails, and how long to wait in between.
-
-    Attributes
-    ----------
-    attempts
-        Calls at most, the first one included.
-    backoff
-        Seconds before the second call; doubled for each further one.
-    max_backoff
-        Seconds to wait at most.
-    jitter
-        Seconds of random delay added at most, so that many clients do not retry in step;
-        by default as long as `backoff`.
-    """
-
-    attempts: StrictInt = Field(default=3, ge=1)
-    backoff: NotNegative = 0.1
-    max_backoff: NotNegative = 30.0
-    jitter: NotNegative | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _spellings(cls, data: Any) -> Any:
-        if isinstance(data, int) and not isinstance(data, bool):
-            return {"attempts": data}
-        if not isinstance(data, Mapping):
-            return data
-        fields = dict(data)
-        if "max_attempts" in fields:
-            fields["attempts"] = fields.pop("max_attempts")
-        if isinstance(fields.get("backoff_ms"), int | float):
-            fields["backoff"] = fields.pop("backoff_ms") / 1000
-        return fields
-
-
-class Transition(Model):
-    """Where to go after a step: ``goto`` a label (or ``end``) when ``if`` holds."""
-
-    if_: StrictStr | None = Field(default=None, alias="if")
-    goto: StrictStr
-
-    @field_validator("if_")
-    @classmethod
-    def _compiles(cls, condition: str | None) -> str | None:
-        if condition is not None:
-            with inside_validator():
-                compile_condition(condition)
-        return condition
+from .models import Faults, Model, Positive, describe, faults_of, inside_validator, join
+from .names import check_variable, label_steps, name_of
+from .policies import ErrorPolicy, Retry, Transition  # noqa: TC001 - pydantic reads the annotations
+from .templates import Condition, Template, compile_condition, compile_value
 
 
 class _Base(Model):
@@ -328,29 +274,6 @@ def _plain_next(step: _Base) -> dict[str, Any]:
     return {"next": [way.model_dump(mode="json", by_alias=True, exclude_defaults=True) for way in step.next]}
 
 
-def name_of(function: Callable[..., Any]) -> str:
-    """Return the name a function has as a tool."""
-    named = getattr(function, "__pforge_tool__", None)
-    if named is not None:
-        return str(named.name)
-    inner = getattr(function, "func", function)  # a functools.partial is named for its function
-    return str(getattr(inner, "__name__", type(function).__name__))
-
-
-def check_variable(name: str) -> None:
-    """Refuse names that templates cannot read.
-
-    Raises
-    ------
-    ValueError
-        The name is no identifier, is private, or is a word of the language.
-    """
-    if not name.isidentifier() or name.startswith("__"):
-        raise ValueError(f"{name!r} is no name of a variable; use letters, digits and '_'")
-    if name in RESERVED:
-        raise ValueError(f"{name!r} is a word of templates; use another name")
-
-
 def read_steps(data: Iterable[Any], faults: Faults, at: str) -> list[Any]:
     """Return the steps, noting the faults of all; a step that cannot be read keeps its place as None."""
     steps: list[Any] = []
@@ -370,42 +293,3 @@ def read_step(data: Any) -> AnyStep:
     if not isinstance(data, Mapping):
         raise SpecError.of([Fault(f"must be a mapping with 'tool', not {describe(data)}")])
     return Parallel.from_dict(data) if "parallel" in data else Step.from_dict(data)
-
-
-def label_steps(steps: Iterable[Any], faults: Faults, at: str) -> tuple[str, ...]:
-    """Return the unique label of each step; repeated default labels get ``#2``."""
-    labels: list[str] = []
-    explicit: dict[str, int] = {}
-    listed = list(steps)
-    for i, step in enumerate(listed):
-        if step is not None and step.label is not None:
-            if step.label in explicit:
-                faults.add(
-                    f"the label {step.label!r} is taken by step {explicit[step.label] + 1}; choose another",
-                    f"{at}.{i}.label",
-                )
-            explicit.setdefault(step.label, i)
-    counts: dict[str, int] = dict.fromkeys(explicit, 1)
-    for step in listed:
-        if step is None:
-            continue
-        if step.label is not None:
-            labels.append(step.label)
-            continue
-        name = step.tool_name
-        counts[name] = counts.get(name, 0) + 1
-        labels.append(name if counts[name] == 1 else f"{name}#{counts[name]}")
-    return tuple(labels)
-
-
-def check_goto(steps: Sequence[Any], labels: tuple[str, ...], faults: Faults, at: str) -> None:
-    """Note each transition to a label that does not exist."""
-    if None in steps:  # the label may be that of a step that cannot be read
-        return
-    for i, step in enumerate(steps):
-        for k, way in enumerate(step.next or []):
-            if way.goto not in labels and way.goto != END:
-                faults.add(
-                    f"no step {way.goto!r}{near_misses(way.goto, [*labels, END])}",
-                    f"{at}.{i}.next.{k}.goto",
-                )

@@ -14,8 +14,9 @@ from .fingerprints import code_fingerprint
 from .functions import Function, Given, Named, Source, refer, source_of
 from .kinds.native import NativeTool
 from .models import read
+from .names import name_of
 from .params import Param, read_params
-from .steps import Retry, name_of
+from .policies import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

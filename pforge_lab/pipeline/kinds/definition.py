@@ -8,7 +8,7 @@ from pydantic import Field, StrictStr, field_validator
 
 from pforge_lab.pipeline.models import Model, Positive, inside_validator
 from pforge_lab.pipeline.params import Param, read_params
-from pforge_lab.pipeline.steps import Retry  # noqa: TC001 -- pydantic reads the annotation
+from pforge_lab.pipeline.policies import Retry  # noqa: TC001 -- pydantic reads the annotation
 
 
 class Definition(Model):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pforge_lab.pipeline.functions import Function, Source
-    from pforge_lab.pipeline.steps import Retry
+    from pforge_lab.pipeline.policies import Retry
 
 
 class Handler(Model):

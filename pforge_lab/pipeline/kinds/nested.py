@@ -15,12 +15,14 @@ from pforge_lab.pipeline.calls import Box, Call, Cancelled
 from pforge_lab.pipeline.models import Faults, inside_validator
 from pforge_lab.pipeline.outcome import ChildOutcome, Outcome
 from pforge_lab.pipeline.planned import Execution
-from pforge_lab.pipeline.steps import AnyStep, Retry, read_steps
+from pforge_lab.pipeline.steps import AnyStep, read_steps
 
 from .definition import Definition
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pforge_lab.pipeline.policies import Retry
 
 
 class PipelineDefinition(Definition):
