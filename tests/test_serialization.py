@@ -250,7 +250,7 @@ def test_own_classes_need_trust():
 
 
 def test_trusting_a_module_does_not_trust_what_it_imports():
-    """This module imports os and subprocess."""
+    """Here, os and subprocess are imported."""
     module = __name__.encode()
     for name in (b"os.system", b"subprocess.run", b"os"):
         stream = (
