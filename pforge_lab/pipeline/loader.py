@@ -8,9 +8,11 @@ from typing import Any
 
 from pforge_lab.errors import Fault, SpecError, UsageError, near_misses
 
+from .definitions import read_tools
 from .documents import Document, decode, parse
 from .forge import Forge, StateSettings
-from .models import describe, read
+from .kinds.nested import PipelineDefinition
+from .models import Faults, describe, read
 from .spec import Pipeline
 
 __all__ = ["Forge", "load_file", "load_forge", "load_pipeline", "loads"]
@@ -169,20 +171,23 @@ def _pipeline(data: Mapping[str, Any], folder: Path, source: Path | None, name: 
     state = fields.pop("state", None)
     if name is not None:
         fields.setdefault("name", name)
-    faults: list[Fault] = []
+    faults = Faults()
     settings: StateSettings | None = None
-    if state is not None:
-        try:
-            settings = read(StateSettings, state)
-        except SpecError as error:
-            faults = [
-                Fault(f.message, field=f"state.{f.field}" if f.field else "state") for f in error.faults
-            ]
-    try:
+    with faults.collect("state"):
+        settings = None if state is None else read(StateSettings, state)
+    with faults.collect():
         pipeline = Pipeline.from_dict(fields, folder, source=source, check_tools=True)
-    except SpecError as error:
-        raise SpecError.of([*error.faults, *faults]) from None
-    if faults:
-        raise SpecError.of(faults)
+    if not faults:
+        _check_nested(fields.get("tools") or [], folder, faults)
+    faults.raise_if_any()
     pipeline.state = settings
     return pipeline
+
+
+def _check_nested(data: Any, folder: Path, faults: Faults) -> None:
+    """Check the pipelines among the tools of a pipeline, as those of a forge are."""
+    tools = read_tools(data)
+    for i, definition in enumerate(tools.values()):
+        if isinstance(definition, PipelineDefinition):
+            with faults.collect(f"tools.{i}"):
+                definition.pipeline(tools, folder, None, check_tools=True)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pforge_lab.errors import Fault, ParamError
 
+from .checks import check_known, check_params_names, check_recursion, listed
 from .composing import compose
-from .definitions import cycle, plain_definition, reachable, read_tools
+from .definitions import plain_definition, reachable, read_tools
+from .digests import hash_of
 from .head import Head, Memory, read_head
 from .models import Faults, describe
-from .names import check_goto, check_variable, label_steps
+from .names import check_goto, label_steps
 from .params import Param, check_values, parse_texts, read_params
-from .steps import AnyStep, Parallel, read_steps
+from .steps import AnyStep, Parallel
 from .tools import ToolBox
 
 if TYPE_CHECKING:
@@ -177,24 +177,24 @@ class Pipeline:
         self.params: dict[str, Param] = {}
         with faults.collect("params"):
             self.params = read_params(params or {})
-        _check_names(self.params, faults)
+        check_params_names(self.params, faults)
         self.tools: dict[str, Any] = {}
         with faults.collect("tools"):
             self.tools = read_tools(tools)
         self._functions: dict[str, Function] = dict(functions)
-        listed = _listed(steps, faults)
-        self.labels: tuple[str, ...] = label_steps(listed, faults, "steps")
-        check_goto(listed, self.labels, faults, "steps")
+        read = listed(steps, faults)
+        self.labels: tuple[str, ...] = label_steps(read, faults, "steps")
+        check_goto(read, self.labels, faults, "steps")
         self.source: Path | None = source
         self.base_dir: Path = folder
         self.state: StateSettings | None = None
         self._box = ToolBox(self.tools, self._functions, folder)
         self._plan: Plan | None = None
-        named = [None if step is None else self._named(step) for step in listed]
+        named = [None if step is None else self._named(step) for step in read]
         if check:
-            self._check_tools(named, faults)
+            check_known(named, self._box, faults)
         self.steps: tuple[AnyStep, ...] = tuple(step for step in named if step is not None)
-        self._check_recursion(faults)
+        check_recursion(self.tools, self.steps, faults)
         faults.raise_if_any()
         self.tools = reachable(self.tools, self.steps)
 
@@ -221,24 +221,8 @@ class Pipeline:
             With every one of them, and near misses.
         """
         faults = Faults()
-        self._check_tools(self.steps, faults)
+        check_known(self.steps, self._box, faults)
         faults.raise_if_any()
-
-    def _check_tools(self, steps: Sequence[AnyStep | None], faults: Faults) -> None:
-        for i, step in enumerate(steps):
-            if step is None:
-                continue
-            parts = step.parallel if isinstance(step, Parallel) else (step,)
-            for k, part in enumerate(parts):
-                if not self._box.knows(part.tool_name):
-                    at = f"steps.{i}.parallel.{k}.tool" if isinstance(step, Parallel) else f"steps.{i}.tool"
-                    with faults.collect(at):
-                        raise self._box.unknown(part.tool_name)
-
-    def _check_recursion(self, faults: Faults) -> None:
-        loop = cycle(self.tools, self.steps)
-        if loop:
-            faults.add(f"a pipeline cannot call itself: {' -> '.join(loop)}", "steps")
 
     def check_params(self, values: Mapping[str, object] | None) -> dict[str, object]:
         """Return the values a run starts with: those given, and the defaults.
@@ -499,24 +483,3 @@ def _rebuild(
     data: dict[str, Any], folder: Path, functions: dict[str, Function], source: Path | None
 ) -> Pipeline:
     return Pipeline.from_dict(data, folder, functions, source=source)
-
-
-def hash_of(data: object) -> str:
-    """Return a hash of plain data that no process and no hash seed changes."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _listed(steps: Any, faults: Faults) -> list[AnyStep | None]:
-    if isinstance(steps, str | Mapping) or not isinstance(steps, Iterable):
-        faults.add(f"must be a list of steps, not {describe(steps)}", "steps")
-        return []
-    return read_steps(steps, faults, "steps")
-
-
-def _check_names(params: Mapping[str, Param], faults: Faults) -> None:
-    for name in params:
-        try:
-            check_variable(name)
-        except ValueError as error:
-            faults.add(str(error), f"params.{name}")

@@ -74,6 +74,8 @@ CORPUS = [
     ("forge with an unknown section", "forge: { name: x }\ntool: []\n", 2, "unknown field 'tool', did you mean 'tools'?"),
     ("forge with a wrong tools", "forge: { name: x }\ntools: 5\n", 2, "must be a list of tools"),
     ("pipeline calling itself", "forge: { name: x }\ntools:\n  - type: pipeline\n    name: a\n    steps:\n      - tool: a\n", 5, "a pipeline cannot call itself: a -> a"),
+    ("fault in a pipeline's pipeline", "name: x\ntools:\n  - type: pipeline\n    name: a\n    steps:\n      - tool: a:b\n      - tool: zz_none\nsteps: []\n", 7, "unknown tool 'zz_none'"),
+    ("target in a pipeline's pipeline", "name: x\ntools:\n  - type: pipeline\n    name: a\n    steps:\n      - tool: a:b\n        next: nowhere\nsteps: []\n", 7, "no step 'nowhere'"),
     ("fault in a forge's pipeline", "forge: { name: x }\ntools:\n  - type: pipeline\n    name: a\n    steps:\n      - tool: zz_none\n", 6, "unknown tool 'zz_none'"),
 ]  # fmt: skip
 

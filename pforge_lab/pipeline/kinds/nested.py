@@ -12,6 +12,7 @@ from pydantic import Field, StrictBool, StrictInt, StrictStr, field_validator
 
 from pforge_lab.errors import SpecError
 from pforge_lab.pipeline.calls import Box, Call, Cancelled
+from pforge_lab.pipeline.digests import hash_of
 from pforge_lab.pipeline.models import Faults, inside_validator
 from pforge_lab.pipeline.outcome import ChildOutcome, Outcome
 from pforge_lab.pipeline.planned import Execution
@@ -123,8 +124,6 @@ class PipelineTool:
 
     def fingerprint(self) -> str | None:
         """Return the hash of the code behind all steps."""
-        from pforge_lab.pipeline.spec import hash_of  # noqa: PLC0415 -- pipelines are made of tools
-
         tools = {tool: i for i, tool in enumerate(step.tool_name for step in self.pipeline.steps)}
         parts = [self.pipeline.fingerprint(i) for i in tools.values()]
         return hash_of(parts) if any(parts) else None
