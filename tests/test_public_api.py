@@ -19,7 +19,18 @@ CONTRACT = {
 ERRORS = {name for name in errors.__all__ if isinstance(getattr(errors, name), type)} - {
     "Fault", "WrongType", "WrongValue",
 }  # fmt: skip
-HEAVY = ("matplotlib", "ipywidgets", "papermill", "dask", "IPython", "polars", "torch", "ZODB", "psutil", "click")
+HEAVY = (
+    "matplotlib",
+    "ipywidgets",
+    "papermill",
+    "dask",
+    "IPython",
+    "polars",
+    "torch",
+    "ZODB",
+    "psutil",
+    "click",
+)
 RUN = {
     *("step", "back", "goto", "finish", "set", "fork", "at", "diff", "checkpoint", "plot_memory"),
     *("variables", "records", "memory", "variable_sizes", "status", "position", "lines", "results"),
@@ -36,7 +47,9 @@ def test_every_public_name_is_there_and_listed_once():
 
 
 def test_every_public_name_is_described():
-    undescribed = [name for name in pf.__all__ if name != "__version__" and not inspect.getdoc(getattr(pf, name))]
+    undescribed = [
+        name for name in pf.__all__ if name != "__version__" and not inspect.getdoc(getattr(pf, name))
+    ]
     assert undescribed == []
 
 

@@ -74,7 +74,9 @@ def test_the_store_is_beside_the_notebook(lab):
 
 def test_an_interrupt_ends_a_step_and_the_run_goes_on(lab):
     """The kernel is interrupted when the tool says, in its output, that it is inside."""
-    lab("import select\nwaiting = [1]\ndef total(numbers):\n    if waiting:\n        waiting.pop(); print('inside', flush=True); select.select([], [], [])\n    return sum(numbers)")
+    lab(
+        "import select\nwaiting = [1]\ndef total(numbers):\n    if waiting:\n        waiting.pop(); print('inside', flush=True); select.select([], [], [])\n    return sum(numbers)"
+    )
     lab("run = %pforge start")
 
     def interrupt(message):
@@ -97,7 +99,9 @@ def test_the_run_is_open_for_looking_from_another_process(lab):
             run.step()
 
 
-def test_a_failed_cell_leaves_its_message_in_the_notebook_and_in_papermill(tmp_path, function_cell, pipeline_cell):
+def test_a_failed_cell_leaves_its_message_in_the_notebook_and_in_papermill(
+    tmp_path, function_cell, pipeline_cell
+):
     """Papermill reports the message of the error, not an empty one, and keeps it in the output."""
     notebook = nbformat.v4.new_notebook()
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -111,5 +115,7 @@ def test_a_failed_cell_leaves_its_message_in_the_notebook_and_in_papermill(tmp_p
     assert done.returncode != 0
     assert "PositionError: there is no step 'nope'; there are 'load', 'total', 'twice'" in done.stderr
     outputs = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
-    (error,) = [output for cell in outputs for output in cell.get("outputs", ()) if output.output_type == "error"]
+    (error,) = [
+        output for cell in outputs for output in cell.get("outputs", ()) if output.output_type == "error"
+    ]
     assert error.evalue.startswith("PositionError: there is no step 'nope'")

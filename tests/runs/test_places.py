@@ -77,7 +77,7 @@ def test_runs_looks_into_all_files_those_of_live_processes_too(scripts, here):
     try:
         rows = pf.runs().set_index("id")
         assert set(rows.index) == {name, gone.split()[0]}
-        assert list(pf.runs().id)[0] == gone.split()[0]
+        assert pf.runs().id.iloc[0] == gone.split()[0]
         looked_at = pf.open_run(name)
         assert (looked_at.state.mode, looked_at["one"]) == ("r", 1)
         own = pf.open_run(gone.split()[0])
@@ -114,7 +114,7 @@ def test_an_unknown_or_ambiguous_id_names_near_ones(numbers, memory):
     with pytest.raises(pf.RunNotFound, match="no run 'alhpa-1', did you mean 'alpha-1'"):
         pf.open_run("alhpa-1", state=memory)
     with pytest.raises(
-        pf.RunNotFound, match="several runs begin with 'alpha': alpha-.*, alpha-.*; give more"
+        pf.RunNotFound, match=r"several runs begin with 'alpha': alpha-.*, alpha-.*; give more"
     ):
         pf.open_run("alpha", state=memory)
 

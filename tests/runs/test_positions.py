@@ -52,7 +52,7 @@ def test_back_0_stays(run):
 @pytest.mark.parametrize("n", [2, -1])
 def test_back_beyond_the_start_names_where_it_can_go(run, n):
     run.step()
-    with pytest.raises(pf.PositionError, match="cannot go back .* from position 1"):
+    with pytest.raises(pf.PositionError, match=r"cannot go back .* from position 1"):
         run.back(n)
     assert run.position == 1
 

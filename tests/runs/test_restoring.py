@@ -176,7 +176,7 @@ def unkept():
     return {
         "generator": lambda: (i for i in range(3)),
         "lock": threading.Lock,
-        "file": lambda: open(__file__, encoding="utf-8"),  # noqa: SIM115, PTH123
+        "file": lambda: open(__file__, encoding="utf-8"),  # noqa: PTH123
         "socket": socket.socket,
         "thread": lambda: threading.Thread(target=nothing),
     }
@@ -214,7 +214,7 @@ def test_a_value_that_cannot_be_kept_does_not_stop_the_run(place, handle, monkey
     assert set(run.history[0].not_kept) == {"given"}
 
     run.goto("given")
-    with pytest.raises(pf.NotKept, match="'given' was not kept .*run step 'given' again") as caught:
+    with pytest.raises(pf.NotKept, match=r"'given' was not kept .*run step 'given' again") as caught:
         run["given"]
     assert (caught.value.name, caught.value.label) == ("given", "given")
     assert caught.value.reason
@@ -305,7 +305,7 @@ def test_at_gives_a_past_moment_that_changes_nothing(run):
 
 def test_at_names_what_there_is(run):
     run.step()
-    with pytest.raises(pf.VariableNotFound, match="no variable 'oen' after 'one' .*did you mean 'one'"):
+    with pytest.raises(pf.VariableNotFound, match=r"no variable 'oen' after 'one' .*did you mean 'one'"):
         run.at(1)["oen"]
 
 
@@ -313,7 +313,7 @@ def test_variables_are_read_only(run):
     with pytest.raises(TypeError):
         run.variables["n"] = 2
     assert run.variables.get("missing", 5) == 5
-    with pytest.raises(pf.VariableNotFound, match="no variable 'm'.*'n'"):
+    with pytest.raises(pf.VariableNotFound, match=r"no variable 'm'.*'n'"):
         run["m"]
 
 
