@@ -6,7 +6,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 PYTEST = $(PY) -m pytest -n 2 --dist loadfile
 export PYTHONUTF8 = 1
 
-.PHONY: demo test test-full lint lab bench setup lock environment clean
+.PHONY: demo test test-full lint lab bench setup system lock environment clean
 .DEFAULT_GOAL := help
 
 help:
@@ -28,10 +28,17 @@ setup: $(VENV)/.ready
 demo: setup
 	$(PY) -m pforge_lab demo
 
-test: setup
+# The servers that the tests of the state floor start; without them those tests are skipped, with the reason.
+system:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	   ! { command -v redis-server && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1; then \
+	   { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends redis-server postgresql; } >/dev/null 2>&1 || \
+	   echo "redis-server and postgresql could not be installed; their tests are skipped"; fi
+
+test: setup system
 	$(PYTEST) --cov --cov-report=term:skip-covered
 
-test-full: setup
+test-full: setup system
 	PFORGE_TEST_FULL=1 $(PYTEST) --timeout=3000
 
 lint: setup

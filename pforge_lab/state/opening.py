@@ -64,6 +64,7 @@ SCHEMES = {
     "rediss": Scheme("pforge_lab.state.redis", "RedisStateManager", "redis"),
     "sqlite": Scheme("pforge_lab.state.zodb.relational", "SQLiteStateManager", "sqlite"),
     "unix": Scheme("pforge_lab.state.redis", "RedisStateManager", "redis"),
+    "zeo": Scheme("pforge_lab.state.zodb.zeo", "ZEOStateManager", "zeo"),
     "zodb": Scheme("pforge_lab.state.zodb", "ZODBStateManager"),
 }
 
@@ -81,8 +82,10 @@ def open_state(url: str | os.PathLike[str], mode: Mode = "w", **options: Any) ->
     Parameters
     ----------
     url
-        ``lab.fs`` or any path that ends in ``.fs``, ``zodb:PATH``, ``memory:`` or
-        ``memory:NAME``.
+        ``lab.fs`` or any path that ends in ``.fs``, or ``zodb:PATH``: a file, for one process
+        that writes. ``sqlite:PATH``: for several processes. ``memory:`` or ``memory:NAME``.
+        Servers: ``postgresql://…``, ``redis://…``, ``rediss://…``, ``unix://…`` (Redis),
+        ``zeo:SOCKET``.
     mode
         ``"w"`` to read and write, creating what is not there; ``"r"`` to read, also beside
         a process that writes.

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 def need(program: str) -> str:
     """Return where a server's program is; skip the test, or fail if nothing may be skipped."""
-    path = shutil.which(program)
+    beside_path = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))  # where Debian keeps them
+    path = shutil.which(program) or shutil.which(program, path=os.pathsep.join(beside_path))
     if path is None and os.environ.get("PFORGE_REQUIRE_ALL") == "1":
         pytest.fail(f"{program} is not installed, and PFORGE_REQUIRE_ALL=1")
     if path is None:
@@ -40,14 +41,15 @@ def need(program: str) -> str:
 @functools.cache
 def postgresql() -> str:
     """Start a PostgreSQL server for all tests, reachable by a unix socket; return the URL of its database."""
-    need("initdb")
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     shutil.chown(folder, "postgres") if os.geteuid() == 0 else None
     options: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         options["user"] = "postgres"
-    subprocess.run(["initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust"], check=True, **options)
-    server = subprocess.Popen(["postgres", "-D", folder / "data", "-k", folder, "-h", ""], **options)
+    subprocess.run(
+        [need("initdb"), "-D", folder / "data", "-U", "postgres", "-A", "trust"], check=True, **options
+    )
+    server = subprocess.Popen([need("postgres"), "-D", folder / "data", "-k", folder, "-h", ""], **options)
     atexit.register(lambda: (server.terminate(), server.wait(), shutil.rmtree(folder)))
     return wait_for(f"postgresql:///postgres?host={folder}&user=postgres")
 
@@ -76,6 +78,18 @@ def redis_server() -> str:
     return wait_for(f"unix://{socket}")
 
 
+@functools.cache
+def zeo_server() -> str:
+    """Start a server of a ZODB file for all tests; return its URL."""
+    folder = Path(tempfile.mkdtemp(prefix="zeo"))
+    server = Process()
+    server.run("import signal, threading; from pforge_lab.state.zodb.zeo import StateServer")
+    server.run(f"server = StateServer({str(folder / 'lab.fs')!r})")
+    server.send("server.serve()")
+    atexit.register(lambda: (server.kill(), shutil.rmtree(folder)))
+    return wait_for(f"zeo:{folder / 'lab.sock'}")
+
+
 def wait_for(url: str) -> str:
     """Return ``url`` when its server answers."""
     deadline = time.monotonic() + 60
@@ -90,7 +104,7 @@ def wait_for(url: str) -> str:
             return url
 
 
-servers: dict[str, Callable[[], str]] = {"postgresql": postgresql, "redis": redis_server}
+servers: dict[str, Callable[[], str]] = {"postgresql": postgresql, "redis": redis_server, "zeo": zeo_server}
 
 
 class Clock:
@@ -258,6 +272,7 @@ BACKENDS: dict[str, Callable[[Path], Backend]] = {
     "postgresql": lambda place: Server("postgresql", place, servers["postgresql"]()),
     "redis": lambda place: Redis("redis", place, servers["redis"]()),
     "sqlite": lambda place: SQLite("sqlite", place, persistent=True, shared=True),
+    "zeo": lambda place: Server("zeo", place, servers["zeo"]()),
     "zodb": lambda place: File("zodb", place, persistent=True),
 }
 
@@ -268,7 +283,7 @@ def make_backend(request):
     return BACKENDS[request.param]
 
 
-@pytest.fixture(params=["postgresql", "redis", "sqlite"])
+@pytest.fixture(params=["postgresql", "redis", "sqlite", "zeo"])
 def shared_backend(request, tmp_path):
     """Return each kind of store that several processes write to."""
     backend = BACKENDS[request.param](tmp_path)

@@ -47,6 +47,8 @@ def fault(error: Exception, url: str) -> Exception:
             f"{url} is damaged: a record that is referred to is missing ({error}); restore it from a backup",
             url=url,
         )
-    if isinstance(error, sqlite3.Error | StorageError) or type(error).__module__.startswith("psycopg2"):
+    if isinstance(error, sqlite3.Error | StorageError) or type(error).__module__.startswith(
+        ("psycopg2", "ZEO")
+    ):
         return StateError(f"{url} cannot be used: {str(error).strip()}; nothing of this was stored", url=url)
     return error
