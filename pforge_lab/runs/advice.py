@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pforge_lab.runs.dropping import dead_after
+from pforge_lab.runs.dropping import dead_after_steps
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -147,10 +147,11 @@ def dead_by_position(
     After an edit, and after the last step, what was dead before still is.
     """
     dead: dict[int, frozenset[str]] = {}
+    after = dead_after_steps(pipeline, keep)
     before: frozenset[str] = frozenset()
     for record in records:
         last = record.step is None or record.step == len(pipeline.steps)
-        now = frozenset() if record.step is None else dead_after(pipeline, record.step - 1, keep)
+        now = frozenset() if record.step is None else after[record.step - 1]
         before = (before - set(record.changed)) | now if last else now
         dead[record.index] = before
     return dead

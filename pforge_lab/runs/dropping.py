@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from pforge_lab.pipeline.spec import Pipeline
 
 
-def dead_after(pipeline: Pipeline, index: int, keep: Collection[str] = ()) -> frozenset[str]:
-    """Return the names of variables that no step after ``index`` reads and that are no results.
+def dead_after_steps(pipeline: Pipeline, keep: Collection[str] = ()) -> tuple[frozenset[str], ...]:
+    """Return for each step the names of variables that no later step reads and that are no results.
 
     A variable that no step reads after its last write is a result and is never dead; nor are those
     in ``keep`` and in the pipeline's ``keep``. Reads count whether or not a step's condition will
@@ -26,19 +26,38 @@ def dead_after(pipeline: Pipeline, index: int, keep: Collection[str] = ()) -> fr
     >>> def tidy(raw): return raw[1:]
     >>> def total(tidy): return sum(tidy)
     >>> pipeline = pf.Pipeline.from_functions("sum", raw, tidy, total)
-    >>> sorted(dead_after(pipeline, 1)), sorted(dead_after(pipeline, 2))
-    (['n', 'raw'], [])
+    >>> [sorted(names) for names in dead_after_steps(pipeline)]
+    [['n'], ['n', 'raw'], []]
     """
-    steps = range(len(pipeline.steps))
-    if index == steps[-1] or any(getattr(step, "next", None) for step in pipeline.steps):
-        return frozenset()
-    reads = [pipeline.reads(i) for i in steps]
-    last_write = {name: i for i in steps for name in pipeline.writes(i)}
-    later = frozenset().union(*reads[index + 1 :])
-    used = {
-        name
-        for name in frozenset().union(*reads[: index + 1])
-        if last_write.get(name, -1) <= index
-        and any(name in reads[i] for i in range(last_write.get(name, -1) + 1, index + 1))
-    }
-    return frozenset(used - later - set(keep) - set(pipeline.keep))
+    count = len(pipeline.steps)
+    if any(step.next for step in pipeline.steps):
+        return (frozenset(),) * count
+    kept = {*keep, *pipeline.keep}
+    last_write = {name: i for i in range(count) for name in pipeline.writes(i)}
+    last_read = {name: i for i in range(count) for name in pipeline.reads(i)}
+    dies = {name: i for name, i in last_read.items() if i > last_write.get(name, -1) and name not in kept}
+    dead = [frozenset(name for name, died in dies.items() if died <= i) for i in range(count)]
+    return (*dead[:-1], *[frozenset[str]()] * (count > 0))
+
+
+def carried_on(pipeline: Pipeline, start: Collection[str]) -> frozenset[str]:
+    """Return what a run under a ``carry`` name keeps: the next run may start with it.
+
+    Those are the variables it started with itself, and all that a step may read before the
+    pipeline has surely written it.
+
+    Examples
+    --------
+    >>> import pforge_lab as pf
+    >>> steps = [pf.Step("count", input={"n": "{{ n }}"}, output_var="n", condition="n"),
+    ...          pf.Step("show", input={"n": "{{ n }}"}, output_var="text"),
+    ...          pf.Step("send", input={"text": "{{ text }}"})]
+    >>> sorted(carried_on(pf.Pipeline.from_dict({"name": "counting", "steps": steps}), ()))
+    ['n']
+    """
+    names, written = set(start), set[str]()
+    for i, step in enumerate(pipeline.steps):
+        names |= pipeline.reads(i) - written
+        if step.condition is None and step.error_policy == "fail_fast" and step.tool_name != "parallel":
+            written |= pipeline.writes(i)
+    return frozenset(names)

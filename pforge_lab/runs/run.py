@@ -399,7 +399,7 @@ class Run:
         """Draw resident memory per step: what held it, and the peak inside. Returns matplotlib Axes."""
         from pforge_lab.views.plots import plot_memory  # noqa: PLC0415 - a view, and matplotlib is slow to import
 
-        dead = dead_by_position(self.pipeline, self.history)
+        dead = dead_by_position(self.pipeline, self.history, self._steps.kept)
         return plot_memory(self.memory, self.variable_sizes, ax=ax, limit=memory_limit(), dead=dead)
 
     def advise(self) -> pd.DataFrame:
@@ -408,7 +408,7 @@ class Run:
         One row per drop, the most effective first: ``variables after_step peak_before peak_after
         saves advice``. ``start(..., drop_unused=True)`` does it. Empty when nothing dead matters.
         """
-        dead = dead_by_position(self.pipeline, self.history)
+        dead = dead_by_position(self.pipeline, self.history, self._steps.kept)
         return advice_frame(advise(dead, self.memory, self.variable_sizes, settled=False))
 
     def size_bytes(self) -> int:

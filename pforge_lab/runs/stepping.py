@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab import meter
 from pforge_lab.errors import RunError, SpecError, StateError, StepError, StepTimeout
-from pforge_lab.runs.dropping import dead_after
+from pforge_lab.runs.dropping import carried_on, dead_after_steps
 from pforge_lab.runs.ledger import Ledger
 from pforge_lab.runs.performance import culprit, one_line, perform, record_of
 from pforge_lab.runs.records import StepRecord
@@ -68,6 +68,17 @@ class Stepping:
         self._timeline = timeline
         self._scope = scope
 
+    @cached_property
+    def kept(self) -> frozenset[str]:
+        """Variables that are kept, read or not, because the next run under the same ``carry`` starts with them."""
+        if self._timeline.head.carry is None:
+            return frozenset()
+        return carried_on(self._pipeline, self._timeline.manifest(0).names)
+
+    @cached_property
+    def _dead(self) -> tuple[frozenset[str], ...]:
+        return dead_after_steps(self._pipeline, self.kept)
+
     def one(self, *, last: bool) -> StepRecord:
         """Execute the next step.
 
@@ -111,7 +122,7 @@ class Stepping:
 
     def _keep(self, record: StepRecord, outcome: Outcome, index: int, *, last: bool) -> StepRecord:
         """Accept a step's record with what it wrote, without what it leaves dead."""
-        dead = dead_after(self._pipeline, index) if self._drop_unused else frozenset()
+        dead = self._dead[index] if self._drop_unused else frozenset()
         values = self._scope.values()
         dropped = not dead.isdisjoint(values)
         values = {name: value for name, value in {**values, **outcome.variables}.items() if name not in dead}
