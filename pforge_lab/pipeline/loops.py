@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pforge_lab.errors import Fault, ParamError
 
@@ -46,7 +47,7 @@ class Loop(Planned):
 
         def element(i: int) -> Outcome:
             outcome = self.single.execute(
-                {**scope, self.variable: values[i]},
+                self._with(scope, values[i]),
                 replace(around, before_retry=self._restored(around.before_retry, i)),
             )
             if outcome.status == "failed" and not self.tolerant:
@@ -72,6 +73,10 @@ class Loop(Planned):
         """Whether the step's inputs are needed as they were after it has failed."""
         return self.tolerant or self.single.may_repeat
 
+    def _with(self, scope: Scope, value: Any) -> Scope:
+        """Return the scope of one element; the variables beneath are looked up, not copied."""
+        return ChainMap({self.variable: value}, cast("dict[str, Any]", scope))
+
     def _restored(self, before_retry: Callable[[], Scope] | None, index: int) -> Callable[[], Scope] | None:
         """Return what gives the scope for a further attempt at one element."""
         if before_retry is None:
@@ -79,7 +84,7 @@ class Loop(Planned):
 
         def restored() -> Scope:
             scope = before_retry()
-            return {**scope, self.variable: _elements(self.values.render(scope), self.label)[index]}
+            return self._with(scope, _elements(self.values.render(scope), self.label)[index])
 
         return restored
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic, perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pforge_lab.errors import Fault, ParamError, TemplateError
 
@@ -73,7 +74,7 @@ class Planned:
                 return Outcome("skipped", seconds=perf_counter() - started)
             outcome = self.act(scope, around, started)
             if self.ways and (outcome.status == "done" or self.tolerant):
-                return replace(outcome, next_step=self._next({**scope, **outcome.variables}))
+                return replace(outcome, next_step=self._next(_after(scope, outcome)))
         except Exception as error:  # noqa: BLE001 -- told in the outcome; the run decides
             return self.failed(error, started)
         return outcome
@@ -117,6 +118,11 @@ class Planned:
             if condition is None or condition.test(scope):
                 return target
         return None
+
+
+def _after(scope: Scope, outcome: Outcome) -> Scope:
+    """Return the variables with those that the step has written."""
+    return ChainMap(cast("dict[str, Any]", outcome.variables), cast("dict[str, Any]", scope))
 
 
 def _within(label: str, field: str | None) -> str:

@@ -189,7 +189,11 @@ class ToolBox:
 
     def unknown(self, name: str) -> SpecError:
         """Return the error for a name without a tool."""
-        hint = near_misses(name, self.names())
+        known = list(self.names())
+        hint = near_misses(name, known)
+        if not hint.startswith(","):
+            there = hint if known else ""
+            hint = f"{there}; declare it under 'tools', define a function of that name, or write 'module:function'"
         error = SpecError.of([Fault(f"unknown tool {name!r}{hint}")])
         assert isinstance(error, SpecError)  # noqa: S101 -- of() makes its own class
         return error
@@ -270,7 +274,7 @@ def main_functions() -> list[str]:
     return [
         name
         for name, value in list(main.items())
-        if isinstance(value, FunctionType) and not name.startswith("_")
+        if isinstance(value, FunctionType) and value.__module__ == "__main__" and not name.startswith("_")
     ]
 
 

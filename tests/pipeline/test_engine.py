@@ -436,3 +436,23 @@ def test_a_definition_is_not_changed_by_its_tools():
     execute(pipeline, 0, {})
     assert pipeline.steps[0].input == {"values": []}
     assert Pipeline.from_dict(pipeline.to_dict()).digest == digest
+
+
+def test_only_what_a_step_reads_is_looked_up():
+    """A scope may load its variables when they are asked for; no form of step asks for all."""
+    asked = []
+
+    class Lazy(dict):
+        def __getitem__(self, name):
+            asked.append(name)
+            return super().__getitem__(name)
+
+    steps = [
+        Step(add, input={"x": "{{ a }}"}, output_var="o", next=[{"if": "o > 100", "goto": "end"}]),
+        Step(add, foreach="{{ l }}", input={"x": "{{ item + a }}"}, output_var="o"),
+        Parallel(Step(add, input={"x": "{{ a }}"}), Step(add, input={"x": "t {{ a }}", "y": ""})),
+    ]
+    pipeline = Pipeline("p", steps=steps)
+    for i in range(3):
+        assert execute(pipeline, i, Lazy(a=1, l=[1], big="never")).status == "done"
+    assert "big" not in asked
