@@ -88,6 +88,8 @@ class Call:
         Filled by tools that have parts.
     child_peak
         Filled by tools that start a process whose peak of resident memory can be told, in bytes.
+    abandoned
+        Set by tools with parts when one of them was abandoned although the call goes on.
     """
 
     label: str
@@ -98,6 +100,7 @@ class Call:
     last: bool = True
     children: list[ChildOutcome] = field(default_factory=list)
     child_peak: int | None = None
+    abandoned: bool = False
 
     def overrun(self, tool: str, what: str, *, abandoned: bool = False) -> StepTimeout:
         """Return the error for a call that took too long."""

@@ -60,8 +60,8 @@ class Outcome:
     children
         The parts of a nested, parallel or foreach step.
     abandoned
-        True when a thread that overran its time goes on in the background: the objects it was
-        given are not to be used again.
+        True when a thread that overran its time goes on in the background, be it of an earlier
+        attempt: the objects it was given are not to be used again.
     next_step
         Index of the step that ``next`` leads to (the number of steps for the end), or None for
         the one that follows.

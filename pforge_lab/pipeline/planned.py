@@ -157,7 +157,8 @@ class Single(Planned):
                 again = partial(self._again, tool, scope, around, state)
                 output = with_retries(again, retry, around.stop)
         except Exception as error:  # noqa: BLE001 -- told in the outcome; the run decides
-            return self.failed(error, started, state.calls, state.children)
+            failed = self.failed(error, started, state.calls, state.children)
+            return replace(failed, abandoned=True) if state.abandoned else failed
         return Outcome(
             "done",
             output,
@@ -166,6 +167,7 @@ class Single(Planned):
             perf_counter() - started,
             {} if self.output_var is None else {self.output_var: output},
             state.children,
+            state.abandoned,
             child_peak=state.child_peak,
         )
 
@@ -193,6 +195,7 @@ class Single(Planned):
         try:
             return tool.call(arguments, call)
         except Exception as error:
+            state.abandoned = state.abandoned or bool(getattr(error, "abandoned", False))
             if around.listener is not None:
                 around.listener.attempt_failed(self.label, number, error)
             raise
@@ -200,6 +203,7 @@ class Single(Planned):
             if call.children:
                 state.children = tuple(call.children)
             state.child_peak = call.child_peak
+            state.abandoned = state.abandoned or call.abandoned
 
 
 @dataclass(slots=True)
@@ -209,3 +213,4 @@ class _Attempts:
     calls: int = 0
     children: tuple[ChildOutcome, ...] = ()
     child_peak: int | None = None
+    abandoned: bool = False

@@ -456,3 +456,19 @@ def test_only_what_a_step_reads_is_looked_up():
     for i in range(3):
         assert execute(pipeline, i, Lazy(a=1, l=[1], big="never")).status == "done"
     assert "big" not in asked
+
+
+def test_an_attempt_that_was_abandoned_is_told_although_a_later_one_worked():
+    """The objects of the first attempt belong to its thread."""
+    release = threading.Event()
+    tried = []
+
+    def slow_once():
+        tried.append(1)
+        if len(tried) == 1:
+            release.wait(30)
+        return "ok"
+
+    outcome = outcome_of(Step(slow_once, timeout_ms=200, retry={"attempts": 2, "backoff": 0}))
+    release.set()
+    assert (outcome.status, outcome.output, outcome.attempts, outcome.abandoned) == ("done", "ok", 2, True)

@@ -108,6 +108,7 @@ class PipelineTool:
             if outcome.status == "failed" and before is not None:
                 scope = before.scope()
             taken += 1
+            call.abandoned = call.abandoned or outcome.abandoned
             call.children.append(_child(planned.label, planned.tool, outcome))
             if outcome.error is not None and not planned.tolerant:
                 if deadline is not None and monotonic() >= deadline:
