@@ -4,6 +4,7 @@ from pforge_lab.state.aio import AsyncState
 from pforge_lab.state.base import StateManager
 from pforge_lab.state.batch import Batch
 from pforge_lab.state.caching import CachedStateManager, CacheStats
+from pforge_lab.state.configured import open_configured
 from pforge_lab.state.memory import MemoryStateManager
 from pforge_lab.state.opening import open_state, register_scheme
 from pforge_lab.state.patterns import Counter, RateLimiter, Sessions, cached
@@ -24,6 +25,7 @@ __all__ = [
     "StateRecovered",
     "StateStats",
     "cached",
+    "open_configured",
     "open_state",
     "register_scheme",
 ]
