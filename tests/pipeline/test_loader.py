@@ -57,6 +57,8 @@ CORPUS = [
     ("cli with a broken template", "name: x\ntools:\n  - type: cli\n    name: a\n    command: ls\n    args:\n      - ok\n      - '{{ x'\nsteps: []\n", 8, "end of template"),
     ("http with an unknown method", "name: x\ntools:\n  - {type: http, name: a, endpoint: 'http://x', method: FETCH}\nsteps: []\n", 3, "must be 'GET'"),
     ("http with an unknown auth", "name: x\ntools:\n  - {type: http, name: a, endpoint: 'http://x', auth: {type: magic}}\nsteps: []\n", 3, "tools.0.auth"),
+    ("auth with an unknown field", "name: x\ntools:\n  - type: http\n    name: a\n    endpoint: 'http://x'\n    auth:\n      type: bearer\n      tokn: x\nsteps: []\n", 8, "unknown field 'tokn', did you mean 'token'?"),
+    ("auth that is a text", "name: x\ntools:\n  - {type: http, name: a, endpoint: 'http://x', auth: secret}\nsteps: []\n", 3, "tools.0.auth: must be a mapping with 'type'"),
     ("broken template", "name: x\nsteps:\n  - tool: a:b\n    input:\n      x: '{{ a b }}'\n", 5, "steps.0.input.x"),
     ("attribute access", "name: x\nsteps:\n  - tool: a:b\n    input: {x: '{{ ().__class__.__bases__ }}'}\n", 4, "is private; templates read data only"),
     ("call in a template", "name: x\nsteps:\n  - tool: a:b\n    input: {x: \"{{ df.to_csv('/x') }}\"}\n", 4, "calls something"),

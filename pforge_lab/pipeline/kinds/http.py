@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
 from pydantic import Field, StrictInt, StrictStr, field_validator, model_validator
 
-from pforge_lab.errors import Fault, ParamError, ToolError
-from pforge_lab.pipeline.models import Model, describe, inside_validator
+from pforge_lab.errors import Fault, ParamError, ToolError, near_misses
+from pforge_lab.pipeline.models import Model, describe, inside_validator, read
 from pforge_lab.pipeline.requests import Answer, Request, send
 
 from .arguments import scope_of
@@ -48,7 +48,12 @@ class ApiKey(Model):
     header: StrictStr = "X-API-Key"
 
 
-Auth = Annotated[Bearer | Basic | ApiKey, Field(discriminator="type")]
+_AUTHS: Final[dict[str, type[Model]]] = {
+    "bearer": Bearer,
+    "basic": Basic,
+    "api_key": ApiKey,
+    "apikey": ApiKey,  # as pforge spells it
+}
 
 
 class HttpDefinition(Definition):
@@ -78,7 +83,7 @@ class HttpDefinition(Definition):
     headers: dict[str, Any] = Field(default_factory=dict)
     query: dict[str, Any] = Field(default_factory=dict)
     body: Any = None
-    auth: Auth | None = None
+    auth: Bearer | Basic | ApiKey | None = None
     stream_to: StrictStr | None = None
     max_bytes: StrictInt = Field(default=100_000_000, ge=1)
 
@@ -88,12 +93,22 @@ class HttpDefinition(Definition):
         if not isinstance(data, Mapping):
             return data
         fields = dict(data)
-        method, auth = fields.get("method"), fields.get("auth")
-        if isinstance(method, str):
-            fields["method"] = method.upper()
-        if isinstance(auth, Mapping) and auth.get("type") in {"apikey", "apiKey"}:
-            fields["auth"] = {**auth, "type": "api_key"}
+        if isinstance(fields.get("method"), str):
+            fields["method"] = fields["method"].upper()
         return fields
+
+    @field_validator("auth", mode="before")
+    @classmethod
+    def _read_auth(cls, data: Any) -> Any:
+        if data is None or isinstance(data, Bearer | Basic | ApiKey):
+            return data
+        if not isinstance(data, Mapping):  # not shown: it may be a secret
+            raise ValueError("must be a mapping with 'type', which is 'bearer', 'basic' or 'api_key'")  # noqa: TRY004 - pydantic wants a ValueError
+        kind = str(data.get("type"))
+        if kind not in _AUTHS:
+            raise ValueError(f"unknown type {kind!r}{near_misses(kind, _AUTHS)}")
+        with inside_validator():
+            return read(_AUTHS[kind], {**data, "type": "api_key" if kind == "apikey" else kind})
 
     @field_validator("endpoint", "headers", "query", "body", "stream_to")
     @classmethod
