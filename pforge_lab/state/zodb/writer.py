@@ -127,7 +127,7 @@ class Writer:
                     raise StateError(
                         f"{self._url} is too busy: others changed the same keys for {PATIENCE:.0f} s; try again"
                     ) from error
-                time.sleep(random.uniform(0, min(0.1, 0.001 * 2 ** min(attempt, 7))))  # noqa: S311 - jitter, no secret
+                time.sleep(random.uniform(0, min(0.05, 0.001 * 2 ** min(attempt, 7))))  # noqa: S311 - jitter, no secret
             except BaseException:
                 self._view.forget()
                 raise
