@@ -46,6 +46,7 @@ from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.pipeline.steps import Step
 from pforge_lab.pipeline.tools import tool
 from pforge_lab.runs.api import open_run, runs
+from pforge_lab.runs.housekeeping import delete_run
 from pforge_lab.runs.run import Run
 from pforge_lab.state import StateManager, open_state
 from pforge_lab.version import __version__
@@ -81,6 +82,7 @@ __all__ = [
     "UsageError",
     "VariableNotFound",
     "__version__",
+    "delete_run",
     "load_forge",
     "load_ipython_extension",
     "load_pipeline",

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from pforge_lab.errors import RunNotFound, StateLocked, UsageError, near_misses
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import functions, places
+from pforge_lab.runs.generation import until_kept
 from pforge_lab.runs.journal import Head, Journal, carried, heads
 from pforge_lab.runs.lines import Lines
-from pforge_lab.runs.naming import run_id
+from pforge_lab.runs.naming import check_id, run_id
 from pforge_lab.runs.records import RunSummary
 from pforge_lab.runs.run import Run
 from pforge_lab.runs.runs_frame import RunsFrame, runs_frame
@@ -66,7 +67,7 @@ def start(
     ParamError
         A parameter is missing, unknown or wrong; all faults at once.
     UsageError
-        The store has a run of that id already.
+        The store has a run of that id already, or the id cannot be one.
     """
     store = _store(state)
     snapshots = Snapshots(store)
@@ -74,7 +75,7 @@ def start(
     given = {name: value for name, value in before.items() if name in pipeline.params} | dict(inputs or {})
     params = pipeline.check_params(given)
     values = before | params
-    journal = Journal(store, id or run_id(pipeline.name))
+    journal = Journal(store, check_id(id) if id is not None else run_id(pipeline.name))
     if id is not None and journal.exists():
         raise UsageError(f"there is a run {id!r} in {store.url} already; open it with pf.open_run({id!r})")
     now = datetime.now(UTC)
@@ -101,7 +102,9 @@ def start(
         "params": sorted(params),
         "drop_unused": dropping,
     }
-    journal.create(head, definition, kept.values, snapshots.take(values))
+    until_kept(
+        lambda: journal.create(head, definition, kept.values, snapshots.take(values)), snapshots.forget
+    )
     run = _remember(Run(journal, pipeline, params, snapshots, drop_unused=dropping, left_out=kept.left_out))
     run.took(values)
     return run
@@ -116,7 +119,8 @@ def fork(parent: Run, position: int) -> Run:
     """Return a new run with the parent's history up to a position; chunks are shared."""
     journal = Journal(parent.state, run_id(parent.pipeline.name))
     path = parent.head.lines.moved(position).path()[: position + 1]
-    journal.copy_from(parent.timeline.journal, path, parent.timeline.forked_head(position))
+    head = parent.timeline.forked_head(position)
+    until_kept(lambda: journal.copy_from(parent.timeline.journal, path, head))
     return _remember(
         Run(journal, parent.pipeline, parent.params, Snapshots(parent.state), drop_unused=parent.drop_unused)
     )
@@ -266,6 +270,17 @@ def _summary(name: str, head: Head, place: str) -> RunSummary:
         params=head.params,
         error=head.error,
     )
+
+
+def opened(state: StateManager, id: str) -> Run | None:  # noqa: A002 - as in open_run
+    """Return the run when this process has it open, else None."""
+    run = _open.get((state.url, state.mode, id))
+    return run if run is not None and run.state is state else None
+
+
+def forget(run: Run) -> None:
+    """Let `open_run` find a run in its store, and no longer the one that is open."""
+    _open.pop((run.state.url, run.state.mode, run.id), None)
 
 
 def summary_of(run: Run) -> RunSummary:

@@ -74,6 +74,10 @@ class Chunks:
                 self.flush()
         return name
 
+    def forget(self) -> None:
+        """Forget which chunks the store has: some were collected."""
+        self._known.clear()
+
     def flush(self) -> None:
         """Write what is queued, in one batch.
 

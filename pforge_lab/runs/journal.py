@@ -11,6 +11,7 @@
     pforge/run/ID/attempt/N                 fail-fast attempts, which take no position
     pforge/carry/NAME                       final variables that the next run starts with
     pforge/chunk/HASH                       shared by all runs of the store
+    pforge/chunks/generation, created       what writing and collecting chunks prove to each other
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import RunBusy, RunNotFound, StateConflict, StateCorrupt
+from pforge_lab.runs.generation import CREATED, GENERATION, ChunksCollected, token
 from pforge_lab.runs.lease import SECONDS, holder, new_lease, renewer
 from pforge_lab.runs.lines import Lines
 from pforge_lab.runs.owner import Owner
@@ -123,6 +125,7 @@ class Journal:
         self._seen: bytes | None = None  # the head as last read or written: the guard of the next change
         self._lease_key = LEASES + run
         self._lease: bytes | None = None  # while this process advances the run
+        self._generation = state.get(GENERATION)  # before it is looked which chunks are there
 
     def key(self, *parts: object) -> str:
         """Return the key of a part of the run."""
@@ -133,14 +136,20 @@ class Journal:
     def create(
         self, head: Head, definition: dict[str, Any], functions: bytes | None, start: Manifest
     ) -> None:
-        """Write a new run: its definition and the variables at position 0, all or nothing."""
+        """Write a new run: its definition and the variables at position 0, all or nothing.
+
+        Raises
+        ------
+        ChunksCollected
+            Chunks of the snapshot may have been collected since they were written: keep it again.
+        """
         values = {
             self.key("definition"): _dump(definition),
             self.key(0, 0, "manifest"): _dump(start.to_json()),
         }
         if functions is not None:
             values[self.key("functions")] = functions
-        self._write(head, values)
+        self._write(head, values, keeps=True)
 
     def read_head(self) -> Head:
         """Return where the run stands.
@@ -203,12 +212,14 @@ class Journal:
         ------
         RunBusy
             Somebody else has moved the run on meanwhile; nothing was written.
+        ChunksCollected
+            As `create`.
         """
         place = f"{self._prefix}{head.lines.number:08d}/{head.lines.position:08d}/"
         values = {place + "record": _dump(record.to_json()), place + "manifest": _dump(manifest.to_json())}
         if head.carry is not None and head.status == "done":
             values[CARRIED + head.carry] = values[place + "manifest"]
-        self._write(head, values)
+        self._write(head, values, keeps=True)
 
     def add_attempt(self, head: Head, record: StepRecord) -> None:
         """Log a fail-fast attempt, which takes no position."""
@@ -219,7 +230,15 @@ class Journal:
         return self.state.exists(self._head)
 
     def copy_from(self, other: Journal, path: list[int], head: Head) -> None:
-        """Write a new run whose one line has the records of ``other`` on the lines that ``path`` lists."""
+        """Write a new run whose one line has the records of ``other`` on the lines that ``path`` lists.
+
+        Raises
+        ------
+        RunNotFound
+            The other run was deleted meanwhile.
+        ChunksCollected
+            As `create`.
+        """
         values: dict[str, bytes] = {}
         for position, number in enumerate(path):
             for kind in ("record", "manifest"):
@@ -230,34 +249,83 @@ class Journal:
             value = other.state.get(other.key(kind))
             if value is not None:
                 values[self.key(kind)] = value
-        self._write(head, values)
+        if not other.exists():
+            raise other.deleted()
+        self._write(head, values, keeps=True)
 
-    def _write(self, head: Head, values: dict[str, bytes], *, lease: bytes | None = None) -> None:
-        """Change the run, guarded; a head that is no longer ``running`` gives the lease back."""
+    def delete(self) -> None:
+        """Remove the run, all or nothing; its chunks are left to the next collection.
+
+        Raises
+        ------
+        RunBusy
+            A live process advances it.
+        RunNotFound
+            The store has no such run.
+        """
+        self.read_head()
+        guard = {self._head: self._seen, self._lease_key: self._free()}
+        try:
+            with self.state.batch(guard) as batch:
+                for key in [*self.state.keys(self._prefix), self._lease_key, self._head]:
+                    batch.delete(key)
+        except StateConflict:
+            raise self._moved_on() from None
+
+    def deleted(self) -> RunNotFound:
+        """Return the error that a run which was deleted meanwhile raises."""
+        return RunNotFound(f"run {self.run} was deleted from {self.state.url} meanwhile", run=self.run)
+
+    def _write(
+        self, head: Head, values: dict[str, bytes], *, lease: bytes | None = None, keeps: bool = False
+    ) -> None:
+        """Change the run, guarded; a head that is no longer ``running`` gives the lease back.
+
+        Parameters
+        ----------
+        lease
+            The lease to take in the same transaction.
+        keeps
+            The values name chunks.
+        """
         release = self._lease is not None and head.status != "running"
         text = head.to_bytes()
         guard = {self._head: self._seen}
         if lease is not None or self._lease is not None:
             guard[self._lease_key] = self._lease
+        if keeps:
+            guard[GENERATION] = self._generation
         try:
             with self.state.batch(guard=guard) as batch:
                 for key, value in values.items():
                     batch.set(key, value)
+                if self._seen is None:
+                    batch.set(CREATED, token())
                 batch.set(self._head, text)
                 if lease is not None:
                     batch.set(self._lease_key, lease, ttl=SECONDS)
                 elif release:
                     batch.delete(self._lease_key)
-        except StateConflict:
-            now = Head.from_bytes(self.state.get(self._head) or b"")
-            raise self._busy(
-                f"was moved on by {now.owner or 'somebody else'}; open it again with pf.open_run({self.run!r}) "
-                f"to go on from position {now.lines.position}",
-                now.owner,
-            ) from None
+        except StateConflict as error:
+            if error.keys == (GENERATION,):
+                self._generation = self.state.get(GENERATION)
+                raise ChunksCollected(str(error), url=self.state.url, keys=error.keys) from None
+            raise self._moved_on() from None
         self._seen = text
         if release:
             self.drop_lease()
+
+    def _moved_on(self) -> RunBusy | RunNotFound:
+        """Return the error that says what somebody else has done to the run meanwhile."""
+        text = self.state.get(self._head)
+        if text is None:
+            return self.deleted()
+        now = Head.from_bytes(text)
+        return self._busy(
+            f"was moved on by {now.owner or 'somebody else'}; open it again with pf.open_run({self.run!r}) "
+            f"to go on from position {now.lines.position}",
+            now.owner,
+        )
 
     def _busy(self, text: str, owner: Owner | None) -> RunBusy:
         return RunBusy(

@@ -9,6 +9,8 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from pforge_lab.errors import WrongValue
+
 
 def notebook_path() -> Path | None:
     """Return the path of the notebook or script that is running, where it can be told.
@@ -48,3 +50,16 @@ def run_id(pipeline: str) -> str:
     """
     stem = re.sub(r"[^A-Za-z0-9_]+", "-", pipeline).strip("-") or "run"
     return f"{stem[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def check_id(name: str) -> str:
+    """Return a run id that a user chose, if it can be one: letters, digits and ``. _ - # @ +``, at most 200.
+
+    Examples
+    --------
+    >>> check_id("night-shift.3")
+    'night-shift.3'
+    """
+    if re.fullmatch(r"[\w.#@+-]{1,200}", name) is None:
+        raise WrongValue(f"a run id is made of letters, digits and . _ - # @ +, not {name!r}")
+    return name

@@ -278,7 +278,7 @@ class Run:
     def _go(self, there: Lines) -> None:
         self._note_edits()
         there = replace(self.head.lines, number=there.number, position=there.position)
-        with self._holding():
+        with self.holding():
             journal, position = self.timeline.journal, there.position
             manifest = journal.manifest(there.holder(position), position)
             records = journal.records(there.path()) if there.number != self.head.lines.number else None
@@ -447,8 +447,14 @@ class Run:
     # -- who may advance it --------------------------------------------------------------------
 
     @contextmanager
-    def _holding(self) -> Iterator[None]:
-        """Keep other threads out, and refuse where another process has the store."""
+    def holding(self) -> Iterator[None]:
+        """Keep other threads out for as long as the block lasts, and refuse where another process has the store.
+
+        Raises
+        ------
+        RunBusy
+            Another thread is advancing the run, or its store is open for reading only.
+        """
         if self.state.mode == "r":
             owner = self.timeline.journal.read_head().owner
             raise RunBusy(
@@ -467,7 +473,7 @@ class Run:
 
     @contextmanager
     def _advancing(self) -> Iterator[None]:
-        with self._holding():
+        with self.holding():
             self.timeline.begin()
             try:
                 yield

@@ -134,6 +134,10 @@ class Scope:
         manifest = self._recognised(manifest, kept)
         return replace(manifest, not_kept=manifest.not_kept | lost) if lost else manifest
 
+    def forget(self) -> None:
+        """Forget which chunks the store has: some were collected."""
+        self._snapshots.forget()
+
     def _recognised(self, manifest: Manifest, values: Mapping[str, Any]) -> Manifest:
         """Return the manifest in which restored objects that nobody changed stand for what they were loaded from."""
         live = self._live or {}

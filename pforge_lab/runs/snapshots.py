@@ -113,6 +113,11 @@ class Manifest:
             self, groups=groups, prints=prints, signature=trust.sign([group.digest for group in groups])
         )
 
+    def chunk_ids(self) -> set[str]:
+        """Return the ids of all chunks that are needed to load the snapshot."""
+        streams = {name for group in self.groups for name in group.chunks}
+        return streams | {name for group in self.groups for _, ids in group.buffers for name in ids}
+
     def group_of(self, name: str) -> Group | None:
         """Return the group that holds ``name``, or None when it was not kept."""
         return next((group for group in self.groups if name in group.names), None)
@@ -232,6 +237,11 @@ class Snapshots:
         self._chunks.flush()
         signature = trust.sign([group.digest for group in groups])
         return Manifest(tuple(groups), prints, not_kept, signature, told)
+
+    def forget(self) -> None:
+        """Forget which chunks the store has: some were collected."""
+        self._chunks.forget()
+        self._atoms.clear()
 
     def prints(self, variables: Mapping[str, object]) -> dict[str, str]:
         """Return the fingerprints that `take` would give to ``variables``; stores nothing."""

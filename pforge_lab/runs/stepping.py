@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pforge_lab import meter
 from pforge_lab.errors import RunError, SpecError, StateError, StepError, StepTimeout
 from pforge_lab.runs.dropping import carried_on, dead_after_steps
+from pforge_lab.runs.generation import until_kept
 from pforge_lab.runs.ledger import Ledger
 from pforge_lab.runs.performance import culprit, one_line, perform, record_of
 from pforge_lab.runs.records import StepRecord
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.runs.records import VariableSize
     from pforge_lab.runs.scope import Scope
+    from pforge_lab.runs.snapshots import Manifest
     from pforge_lab.runs.timeline import Timeline
 
 
@@ -180,21 +182,26 @@ class Stepping:
         output: object = None,
     ) -> StepRecord:
         """Keep the record and the variables after it: both or neither."""
-        try:
+
+        def keep() -> tuple[StepRecord, Manifest]:
             manifest = self._scope.snapshot(values, output, examine)
             changed = self._scope.changes(manifest)
-            record = replace(
+            full = replace(
                 record,
                 changed=changed,
                 sizes=self._sizes(values, changed, max(0.001, record.seconds / 10)),
                 not_kept={name: reason for name, reason in manifest.not_kept.items() if name},
             )
-            self._timeline.accept(record, manifest, last=last)
+            self._timeline.accept(full, manifest, last=last)
+            return full, manifest
+
+        try:
+            kept, manifest = until_kept(keep, self._scope.forget)
         except BaseException:
             self._recover()
             raise
         self._scope.adopt(manifest, values)
-        return record
+        return kept
 
     def _sizes(
         self, values: Mapping[str, Any], changed: Collection[str], budget: float
