@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import subprocess
 import sys
 import threading
@@ -143,6 +144,8 @@ def test_context_variables_are_the_callers():
     assert run(where()) == "here"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_after_a_fork():
     """A child has a loop of its own: the parent's thread is not there."""
     run(double(1))
