@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import sys
@@ -39,6 +40,7 @@ def shell(tmp_path, monkeypatch):
     made.history_manager.enabled = False
     made.run_line_magic("load_ext", "pforge_lab")
     yield made
+    atexit.unregister(made.atexit_operations)
     made.atexit_operations()
     InteractiveShell.clear_instance()
     for place in set(opening._open) - before:

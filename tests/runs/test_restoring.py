@@ -255,7 +255,6 @@ def test_a_set_value_that_was_not_kept_is_to_be_set_again(run):
         run["stream"]
 
 
-@pytest.mark.xfail(reason="the engine copies the whole scope for loops and transitions", strict=True)
 def test_a_lost_value_does_not_stop_a_loop_that_does_not_read_it(place):
     def stream():
         return (i for i in range(3))
