@@ -70,7 +70,7 @@ CORPUS = [
     ("unknown param type", "name: x\nparams:\n  a: { type: int }\nsteps: []\n", 3, "params.a.type"),
     ("default of the wrong type", "name: x\nparams:\n  a: { type: integer, default: x }\nsteps: []\n", 3, "the default must be an integer"),
     ("unknown state", "name: x\nsteps: []\nstate: { backend: zobd }\n", 3, "state.backend: must be 'sled', 'zodb'"),
-    ("unknown state field", "name: x\nsteps: []\nstate:\n  backend: zodb\n  paht: x\n", 5, "did you mean 'path'?"),
+    ("unknown state field", "name: x\nsteps: []\nstate:\n  backend: zodb\n  paht: x\n", 5, "did you mean 'path'?"),  # codespell:ignore paht
     ("retry zero times", "name: x\nsteps:\n  - tool: a:b\n    retry: { attempts: 0 }\n", 4, "steps.0.retry.attempts: must be at least 1"),
     ("forge without a name", "forge: { version: 1.0.0 }\ntools: []\n", 1, "the field 'name' is missing"),
     ("forge with an unknown section", "forge: { name: x }\ntool: []\n", 2, "unknown field 'tool', did you mean 'tools'?"),
@@ -100,7 +100,7 @@ def test_all_faults_of_a_file_are_told_at_once_in_order():
     """One run of the loader shows everything that has to be mended."""
     text = (
         "name: x\n"
-        "params: { a: strng }\n"
+        "params: { a: strng }\n"  # codespell:ignore strng
         "steps:\n"
         "  - tool: builtins:len\n"
         "    inptu: 5\n"
@@ -116,7 +116,7 @@ def test_all_faults_of_a_file_are_told_at_once_in_order():
 def test_a_file_that_is_not_utf8(tmp_path, message_of):
     """The line of the first wrong byte is told."""
     file = tmp_path / "latin.yaml"
-    file.write_bytes("name: x\n# caf\xe9\nsteps: []\n".encode("latin-1"))
+    file.write_bytes("name: x\n# caf\xe9\nsteps: []\n".encode("latin-1"))  # codespell:ignore caf
     message = message_of(SpecError, load_pipeline, file)
     assert message == f"{file}:2: the file is not UTF-8; save it as UTF-8"
 

@@ -83,8 +83,8 @@ def test_an_optional_param_takes_null():
 @pytest.mark.parametrize(
     ("definition", "told"),
     [
-        ({"a": "strng"}, "a: unknown type 'strng', did you mean 'string'?"),
-        ({"a": {"type": "strng"}}, "a.type: must be 'string', 'integer'"),
+        ({"a": "strng"}, "a: unknown type 'strng', did you mean 'string'?"),  # codespell:ignore strng
+        ({"a": {"type": "strng"}}, "a.type: must be 'string', 'integer'"),  # codespell:ignore strng
         ({"a": {"typ": "string"}}, "a.typ: unknown field 'typ', did you mean 'type'?"),
         ({"a": {"type": "integer", "default": "x"}}, "a: the default must be an integer, not 'x' (string)"),
         ({"a": {"type": "integer", "min": 3, "max": 1}}, "a: min 3 is above max 1"),

@@ -113,7 +113,7 @@ def test_all_faults_are_told_at_once():
     with pytest.raises(SpecError) as caught:
         Pipeline(
             "p",
-            params={"a": "strng", "not": "any", "b c": "any"},
+            params={"a": "strng", "not": "any", "b c": "any"},  # codespell:ignore strng
             steps=[
                 {"tool": load, "inptu": {}},
                 {"tool": "flights_"},
@@ -183,7 +183,9 @@ def test_without_declared_params_the_names_that_are_read_may_be_given(message_of
     pipeline = Pipeline("p", steps=[Step(load, input={"source": "{{ where }}"}, condition="flag")])
     assert pipeline.check_params({"where": 1, "flag": True}) == {"where": 1, "flag": True}
     assert pipeline.check_params({}) == {}
-    assert "did you mean 'where'?" in message_of(ParamError, pipeline.check_params, {"wher": 1})
+    assert "did you mean 'where'?" in message_of(
+        ParamError, pipeline.check_params, {"wher": 1}
+    )  # codespell:ignore wher
 
 
 def test_params_that_are_declared_as_none_take_nothing(message_of):

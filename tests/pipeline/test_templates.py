@@ -181,7 +181,7 @@ def test_conditions(condition, holds):
         ("{{ ().__class__ }}", "'__class__' is private"),
         ("{{ x['__class__'] }}", "'__class__' is private"),
         ("{{ x.a.__class__.b }}", "'__class__' is private"),
-        ("{{ x | lenght }}", "no filter 'lenght', did you mean 'length'"),
+        ("{{ x | lenght }}", "no filter 'lenght', did you mean 'length'"),  # codespell:ignore lenght
         ("{{ x | attr('y') }}", "no filter 'attr'"),
         ("{{ x is nice }}", "no test 'nice'"),
         ("{{ " + "(" * 3000 + "x" + ")" * 3000 + " }}", "nested too deeply"),
@@ -203,8 +203,8 @@ def test_what_is_no_template_is_found_when_it_is_compiled(template, told, messag
         ("{{ n + usr }}", "'usr' is not defined"),
         ("{{ [usr] }}", "'usr' is not defined"),
         ("{{ {'a': usr} }}", "'usr' is not defined"),
-        ("{{ user.nam }}", "there is no 'nam', did you mean 'name'?"),
-        ("{{ user.nam + 1 }}", "there is no 'nam', did you mean 'name'?"),
+        ("{{ user.nam }}", "there is no 'nam', did you mean 'name'?"),  # codespell:ignore nam
+        ("{{ user.nam + 1 }}", "there is no 'nam', did you mean 'name'?"),  # codespell:ignore nam
         ("{{ user.list.7 }}", "there is no item 7; the list has 1"),
         ("{{ n.x }}", "a int has no 'x'"),
         ("{{ n + 'a' }}", "unsupported operand"),

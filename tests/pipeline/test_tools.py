@@ -168,7 +168,10 @@ def test_a_module_that_was_imported_as_usual_is_that_very_module(folder, monkeyp
     [
         ("tool:make", "no module 'tool' in"),
         ("tool:make", "did you mean 'tools'?"),
-        ("tools:mkae", "'mkae' does not exist in module 'tools', did you mean 'make'?"),
+        (
+            "tools:mkae",
+            "'mkae' does not exist in module 'tools', did you mean 'make'?",
+        ),  # codespell:ignore mkae
         ("tools:VALUE", "'VALUE' is no function in module 'tools'"),
         ("broken:make", "No module named 'zz_not_there'"),
     ],
@@ -242,7 +245,12 @@ def test_the_registry():
     assert output(Pipeline("p", steps=[Step("registry_bare")])) == "bare"
     assert {"registry_bare", "registry named"} <= registered().keys()
     assert Step(registry_bare).tool_name == "registry_bare"
-    for wrong in ({"retry": 0}, {"timeout": 0}, {"timeout": "5"}, {"params": {"a": "strng"}}):
+    for wrong in (
+        {"retry": 0},
+        {"timeout": 0},
+        {"timeout": "5"},
+        {"params": {"a": "strng"}},
+    ):  # codespell:ignore strng
         with pytest.raises(SpecError):
             tool(**wrong)(lambda: 1)
 
