@@ -24,6 +24,13 @@ class Reading:
         resident memory belongs to the process, so both then have the same peak.
     arrow
         Bytes that Arrow's default pool held at the end, or None while pyarrow is not imported.
+    settled
+        True when freed memory was returned to the system before the scope was entered and before
+        ``after`` was read.
+    child_peak
+        Highest resident memory of the process that the step started, or None where it started none.
+    trace
+        File that memray wrote while the scope was open, or None.
 
     Examples
     --------
@@ -38,6 +45,9 @@ class Reading:
     exact: bool
     shared: bool = False
     arrow: int | None = None
+    settled: bool = False
+    child_peak: int | None = None
+    trace: str | None = None
 
     @property
     def temporary(self) -> int:

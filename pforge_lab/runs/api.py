@@ -13,6 +13,7 @@ from pforge_lab.runs import functions, places
 from pforge_lab.runs.generation import until_kept
 from pforge_lab.runs.journal import Head, Journal, carried, heads
 from pforge_lab.runs.lines import Lines
+from pforge_lab.runs.looks import Looks
 from pforge_lab.runs.naming import check_id, run_id
 from pforge_lab.runs.records import RunSummary
 from pforge_lab.runs.run import Run
@@ -24,7 +25,7 @@ from pforge_lab.values.describe import sketch
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from pforge_lab.runs.checkpoint import Checkpoint
     from pforge_lab.runs.output import PipelineOutput
@@ -41,6 +42,7 @@ def start(
     state: Place | None = None,
     carry: str | None = None,
     drop_unused: bool | None = None,
+    memory: str | Iterable[str] | None = None,
     id: str | None = None,  # noqa: A002 - the public name
 ) -> Run:
     """Make a run of a pipeline; nothing is executed yet.
@@ -59,6 +61,9 @@ def start(
     drop_unused
         Drop variables once no later step reads them, and give their memory back; by default as the
         pipeline's ``memory`` says. Snapshots keep them, so rewinding still has them.
+    memory
+        Deeper looks at memory in every step: ``"settle"``, ``"exact"``, ``"trace"`` or several; see
+        `Looks` for what each does and costs.
     id
         Name of the run; by default made from the pipeline's name and the time.
 
@@ -67,8 +72,9 @@ def start(
     ParamError
         A parameter is missing, unknown or wrong; all faults at once.
     UsageError
-        The store has a run of that id already, or the id cannot be one.
+        The store has a run of that id already, the id cannot be one, or ``memory`` names no look.
     """
+    looks = Looks.of(memory)
     store = _store(state)
     snapshots = Snapshots(store)
     before = _carried(store, snapshots, carry)
@@ -101,6 +107,7 @@ def start(
         "digest": pipeline.digest,
         "params": sorted(params),
         "drop_unused": dropping,
+        "memory": looks.names(),
     }
     until_kept(
         lambda: journal.create(head, definition, kept.values, snapshots.take(values)), snapshots.forget

@@ -80,9 +80,9 @@ def account(variables: Mapping[str, object], *, budget: float | None = None) -> 
     return examine(variables, budget=budget).sizes
 
 
-def examine(variables: Mapping[str, object], *, budget: float | None = None) -> Account:
-    """Return sizes and owners of what the variables hold; see ``account`` for the parameters."""
-    return Ledger().examine(variables, budget=budget)
+def examine(variables: Mapping[str, object], *, budget: float | None = None, exact: bool = False) -> Account:
+    """Return sizes and owners of what the variables hold; see ``Ledger.examine`` for the parameters."""
+    return Ledger().examine(variables, budget=budget, exact=exact)
 
 
 class Ledger:
@@ -109,6 +109,7 @@ class Ledger:
         *,
         changed: Collection[str] | None = None,
         budget: float | None = None,
+        exact: bool = False,
     ) -> Account:
         """Return sizes and owners of what the variables hold.
 
@@ -118,16 +119,18 @@ class Ledger:
             As in ``account``.
         changed
             Names of the variables that may have changed since the last account; all, if None.
+        exact
+            Visit every element of large containers instead of a sample: 2 to 3 s for a million
+            dicts, and a third of their own memory while it lasts.
         """
         deadline = None if budget is None else perf_counter() + budget
         pages = {}
         with _collector_paused():
             for name, value in variables.items():
-                holding = (
-                    None if changed is None or name in changed else self._remembered(name, value, deadline)
-                )
-                if holding is None:
-                    walk = Walk(deadline)
+                same = changed is not None and name not in changed
+                holding = self._remembered(name, value, deadline) if same else None
+                if holding is None or (exact and holding.approx):
+                    walk = Walk(deadline, exact=exact)
                     walk.visit([value])
                     holding = walk.holding
                 pages[name] = (id(value), holding)

@@ -15,6 +15,7 @@ from pforge_lab.runs.advice import advice_frame, advise, dead_by_position
 from pforge_lab.runs.checkpoint import Checkpoint
 from pforge_lab.runs.diff import difference
 from pforge_lab.runs.json_size import json_length
+from pforge_lab.runs.looks import Looks
 from pforge_lab.runs.output import PipelineOutput, StepResult
 from pforge_lab.runs.performance import fingerprint
 from pforge_lab.runs.scope import OUTPUT, Scope
@@ -25,7 +26,7 @@ from pforge_lab.runs.variables import Moment, Variables
 from pforge_lab.values.describe import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import pandas as pd
     from matplotlib.axes import Axes
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pforge_lab.runs.lines import Line, Lines
     from pforge_lab.runs.records import RunStatus, StepRecord, VariableRow
     from pforge_lab.runs.snapshots import Snapshots
+    from pforge_lab.runs.tracing import Trace
     from pforge_lab.state import StateManager
 
 
@@ -147,8 +149,16 @@ class Run:
 
     # -- going forward -------------------------------------------------------------------------
 
-    def step(self, n: int = 1) -> StepRecord:
+    def step(self, n: int = 1, *, memory: str | Iterable[str] | None = None) -> StepRecord:
         """Execute the next step, or the next ``n``, and return the last record.
+
+        Parameters
+        ----------
+        n
+            How many.
+        memory
+            Deeper looks at memory in these steps, beside those of the run: ``"settle"``, ``"exact"``,
+            ``"trace"`` or several; see `Looks` for what each does and costs.
 
         Raises
         ------
@@ -164,9 +174,10 @@ class Run:
             raise RunError(
                 f"step takes a number of at least 1, not {n}; to go back use run.back()", run=self.id
             )
+        looks = Looks.of(memory)
         with self._advancing():
             for left in range(n - 1, -1, -1):
-                record = self._steps.one(last=left == 0)
+                record = self._steps.one(last=left == 0, looks=looks)
         return record
 
     def finish(
@@ -407,9 +418,33 @@ class Run:
 
         One row per drop, the most effective first: ``variables after_step peak_before peak_after
         saves advice``. ``start(..., drop_unused=True)`` does it. Empty when nothing dead matters.
+        The peaks are what the run would reach when it was started with ``memory="settle"``, and the
+        best it could reach otherwise.
         """
         dead = dead_by_position(self.pipeline, self.history, self._steps.kept)
-        return advice_frame(advise(dead, self.memory, self.variable_sizes, settled=False))
+        measured = [record.memory for record in self.history if record.memory and record.step]
+        settled = all(reading.settled for reading in measured)
+        return advice_frame(advise(dead, self.memory, self.variable_sizes, settled=settled))
+
+    def trace(self, at: SupportsIndex | str | None = None) -> Trace:
+        """Return who allocated what in a step that was stepped with ``memory="trace"``.
+
+        Parameters
+        ----------
+        at
+            A position or label of the current line; the current position by default.
+
+        Raises
+        ------
+        RunError
+            That step was not traced.
+        """
+        from pforge_lab.runs.tracing import Trace  # noqa: PLC0415 - only where it is used
+
+        position = self.position if at is None else self.timeline.resolve(at)
+        if not position:
+            raise RunError("nothing was stepped at position 0; give a position or label", run=self.id)
+        return Trace.of(self.timeline.records[position - 1])
 
     def size_bytes(self) -> int:
         """Return the book's measure of the variables: lengths of their names and of their JSON.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -13,8 +13,10 @@ from pforge_lab.errors import RunError, SpecError, StateError, StepError, StepTi
 from pforge_lab.runs.dropping import carried_on, dead_after_steps
 from pforge_lab.runs.generation import until_kept
 from pforge_lab.runs.ledger import Ledger
+from pforge_lab.runs.looks import Looks, settled
 from pforge_lab.runs.performance import culprit, one_line, perform, record_of
 from pforge_lab.runs.records import StepRecord
+from pforge_lab.runs.tracing import trace_file, tracing
 from pforge_lab.runs.variables import Missing
 from pforge_lab.state import StateManager
 
@@ -23,10 +25,13 @@ if TYPE_CHECKING:
 
     from pforge_lab.pipeline.outcome import Outcome
     from pforge_lab.pipeline.spec import Pipeline
+    from pforge_lab.runs.performance import Performance
     from pforge_lab.runs.records import VariableSize
     from pforge_lab.runs.scope import Scope
     from pforge_lab.runs.snapshots import Manifest
     from pforge_lab.runs.timeline import Timeline
+
+_NO_LOOKS = Looks()
 
 
 class Stepping:
@@ -64,6 +69,7 @@ class Stepping:
         self._ledger = Ledger()
         self._loads = -1
         self._touched: dict[int, frozenset[str]] = {}
+        self._exact = False  # whether the step under way is to be sized in full
         self._run = run
         self._pipeline = pipeline
         self._state = state
@@ -81,13 +87,19 @@ class Stepping:
     def _dead(self) -> tuple[frozenset[str], ...]:
         return dead_after_steps(self._pipeline, self.kept)
 
-    def one(self, *, last: bool) -> StepRecord:
+    @cached_property
+    def _looks(self) -> Looks:
+        return Looks.of(self._timeline.journal.definition()["memory"])
+
+    def one(self, *, last: bool, looks: Looks = _NO_LOOKS) -> StepRecord:
         """Execute the next step.
 
         Parameters
         ----------
         last
             The caller advances no further after it.
+        looks
+            Deeper looks at memory beside those of the run.
 
         Raises
         ------
@@ -101,15 +113,11 @@ class Stepping:
             raise RunError(
                 f"run {self._run} is done; go back with run.back(), or start another run", run=self._run
             )
+        looks |= self._looks
         self.note_edits()
+        self._exact = looks.exact
         try:
-            done = perform(
-                self._pipeline,
-                index,
-                self._readable(index),
-                resources={StateManager: self._state},
-                before_retry=partial(self._as_before, index),
-            )
+            done = self._perform(index, looks)
         except BaseException:  # an interrupt: the step did not happen
             self._scope.reload()
             self._timeline.interrupt()
@@ -121,6 +129,27 @@ class Stepping:
             if self._pipeline.steps[index].error_policy != "continue":
                 self._fail(record, error)
         return self._keep(record, done.outcome, index, last=last)
+
+    def _perform(self, index: int, looks: Looks) -> Performance:
+        trace = None
+        with ExitStack() as around:
+            if looks.trace:
+                trace = trace_file(self._run, self._timeline.position + 1)
+                around.enter_context(tracing(trace))
+            if looks.settle:
+                meter.return_freed_memory()
+            done = perform(
+                self._pipeline,
+                index,
+                self._readable(index),
+                resources={StateManager: self._state},
+                before_retry=partial(self._as_before, index),
+            )
+        memory = settled(done.memory) if looks.settle else done.memory
+        child_peak = done.outcome.child_peak
+        if trace is not None or child_peak is not None:
+            memory = replace(memory, trace=str(trace) if trace else None, child_peak=child_peak)
+        return done if memory is done.memory else replace(done, memory=memory)
 
     def _keep(self, record: StepRecord, outcome: Outcome, index: int, *, last: bool) -> StepRecord:
         """Accept a step's record with what it wrote, without what it leaves dead."""
@@ -210,7 +239,8 @@ class Stepping:
         if self._loads != self._scope.loads:
             self._loads, self._ledger = self._scope.loads, Ledger()
         present = {name: value for name, value in values.items() if not isinstance(value, Missing)}
-        return self._ledger.examine(present, changed=changed, budget=budget).sizes
+        limit = None if self._exact else budget
+        return self._ledger.examine(present, changed=changed, budget=limit, exact=self._exact).sizes
 
     def _recover(self) -> None:
         """Stand where the store says: an interrupt may have come after the record had landed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import sys
 import types
 from dataclasses import dataclass, field
@@ -75,9 +76,12 @@ class Walk:
         When to give up, on the clock of ``perf_counter``; never, if None.
     seen
         Identities that are booked already: a trial of sampled elements shares those of its walk.
+    exact
+        Visit every element of large containers instead of a sample.
     """
 
-    def __init__(self, deadline: float | None, seen: set[int] | None = None) -> None:
+    def __init__(self, deadline: float | None, seen: set[int] | None = None, *, exact: bool = False) -> None:
+        self._limit = math.inf if exact else LIMIT
         self.holding = Holding()
         self._deadline = deadline
         self._seen: set[int] = set() if seen is None else seen
@@ -86,7 +90,7 @@ class Walk:
         """Count these objects and all that they refer to."""
         visited = 0
         while level:
-            if len(level) > LIMIT:
+            if len(level) > self._limit:
                 self._sample(level)
                 return
             atoms = [item for item in level if type(item) in _ATOMS]
@@ -148,7 +152,7 @@ class Walk:
             following += references
 
     def _enter(self, elements: Collection[Any], following: list[Any]) -> None:
-        if len(elements) > LIMIT:
+        if len(elements) > self._limit:
             self._sample(elements)
         else:
             following.extend(elements)  # += would let an array add itself
