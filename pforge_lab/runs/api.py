@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pforge_lab.errors import RunNotFound, StateLocked, UsageError, near_misses
+from pforge_lab.errors import RunNotFound, StateError, StateLocked, UsageError, near_misses
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import functions, places
 from pforge_lab.runs.generation import until_kept
@@ -148,8 +148,13 @@ def summaries(state: Place | None = None) -> list[RunSummary]:
     """Return all runs as summaries, newest first. Parameters as `runs`."""
     rows: list[RunSummary] = []
     for place in places.stores() if state is None else [state]:
-        with _looking(place) as store:
-            rows += [_summary(name, head, store.url) for name, head in heads(store).items()]
+        try:
+            with _looking(place) as store:
+                rows += [_summary(name, head, store.url) for name, head in heads(store).items()]
+        except StateError as error:
+            if state is not None:
+                raise
+            places.say(f"the runs of one file are left out: {error}")
     return sorted(rows, key=lambda row: row.created, reverse=True)
 
 

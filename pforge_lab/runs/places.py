@@ -32,7 +32,7 @@ def folder() -> Path:
         import platformdirs  # noqa: PLC0415 - rare
 
         home = Path(platformdirs.user_data_dir("pforge_lab", appauthor=False)) / "runs"
-        _say(f"{beside} is on a network or synced folder, where stores tear: runs are kept in {home}")
+        say(f"{beside} is on a network or synced folder, where stores tear: runs are kept in {home}")
         return home
     return beside / FOLDER
 
@@ -62,7 +62,7 @@ def default_state(name: str | None = None) -> StateManager:
         try:
             state = open_state(path)
         except StateLocked as error:
-            _say(f"{path.name} is in use by {_holder(error)}; runs of this process are kept in another file")
+            say(f"{path.name} is in use by {_holder(error)}; runs of this process are kept in another file")
             continue
         return state
     raise AssertionError("count never ends")
@@ -82,8 +82,8 @@ def make_folder(path: Path) -> None:
 
 
 def stores() -> Iterator[Path]:
-    """Yield the files of the default folder, those written last first."""
-    files = [path for path in folder().glob("*.fs") if path.is_file()]
+    """Yield the files of the default folder that hold something, those written last first."""
+    files = [path for path in folder().glob("*.fs") if path.is_file() and path.stat().st_size]
     yield from sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
@@ -107,7 +107,8 @@ def _file_system(path: Path) -> str:
     return kind
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
+    """Tell the user something on stderr, once in a process."""
     if message not in _said:
         _said.add(message)
         print(f"pforge_lab: {message}", file=sys.stderr)  # noqa: T201 - told to the user, once

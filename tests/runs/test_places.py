@@ -178,3 +178,17 @@ def test_two_kernels_of_a_notebook_name_it(scripts):
     finally:
         held.communicate("\n")
     assert "lab.ipynb" in error.splitlines()[-1]
+
+
+def test_one_damaged_file_does_not_hide_the_runs_of_the_others(scripts, here, capsys):
+    (printed,) = scripts.run("good.py", START)
+    (here / ".pforge" / "junk.fs").write_bytes(b"no store of ours" * 100)
+    (here / ".pforge" / "begun.fs").touch()
+    for _ in range(2):
+        assert list(pf.runs().id) == [printed.split()[0]]
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert "left out" in said[0]
+    assert "junk.fs" in said[0]
+    with pytest.raises(pf.StateCorrupt, match=r"junk\.fs"):
+        pf.runs(state=here / ".pforge" / "junk.fs")
