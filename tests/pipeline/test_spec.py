@@ -183,9 +183,7 @@ def test_without_declared_params_the_names_that_are_read_may_be_given(message_of
     pipeline = Pipeline("p", steps=[Step(load, input={"source": "{{ where }}"}, condition="flag")])
     assert pipeline.check_params({"where": 1, "flag": True}) == {"where": 1, "flag": True}
     assert pipeline.check_params({}) == {}
-    assert "did you mean 'where'?" in message_of(
-        ParamError, pipeline.check_params, {"wher": 1}
-    )  # codespell:ignore wher
+    assert "did you mean 'where'?" in message_of(ParamError, pipeline.check_params, {"whera": 1})
 
 
 def test_params_that_are_declared_as_none_take_nothing(message_of):

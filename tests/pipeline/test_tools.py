@@ -169,9 +169,9 @@ def test_a_module_that_was_imported_as_usual_is_that_very_module(folder, monkeyp
         ("tool:make", "no module 'tool' in"),
         ("tool:make", "did you mean 'tools'?"),
         (
-            "tools:mkae",
-            "'mkae' does not exist in module 'tools', did you mean 'make'?",
-        ),  # codespell:ignore mkae
+            "tools:makes",
+            "'makes' does not exist in module 'tools', did you mean 'make'?",
+        ),
         ("tools:VALUE", "'VALUE' is no function in module 'tools'"),
         ("broken:make", "No module named 'zz_not_there'"),
     ],
@@ -249,8 +249,8 @@ def test_the_registry():
         {"retry": 0},
         {"timeout": 0},
         {"timeout": "5"},
-        {"params": {"a": "strng"}},
-    ):  # codespell:ignore strng
+        {"params": {"a": "strinng"}},
+    ):
         with pytest.raises(SpecError):
             tool(**wrong)(lambda: 1)
 
