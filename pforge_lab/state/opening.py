@@ -144,7 +144,7 @@ def _split(url: str) -> tuple[str, str]:
         return match[1].lower(), match[2]
     if match:
         raise UsageError(
-            f"{url!r} is no kind of store known here{near_misses(match[1], SCHEMES)}; for a file of that name write './{url}'"
+            f"{url!r} is no kind of store known here (for a file of that name write './{url}'){near_misses(match[1], SCHEMES)}"
         )
     if url.endswith(".fs"):
         return "zodb", url

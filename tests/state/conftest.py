@@ -49,7 +49,9 @@ def postgresql() -> str:
     subprocess.run(
         [need("initdb"), "-D", folder / "data", "-U", "postgres", "-A", "trust"], check=True, **options
     )
-    server = subprocess.Popen([need("postgres"), "-D", folder / "data", "-k", folder, "-h", ""], **options)
+    server = subprocess.Popen(
+        [need("postgres"), "-D", folder / "data", "-k", folder, "-h", "", "-F"], **options
+    )
     atexit.register(lambda: (server.terminate(), server.wait(), shutil.rmtree(folder)))
     return wait_for(f"postgresql:///postgres?host={folder}&user=postgres")
 
