@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,8 +12,8 @@ from pforge_lab.state import transaction as transactions, values
 from pforge_lab.state.aio import AsyncState
 from pforge_lab.state.batch import Batch, BatchChanges
 from pforge_lab.state.checks import check_integer, check_key, check_prefix, check_seconds, check_value
-from pforge_lab.state.handle import Handle
 from pforge_lab.state.keyed_locks import KeyedLocks
+from pforge_lab.state.primitives import Primitives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class StateManager(Handle, ABC):
+class StateManager(Primitives):
     """Bytes under keys. Every backend keeps the promises made here, or raises.
 
     Keys are non-empty ``str`` of at most 4096 bytes of UTF-8, values ``bytes``. A lifetime
@@ -308,53 +307,6 @@ class StateManager(Handle, ABC):
         if self.closed and self._aio is not None:
             self._aio.shut_down()
 
-    # -- what a backend implements
-
-    @abstractmethod
-    def _get(self, key: str) -> bytes | None:
-        """Return the live value."""
-
-    def _get_buffer(self, key: str) -> memoryview | None:
-        """Return a view of the live value."""
-        value = self._get(key)
-        return None if value is None else memoryview(value)
-
-    @abstractmethod
-    def _get_many(self, keys: list[str]) -> dict[str, bytes]:
-        """Return the live values, read at one moment, in the order asked."""
-
-    @abstractmethod
-    def _keys(self, prefix: str) -> list[str]:
-        """Return the live keys, sorted."""
-
-    @abstractmethod
-    def _expiry(self, key: str) -> float | None:
-        """Return when ``key`` expires: ``inf`` for never, None if it does not exist."""
-
-    @abstractmethod
-    def _transact(self, work: Callable[[Transaction], T]) -> T:
-        """Run ``work`` in isolation and store what it changed, or nothing if it raises. May run it several times."""
-
-    def _increment(self, key: str, by: int, seconds: float | None) -> int:
-        """Add to a number; a new one lives for ``seconds``."""
-        return self._transact(
-            lambda transaction: transactions.plus(transaction, key, by, lambda: self._until(seconds))
-        )
-
-    @abstractmethod
-    def _cleanup(self) -> int:
-        """Remove what has expired."""
-
-    @abstractmethod
-    def _stats(self) -> StateStats:
-        """Measure."""
-
-    @abstractmethod
-    def _compact(self) -> None:
-        """Give space back."""
-
-    # -- shared by the above
-
     def _store(self, expected: dict[str, bytes | None], changes: BatchChanges) -> None:
         """Store the changes of a batch if its guard matches."""
         self._check_sizes(changes)
@@ -385,6 +337,3 @@ class StateManager(Handle, ABC):
                     f"the value of {key!r} has {len(change[0]):,} bytes; {self.url} holds at most {limit:,} under one key",
                     key=key,
                 )
-
-    def _until(self, seconds: float | None) -> float | None:
-        return None if seconds is None else self.clock() + seconds
