@@ -75,7 +75,7 @@ def start(
         The store has a run of that id already, the id cannot be one, or ``memory`` names no look.
     """
     looks = Looks.of(memory)
-    store = _store(state)
+    store = store_of(state)
     snapshots = Snapshots(store)
     before = _carried(store, snapshots, carry)
     given = {name: value for name, value in before.items() if name in pipeline.params} | dict(inputs or {})
@@ -129,7 +129,13 @@ def fork(parent: Run, position: int) -> Run:
     head = parent.timeline.forked_head(position)
     until_kept(lambda: journal.copy_from(parent.timeline.journal, path, head))
     return _remember(
-        Run(journal, parent.pipeline, parent.params, Snapshots(parent.state), drop_unused=parent.drop_unused)
+        Run(
+            journal,
+            parent.pipeline,
+            parent.param_names,
+            Snapshots(parent.state),
+            drop_unused=parent.drop_unused,
+        )
     )
 
 
@@ -199,11 +205,14 @@ def open_run(
         facts["pipeline"], base_dir=facts["base_dir"], source=facts["source"], functions=kept
     )
     snapshots = Snapshots(store, trust)
-    start = snapshots.load(journal.manifest(0, 0), facts["params"])
-    params = {name: value for name, value in start.items() if name in facts["params"]}
     return _remember(
         Run(
-            journal, pipeline, params, snapshots, drop_unused=facts["drop_unused"], left_out=facts["left_out"]
+            journal,
+            pipeline,
+            facts["params"],
+            snapshots,
+            drop_unused=facts["drop_unused"],
+            left_out=facts["left_out"],
         )
     )
 
@@ -233,7 +242,8 @@ def _looking(place: Place) -> Iterator[StateManager]:
         yield store
 
 
-def _store(state: Place | None) -> StateManager:
+def store_of(state: Place | None) -> StateManager:
+    """Return the store to start runs in: the default one beside the notebook, unless another is named."""
     if state is None:
         return places.default_state()
     return state if isinstance(state, StateManager) else open_state(state)

@@ -5,29 +5,63 @@ A chunk's key is the hash of its content, so what a step did not change costs no
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import xxhash
 
 from pforge_lab.errors import StateCorrupt
+from pforge_lab.runs import coding
+from pforge_lab.runs.cutting import by_content, fixed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from pforge_lab.state import StateManager
 
-CHUNK = 256 << 10  # bytes; hashing is fastest within the processor's cache
 BATCH = 32 << 20  # bytes per transaction
 PREFIX = "pforge/chunk/"
 
-
-def chunk_ids(data: memoryview) -> list[str]:
-    """Return the ids of the chunks that ``data`` is cut into; stores nothing."""
-    return [xxhash.xxh3_128_hexdigest(piece) for piece in _pieces(data)]
+identity = xxhash.xxh3_128_hexdigest
 
 
-def _pieces(data: memoryview) -> Iterator[memoryview]:
-    return (data[start : start + CHUNK] for start in range(0, data.nbytes, CHUNK))
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A buffer in chunks.
+
+    Attributes
+    ----------
+    size
+        Of the buffer, in bytes.
+    ids
+        Of its chunks, in order.
+    bases
+        Further chunks that are needed: some of ``ids`` are kept as what differs from one of these.
+    mark
+        Hash of the whole buffer where the content chose the cuts; empty where they are fixed.
+    """
+
+    size: int
+    ids: tuple[str, ...]
+    bases: frozenset[str] = frozenset()
+    mark: str = ""
+
+    def to_json(self) -> list[Any]:
+        """Return the cut as JSON values."""
+        return [self.size, self.ids, sorted(self.bases), self.mark]
+
+    @classmethod
+    def from_json(cls, data: list[Any]) -> Cut:
+        """Make a cut from what `to_json` returned."""
+        size, ids, bases, mark = data
+        return cls(size, tuple(ids), frozenset(bases), mark)
+
+    def fingerprint(self) -> str:
+        """Return what tells equal contents, among cuts of the same kind."""
+        return f"{self.size} {self.mark or self.ids}"
+
+
+NOTHING = Cut(0, ())
 
 
 class Chunks:
@@ -47,9 +81,9 @@ class Chunks:
     --------
     >>> from pforge_lab.state import open_state
     >>> chunks = Chunks(open_state("memory:"))
-    >>> ids = chunks.put(memoryview(bytes(600_000)))
+    >>> cut = chunks.put(memoryview(bytes(600_000)))
     >>> chunks.flush()
-    >>> len(ids), len(set(ids)), len(chunks.get(ids, 600_000))
+    >>> len(cut.ids), len(set(cut.ids)), len(chunks.get(cut.ids, 600_000))
     (3, 2, 600000)
     """
 
@@ -59,20 +93,43 @@ class Chunks:
         self._waiting: dict[str, bytes] = {}
         self._waiting_bytes = 0
 
-    def put(self, data: memoryview) -> list[str]:
-        """Cut ``data`` into chunks, queue those the store has not, and return the ids of all."""
-        return [self._put_one(piece) for piece in _pieces(data)]
+    def put(self, data: memoryview, before: Cut = NOTHING, *, moving: bool = False) -> Cut:
+        """Cut ``data`` into chunks and queue those the store has not.
 
-    def _put_one(self, piece: memoryview) -> str:
-        name = xxhash.xxh3_128_hexdigest(piece)
-        if name not in self._known:
-            if not self._state.exists(PREFIX + name):
-                self._waiting[PREFIX + name] = bytes(piece)
-                self._waiting_bytes += piece.nbytes
+        Parameters
+        ----------
+        data
+            The bytes.
+        before
+            How an earlier state of the same bytes was cut: what differs a little from a chunk there
+            is kept as the difference.
+        moving
+            Bytes are inserted and removed rather than replaced, as in a pickle stream.
+        """
+        cut, pieces = cut_like(data, before, moving=moving)
+        if cut == before:
+            return before
+        bases = set(before.bases) if not set(before.ids).isdisjoint(cut.ids) else set()
+        coder = _Coder(self._coded, before.ids)
+        for place, (piece, name) in enumerate(zip(pieces, cut.ids, strict=True)):
+            bases |= self._put_one(piece, name, place, coder)
+        return replace(cut, bases=frozenset(bases - set(cut.ids)))
+
+    def _put_one(self, piece: memoryview, name: str, place: int, coder: _Coder) -> set[str]:
+        """Queue one chunk unless it is there; return the chunk it is kept as a difference to, if any."""
+        if name in self._known:
+            return set()
+        kept = self._state.get(PREFIX + name)
+        if kept is None:
+            kept = coder.code(piece, place)
+            self._waiting[PREFIX + name] = kept
+            self._waiting_bytes += len(kept)
+        base = coding.base_of(kept)
+        if base is None:  # else not known: whoever meets it again must learn of its base
             self._known.add(name)  # last: an interrupt must not leave it known and neither stored nor queued
-            if self._waiting_bytes >= BATCH:
-                self.flush()
-        return name
+        if self._waiting_bytes >= BATCH:
+            self.flush()
+        return set() if base is None else {base}
 
     def forget(self) -> None:
         """Forget which chunks the store has: some were collected."""
@@ -107,13 +164,92 @@ class Chunks:
         """
         whole = bytearray(size)
         view = memoryview(whole)
-        for number, name in enumerate(ids):
-            piece = self._state.get(PREFIX + name)
-            if piece is None or xxhash.xxh3_128_hexdigest(piece) != name:
-                wrong = "is missing" if piece is None else "does not match its hash"
-                raise StateCorrupt(
-                    f"chunk {name} {wrong} in {self._state.url}; snapshots that do not use it can still be opened",
-                    url=self._state.url,
-                )
-            view[number * CHUNK : number * CHUNK + len(piece)] = piece
+        start = 0
+        for name in ids:
+            piece = self._load(name)
+            end = start + len(piece)
+            if end > size:
+                raise self._corrupt(name, "is longer than its place")
+            view[start:end] = piece
+            start = end
+        if start != size:
+            raise self._corrupt(ids[-1] if ids else "-", "leaves a gap behind it")
         return whole
+
+    def _load(self, name: str, *, base: bool = False) -> bytes | memoryview:
+        coded = self._coded(name)
+        if base and coding.base_of(coded) is not None:
+            raise self._corrupt(name, "is a difference to a difference")
+        try:
+            piece = coding.decoded(coded, lambda other: self._load(other, base=True))
+        except ValueError as error:
+            raise self._corrupt(name, f"cannot be read ({error})") from error
+        if identity(piece) != name:
+            raise self._corrupt(name, "does not match its hash")
+        return piece
+
+    def _coded(self, name: str) -> bytes:
+        coded = self._waiting.get(PREFIX + name) or self._state.get(PREFIX + name)
+        if coded is None:
+            raise self._corrupt(name, "is missing")
+        return coded
+
+    def _corrupt(self, name: str, wrong: str) -> StateCorrupt:
+        return StateCorrupt(
+            f"chunk {name} {wrong} in {self._state.url}; snapshots that do not use it can still be opened",
+            url=self._state.url,
+        )
+
+
+def cut_like(
+    data: memoryview, before: Cut = NOTHING, *, moving: bool = False
+) -> tuple[Cut, list[memoryview]]:
+    """Cut a buffer as an earlier state of it was cut, and return its pieces too; stores nothing.
+
+    Fixed cuts become cuts by content where the size has changed and most chunks with it. A buffer
+    cut by content that has not changed since gives ``before`` itself, after one pass over it.
+    """
+    if not (moving or before.mark):
+        pieces = list(fixed(data))
+        ids = tuple(map(identity, pieces))
+        if not _moved(before, data.nbytes, ids):
+            return Cut(data.nbytes, ids), pieces
+    mark = identity(data)
+    if mark == before.mark:
+        return before, []
+    pieces = list(by_content(data))
+    return Cut(data.nbytes, tuple(map(identity, pieces)), mark=mark), pieces
+
+
+def _moved(before: Cut, size: int, ids: tuple[str, ...]) -> bool:
+    few = len(ids) < 4 or len(before.ids) < 4
+    return size != before.size and not few and len(set(ids) - set(before.ids)) > len(ids) / 2
+
+
+class _Coder:
+    """Codes the new chunks of one buffer, giving up on what did not pay at the first of them."""
+
+    def __init__(self, coded: Callable[[str], bytes], before: Sequence[str]) -> None:
+        self._coded = coded
+        self._before = before
+        self._compress: bool | None = None
+
+    def code(self, piece: memoryview, place: int) -> bytes:
+        """Return how a chunk is written that the store has not."""
+        if self._compress is None:
+            self._compress = coding.compresses(piece)
+        if self._compress:
+            return coding.compressed(piece)
+        if place < len(self._before):
+            patched = self._patched(piece, self._before[place])
+            if patched is not None:
+                return patched
+            self._before = ()
+        return coding.raw(piece)
+
+    def _patched(self, piece: memoryview, old: str) -> bytes | None:
+        coded = self._coded(old)
+        base = coding.base_of(coded)
+        if base is not None:  # differences are to whole chunks only
+            coded, old = self._coded(base), base
+        return coding.patch(piece, coding.decoded(coded, self._coded), old)

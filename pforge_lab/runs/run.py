@@ -26,7 +26,7 @@ from pforge_lab.runs.variables import Moment, Variables
 from pforge_lab.values.describe import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     import pandas as pd
     from matplotlib.axes import Axes
@@ -47,8 +47,10 @@ class Run:
     ----------
     id
         Name of the run in its store.
-    pipeline, params
-        What is executed, and the parameters it started with.
+    pipeline
+        What is executed.
+    param_names
+        Names of its parameters.
     drop_unused
         Whether variables are dropped once no later step reads them.
     state
@@ -79,7 +81,7 @@ class Run:
         self,
         journal: Journal,
         pipeline: Pipeline,
-        params: Mapping[str, Any],
+        params: Collection[str],
         snapshots: Snapshots,
         *,
         drop_unused: bool = False,
@@ -88,7 +90,7 @@ class Run:
         self.drop_unused = drop_unused
         self.id = journal.run
         self.pipeline = pipeline
-        self.params = dict(params)
+        self.param_names = frozenset(params)
         self.state: StateManager = journal.state
         self.timeline = Timeline(journal, pipeline.labels)
         self._snapshots = snapshots
@@ -105,6 +107,12 @@ class Run:
         )
 
     # -- where the run stands ------------------------------------------------------------------
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters the run started with, loaded from its first snapshot: a run pins no input."""
+        loaded = self._snapshots.load(self.timeline.journal.manifest(0, 0), self.param_names)
+        return {name: value for name, value in loaded.items() if name in self.param_names}
 
     @property
     def head(self) -> Head:
@@ -242,7 +250,7 @@ class Run:
         """
         from pforge_lab.runs.api import fork  # noqa: PLC0415 - api makes runs, and imports this module
 
-        self._note_edits()
+        self.note_edits()
         new = fork(self, self.position if at is None else self.timeline.resolve(at))
         if set:
             new.set(**set)
@@ -287,7 +295,7 @@ class Run:
         self._go(self.timeline.on_line(line, position))
 
     def _go(self, there: Lines) -> None:
-        self._note_edits()
+        self.note_edits()
         there = replace(self.head.lines, number=there.number, position=there.position)
         with self.holding():
             journal, position = self.timeline.journal, there.position
@@ -297,7 +305,7 @@ class Run:
             self.timeline.move(there, records)
             adopt()
 
-    def _note_edits(self) -> None:
+    def note_edits(self) -> None:
         """Record what was changed in place here and no step has noticed, so that leaving loses nothing."""
         if self.state.mode != "r" and self._steps.is_edited():
             with self._advancing():

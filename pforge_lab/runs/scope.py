@@ -8,6 +8,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 from pforge_lab.runs.snapshots import ATOMS, EMPTY
 from pforge_lab.runs.variables import Missing, Variables
 
@@ -27,6 +30,15 @@ def _holders(values: Mapping[str, object], name: str) -> int:
 
 
 _ALONE = _holders({"": object()}, "")
+
+
+def _is_whole(value: object) -> bool:
+    """Return whether nobody can change a value in place without holding the value itself."""
+    if isinstance(value, np.ndarray):
+        return value.base is None and not value.dtype.hasobject
+    return isinstance(value, pd.DataFrame) and not any(
+        dtype.hasobject for dtype in value.dtypes if isinstance(dtype, np.dtype)
+    )
 
 
 class Scope:
@@ -65,13 +77,14 @@ class Scope:
         """Return the names of variables that somebody outside the run may hold, and change in place.
 
         Somebody who was handed one, or a tool that kept one: it may return what a global refers to.
+        To be asked while no dict that `values` returned is around: that would be a holder too.
         """
         live = self._live or {}
-        return {
+        return {  # the values get no name here: that would be one holder more
             name
-            for name, value in live.items()
-            if not isinstance(value, _PASSED_OVER)
-            and (name in self._exposed or _holders(live, name) > _ALONE)
+            for name in live
+            if not isinstance(live[name], _PASSED_OVER)
+            and ((name in self._exposed and not _is_whole(live[name])) or _holders(live, name) > _ALONE)
         }
 
     def expose(self, *names: str) -> None:
@@ -82,7 +95,7 @@ class Scope:
         """Return a new dict of the live objects, `Missing` for those that could not be kept."""
         if self._live is None:
             self._live = self._load(self.manifest, self._maker, {})
-            self._restored = self._prints(self._live)
+            self._restored = self._prints(self._live, self.manifest)
         return dict(self._live)
 
     def loaded(self) -> dict[str, Any]:
@@ -117,16 +130,15 @@ class Scope:
         output
             What the step returned that no variable takes.
         examine
-            Names of live variables that may have changed since the last snapshot; those that
-            somebody outside may hold, and those that are other objects, are examined anyway. None
-            examines all.
+            Names of live variables that may have changed since the last snapshot, such as those
+            ``held``; what is another object now is examined anyway. None examines all.
         """
         lost = {name: value.reason for name, value in values.items() if isinstance(value, Missing)}
         kept = {name: value for name, value in values.items() if name not in lost}
         if examine is not None:
             live = self._live or {}
             others = {name for name, value in kept.items() if name not in live or value is not live[name]}
-            examine = {*examine, *others, *self.held()}
+            examine = {*examine, *others}
         outputs = {} if output is None else {OUTPUT: output}
         manifest = self._snapshots.take(
             kept | outputs, self.manifest, None if examine is None else {*examine, OUTPUT}
@@ -148,10 +160,10 @@ class Scope:
         }
         return manifest.with_those_of(self.manifest, same) if same else manifest
 
-    def _prints(self, values: Mapping[str, Any]) -> dict[str, str]:
-        return self._snapshots.prints(
-            {name: value for name, value in values.items() if not isinstance(value, (*ATOMS, Missing))}
-        )
+    def _prints(self, values: Mapping[str, Any], manifest: Manifest) -> dict[str, str]:
+        """Return the fingerprints of values that were just loaded from a snapshot."""
+        mutable = {name: value for name, value in values.items() if not isinstance(value, (*ATOMS, Missing))}
+        return self._snapshots.prints(mutable, manifest)
 
     def changes(self, manifest: Manifest) -> tuple[str, ...]:
         """Return the names of variables that differ from the snapshot they were in step with, sorted."""
@@ -180,7 +192,9 @@ class Scope:
         values = self._load(manifest, maker, live)
         stayed = {name for name in values if name in live and values[name] is live[name]}
         restored = {name: now for name, now in self._restored.items() if name in stayed}
-        restored |= self._prints({name: value for name, value in values.items() if name not in stayed})
+        restored |= self._prints(
+            {name: value for name, value in values.items() if name not in stayed}, manifest
+        )
 
         def adopt() -> None:
             self.manifest, self._live, self._maker, self._exposed = manifest, values, maker, set()
@@ -196,7 +210,7 @@ class Scope:
             name: before.get(name, value) if isinstance(value, Missing) else value
             for name, value in values.items()
         }
-        self._restored = self._prints(values)
+        self._restored = self._prints(values, self.manifest)
         self._exposed = set()
 
     def _load(self, manifest: Manifest, maker: Maker, live: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import xxhash
 
 from pforge_lab import trust
 from pforge_lab.errors import StateCorrupt
-from pforge_lab.runs.chunks import Chunks, chunk_ids
+from pforge_lab.runs.chunks import NOTHING, Chunks, Cut, cut_like
 from pforge_lab.serialization import Packed, pack, unpack
 from pforge_lab.values.describe import describe
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pforge_lab.state import StateManager
 
 INLINE = 1024  # bytes of a stream that stay in the manifest
-Buffers = tuple[tuple[int, tuple[str, ...]], ...]  # of each buffer its length and its chunks
+Buffers = tuple[Cut, ...]
 ATOMS = (int, float, complex, bool, str, bytes, type(None))  # the same object is the same value
 
 
@@ -37,32 +37,41 @@ class Group:
     ----------
     names
         Of the variables.
-    size, chunks, inline
-        The pickle stream: its length, and where it is (in chunks, or right here).
     digest
-        BLAKE2b of the stream: what the signature is over.
+        BLAKE2b of the pickle stream: what the signature is over.
+    stream, inline
+        Where the pickle stream is: in chunks, or right here.
     buffers
-        Length and chunks of each out-of-band buffer.
+        The out-of-band buffers.
     """
 
     names: tuple[str, ...]
-    size: int
     digest: str
-    chunks: tuple[str, ...] = ()
+    stream: Cut = NOTHING
     inline: bytes = b""
     buffers: Buffers = ()
+
+    def chunk_ids(self) -> set[str]:
+        """Return the ids of all chunks that are needed to load the group."""
+        return {name for cut in (self.stream, *self.buffers) for name in (*cut.ids, *cut.bases)}
 
     def to_json(self) -> list[Any]:
         """Return the group as JSON values, short: a manifest may list hundreds."""
         inline = base64.b64encode(self.inline).decode()
-        return [self.names, self.size, self.digest, self.chunks, inline, self.buffers]
+        return [
+            self.names,
+            self.digest,
+            self.stream.to_json(),
+            inline,
+            [cut.to_json() for cut in self.buffers],
+        ]
 
     @classmethod
     def from_json(cls, data: list[Any]) -> Group:
         """Make a group from what `to_json` returned."""
-        names, size, digest, chunks, inline, buffers = data
-        parts = tuple((length, tuple(ids)) for length, ids in buffers)
-        return cls(tuple(names), size, digest, tuple(chunks), base64.b64decode(inline), parts)
+        names, digest, stream, inline, buffers = data
+        cuts = tuple(map(Cut.from_json, buffers))
+        return cls(tuple(names), digest, Cut.from_json(stream), base64.b64decode(inline), cuts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +124,11 @@ class Manifest:
 
     def chunk_ids(self) -> set[str]:
         """Return the ids of all chunks that are needed to load the snapshot."""
-        streams = {name for group in self.groups for name in group.chunks}
-        return streams | {name for group in self.groups for _, ids in group.buffers for name in ids}
+        return {name for group in self.groups for name in group.chunk_ids()}
 
-    def group_of(self, name: str) -> Group | None:
-        """Return the group that holds ``name``, or None when it was not kept."""
-        return next((group for group in self.groups if name in group.names), None)
+    def group(self, names: tuple[str, ...]) -> Group | None:
+        """Return the group of just these variables, or None when there is none."""
+        return next((group for group in self.groups if group.names == names), None)
 
     def to_json(self) -> dict[str, Any]:
         """Return the manifest as JSON values."""
@@ -226,14 +234,16 @@ class Snapshots:
             except Exception as error:  # noqa: BLE001 - whatever a user's class raises when it is reduced
                 not_kept[name] = f"{type(error).__name__}: {error}"
                 del prints[name]
-        cut = {name: self._cut(packed) for name, packed in packs.items()}
-        prints |= {name: _fingerprint(packed.stream, cut[name]) for name, packed in packs.items()}
         for names in _sharing(packs):
+            before = previous.group(names)
             if len(names) == 1:
-                groups.append(self._group(names, packs[names[0]].stream, cut[names[0]]))
+                packed = packs[names[0]]
+                groups.append(self._group(names, packed, before))
+                prints[names[0]] = _fingerprint(packed.stream, groups[-1].buffers)
             else:
                 together = pack({name: variables[name] for name in names})
-                groups.append(self._group(names, together.stream, self._cut(together)))
+                groups.append(self._group(names, together, before))
+                prints |= {name: _print_of(packs[name], None) for name in names}
         self._chunks.flush()
         signature = trust.sign([group.digest for group in groups])
         return Manifest(tuple(groups), prints, not_kept, signature, told)
@@ -243,33 +253,27 @@ class Snapshots:
         self._chunks.forget()
         self._atoms.clear()
 
-    def prints(self, variables: Mapping[str, object]) -> dict[str, str]:
-        """Return the fingerprints that `take` would give to ``variables``; stores nothing."""
-        packs = {name: pack(value) for name, value in variables.items()}
-        return {
-            name: _fingerprint(
-                packed.stream, tuple((buffer.nbytes, tuple(chunk_ids(buffer))) for buffer in packed.buffers)
-            )
-            for name, packed in packs.items()
-        }
+    def prints(self, variables: Mapping[str, object], like: Manifest) -> dict[str, str]:
+        """Return the fingerprints that `take` would give to ``variables`` after the snapshot ``like``; stores nothing."""
+        return {name: _print_of(pack(value), like.group((name,))) for name, value in variables.items()}
 
     def _atom(self, name: str, value: object) -> tuple[Group, str]:
         known = self._atoms.get(name)
         if known is not None and known[0] is value:
             return known[1:]
-        stream = pack(value).stream
-        group, mark = self._group((name,), stream, ()), _fingerprint(stream, ())
+        packed = pack(value)
+        group, mark = self._group((name,), packed, None), _fingerprint(packed.stream, ())
         self._atoms[name] = (value, group, mark)
         return group, mark
 
-    def _cut(self, packed: Packed) -> Buffers:
-        return tuple((buffer.nbytes, tuple(self._chunks.put(buffer))) for buffer in packed.buffers)
-
-    def _group(self, names: tuple[str, ...], stream: bytes, buffers: Buffers) -> Group:
-        digest = trust.digest(stream)
+    def _group(self, names: tuple[str, ...], packed: Packed, before: Group | None) -> Group:
+        stream, digest = packed.stream, trust.digest(packed.stream)
+        pairs = zip(packed.buffers, _befores(before, packed), strict=True)
+        buffers = tuple(self._chunks.put(buffer, old) for buffer, old in pairs)
         if len(stream) <= INLINE:
-            return Group(names, len(stream), digest, inline=stream, buffers=buffers)
-        return Group(names, len(stream), digest, tuple(self._chunks.put(memoryview(stream))), buffers=buffers)
+            return Group(names, digest, inline=stream, buffers=buffers)
+        old = NOTHING if before is None else before.stream
+        return Group(names, digest, self._chunks.put(memoryview(stream), old, moving=True), buffers=buffers)
 
     def load(self, manifest: Manifest, names: Iterable[str] | None = None) -> dict[str, Any]:
         """Return fresh values of ``names`` (all that were kept, without), independent of any other.
@@ -293,12 +297,12 @@ class Snapshots:
         return values
 
     def _load_group(self, group: Group, *, trusted: bool) -> Any:
-        stream = group.inline or bytes(self._chunks.get(group.chunks, group.size))
+        stream = group.inline or bytes(self._chunks.get(group.stream.ids, group.stream.size))
         if trust.digest(stream) != group.digest:
             raise StateCorrupt(
                 f"the snapshot of {', '.join(group.names)} does not match its digest; go to another position"
             )
-        buffers = [self._chunks.get(ids, size) for size, ids in group.buffers]
+        buffers = [self._chunks.get(cut.ids, cut.size) for cut in group.buffers]
         return unpack(stream, buffers, trusted=trusted, trust=self._trusted)
 
 
@@ -315,10 +319,22 @@ def _unchanged(
     ]
 
 
+def _befores(before: Group | None, packed: Packed) -> Buffers:
+    """Return how each buffer was cut before, as far as there are as many of them."""
+    if before is None or len(before.buffers) != len(packed.buffers):
+        return (NOTHING,) * len(packed.buffers)
+    return before.buffers
+
+
+def _print_of(packed: Packed, before: Group | None) -> str:
+    pairs = zip(packed.buffers, _befores(before, packed), strict=True)
+    return _fingerprint(packed.stream, tuple(cut_like(buffer, old)[0] for buffer, old in pairs))
+
+
 def _fingerprint(stream: bytes, buffers: Buffers) -> str:
     mark = xxhash.xxh3_128(stream)
-    for size, ids in buffers:
-        mark.update(f"{size} {ids}".encode())
+    for cut in buffers:
+        mark.update(cut.fingerprint().encode())
     return mark.hexdigest()
 
 

@@ -154,12 +154,13 @@ class Stepping:
     def _keep(self, record: StepRecord, outcome: Outcome, index: int, *, last: bool) -> StepRecord:
         """Accept a step's record with what it wrote, without what it leaves dead."""
         dead = self._dead[index] if self._drop_unused else frozenset()
+        touched = self._touches(index) if record.status == "done" else frozenset()
+        examine = touched | self._scope.held()
         values = self._scope.values()
         dropped = not dead.isdisjoint(values)
         values = {name: value for name, value in {**values, **outcome.variables}.items() if name not in dead}
         output = None if outcome.variables else outcome.output
-        touched = self._touches(index) if record.status == "done" else frozenset()
-        record = self._accept(record, values, last=last, output=output, examine=touched)
+        record = self._accept(record, values, last=last, output=output, examine=examine)
         if dropped:
             meter.return_freed_memory()
         return record
@@ -173,20 +174,21 @@ class Stepping:
     def edit(self, values: Mapping[str, Any]) -> StepRecord:
         """Give variables other values, as an ``edited`` record."""
         self.note_edits()
-        record = self._accept(self._edited(), {**self._scope.values(), **values}, last=True, examine=())
+        held = self._scope.held()  # what the new values hold of the run's objects is held by them too
+        record = self._accept(self._edited(), {**self._scope.values(), **values}, last=True, examine=held)
         self._scope.expose(*values)  # the caller may hold what it passed
         return record
 
     def is_edited(self) -> bool:
         """Return whether something was changed in place since the last record."""
-        if not self._scope.held():
-            return False
-        return bool(self._scope.changes(self._scope.snapshot(self._scope.values(), examine=())))
+        held = self._scope.held()
+        return bool(held and self._scope.changes(self._scope.snapshot(self._scope.values(), examine=held)))
 
     def note_edits(self) -> None:
         """Turn what was changed in place since the last record into an ``edited`` record."""
-        if self.is_edited():
-            self._accept(self._edited(), self._scope.values(), last=False, examine=())
+        held = self._scope.held()
+        if held and self._scope.changes(self._scope.snapshot(self._scope.values(), examine=held)):
+            self._accept(self._edited(), self._scope.values(), last=False, examine=held)
 
     def _edited(self) -> StepRecord:
         now, reading = datetime.now(UTC), meter.exit(meter.enter())
