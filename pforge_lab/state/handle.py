@@ -77,9 +77,8 @@ class Handle(ABC):
 
     def _check_open(self) -> None:
         if not self._holders:
-            raise StateClosed(
-                f"{self.url} is closed; open it again with open_state({self.url!r})", url=self.url
-            )
+            again = f"open_state({self.url!r})" if self.mode == "w" else f"open_state({self.url!r}, mode='r')"
+            raise StateClosed(f"{self.url} is closed; open it again with {again}", url=self.url)
 
     def _check_writable(self) -> None:
         self._check_open()

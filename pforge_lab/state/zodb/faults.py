@@ -50,5 +50,7 @@ def fault(error: Exception, url: str) -> Exception:
     if isinstance(error, sqlite3.Error | StorageError) or type(error).__module__.startswith(
         ("psycopg2", "ZEO")
     ):
-        return StateError(f"{url} cannot be used: {str(error).strip()}; nothing of this was stored", url=url)
+        return StateError(
+            f"{url} cannot be used: {' '.join(str(error).split())}; nothing of this was stored", url=url
+        )
     return error

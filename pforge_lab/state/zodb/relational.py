@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pforge_lab.state.handle import Mode
     from pforge_lab.state.zodb.writing import Durability
 
+logging.getLogger("relstorage").addHandler(logging.NullHandler())  # what goes wrong is raised
 _PATIENCE = 30.0  # seconds that another process may take to create its tables
 _LARGEST = 900_000_000  # bytes; a row of either database ends a little below 1 GB
 
