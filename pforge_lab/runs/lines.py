@@ -85,7 +85,7 @@ class Lines:
                 numbers[position] = line.number
             if line.parent is None:
                 return numbers
-            upper, line = line.base, self.all[line.parent]
+            upper, line = min(upper, line.base), self.all[line.parent]
 
     def holder(self, position: int) -> int:
         """Return the number of the line that holds a position of the current line."""
