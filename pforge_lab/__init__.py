@@ -46,7 +46,9 @@ from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.pipeline.steps import Step
 from pforge_lab.pipeline.tools import tool
 from pforge_lab.runs.api import open_run, runs
+from pforge_lab.runs.exporting import export_run
 from pforge_lab.runs.housekeeping import delete_run
+from pforge_lab.runs.importing import import_run
 from pforge_lab.runs.run import Run
 from pforge_lab.state import StateManager, open_state
 from pforge_lab.version import __version__
@@ -83,6 +85,8 @@ __all__ = [
     "VariableNotFound",
     "__version__",
     "delete_run",
+    "export_run",
+    "import_run",
     "load_forge",
     "load_ipython_extension",
     "load_pipeline",

@@ -101,11 +101,14 @@ class Session:
 
     def start(self, pipeline: Pipeline, params: dict[str, Any], *, place: str | None = None) -> Run:
         """Start a run and make it the current one."""
+        self.run = api.start(pipeline, params, state=self.store(place))
+        return self.run
+
+    def store(self, place: str | None = None) -> StateManager | None:
+        """Return the store that new runs go to: the current one; else in a shell that of a name, in a notebook None."""
         from pforge_lab.runs.places import default_state  # noqa: PLC0415 - only where a run starts
 
-        state = self.state if self.state is not None or self.namespace is not None else default_state(place)
-        self.run = api.start(pipeline, params, state=state)
-        return self.run
+        return self.state if self.state is not None or self.namespace is not None else default_state(place)
 
 
 pass_session = click.make_pass_decorator(Session)

@@ -30,6 +30,8 @@ from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.snapshots import Manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pforge_lab.runs.records import RunStatus
     from pforge_lab.state import StateManager
 
@@ -253,6 +255,31 @@ class Journal:
             raise other.deleted()
         self._write(head, values, keeps=True)
 
+    def parts(self, head: Head) -> dict[str, bytes]:
+        """Return all that the run consisted of when it had that head, by name.
+
+        Raises
+        ------
+        StateCorrupt
+            A part is missing.
+        """
+        wanted = part_names(head)
+        found = self.state.get_many([self._prefix + name for name in [*wanted, "functions"]])
+        missing = [name for name in wanted if self._prefix + name not in found]
+        if missing:
+            raise self._missing(self._prefix + missing[0])
+        return {key.removeprefix(self._prefix): value for key, value in found.items()}
+
+    def restore(self, head: Head, parts: Mapping[str, bytes]) -> None:
+        """Write a new run of parts that `parts` returned.
+
+        Raises
+        ------
+        ChunksCollected
+            As `create`.
+        """
+        self._write(head, {self._prefix + name: value for name, value in parts.items()}, keeps=True)
+
     def delete(self) -> None:
         """Remove the run, all or nothing; its chunks are left to the next collection.
 
@@ -368,6 +395,16 @@ class Journal:
 
     def _missing(self, key: str) -> StateCorrupt:
         return StateCorrupt(f"run {self.run} in {self.state.url} lacks {key}", url=self.state.url)
+
+
+def part_names(head: Head) -> list[str]:
+    """Return the names of what a run of that head consists of, but for functions, which it may not have."""
+    names = ["definition"]
+    for line in head.lines.all:
+        for position in range(0 if line.parent is None else line.base + 1, line.end + 1):
+            place = f"{line.number:08d}/{position:08d}/"
+            names += [place + "record", place + "manifest"] if position else [place + "manifest"]
+    return names + [f"attempt/{number:08d}" for number in range(1, head.attempts + 1)]
 
 
 def heads(state: StateManager) -> dict[str, Head]:

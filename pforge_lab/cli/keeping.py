@@ -1,0 +1,52 @@
+"""Commands that put runs away: delete export import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pforge_lab.cli.session import Session, pass_session
+from pforge_lab.runs import api
+from pforge_lab.runs.exporting import export_run
+from pforge_lab.runs.housekeeping import delete_run
+from pforge_lab.runs.importing import import_run
+from pforge_lab.values.format import size
+
+if TYPE_CHECKING:
+    from pforge_lab.runs.run import Run
+
+
+@click.command()
+@click.argument("run")
+@pass_session
+def delete(session: Session, run: str) -> None:
+    """Delete a RUN with all its lines, and the snapshots that no other run needs."""
+    collected = delete_run(run, state=session.state)
+    if session.run is not None and session.run.id == run:
+        session.run = None
+    click.echo(f"deleted run {run}; {collected}")
+
+
+@click.command()
+@click.argument("run")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@pass_session
+def export(session: Session, run: str, file: Path) -> None:
+    """Write a RUN with its records and snapshots into a FILE, to hand to somebody else."""
+    chosen = api.open_run(run, state=session.state)
+    path = export_run(chosen, file)
+    click.echo(f"wrote run {chosen.id} to {path} ({size(path.stat().st_size)})")
+
+
+@click.command(name="import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--id", "name", metavar="ID", help="Name of the run here; its own, or ID-2 and so on, by default."
+)
+@pass_session
+def import_file(session: Session, file: Path, name: str | None) -> Run:
+    """Put the run of a FILE that export wrote into the store, and select it; executes nothing of it."""
+    session.run = import_run(file, session.store(file.stem), id=name)
+    return session.run

@@ -1,0 +1,84 @@
+"""`pforge-lab delete`, `export` and `import`: what they print, how they end, what they say when they cannot."""
+
+from __future__ import annotations
+
+import pytest
+
+import pforge_lab as pf
+from pforge_lab.cli.main import invoke
+from pforge_lab.cli.session import Session
+
+
+@pytest.fixture
+def ran(pforge):
+    """Run the pipeline; return the function that executes commands."""
+    assert pforge("run", "sums.yaml", "-p", "n=4").code == 0
+    return pforge
+
+
+@pytest.fixture
+def name(ran):
+    """Return the id of the run."""
+    from pforge_lab.runs.api import summaries
+
+    return summaries()[0].id
+
+
+def test_delete_says_what_it_removed(ran, name):
+    said = ran("delete", name)
+    assert (said.code, said.err) == (0, "")
+    assert said.out == f"deleted run {name}; removed 0 chunks, kept 0\n"
+    assert "No runs" in ran("runs").out
+
+
+def test_delete_of_an_unknown_run_names_those_there_are(ran, name):
+    said = ran("delete", name[:-1])
+    assert (said.code, said.out) == (4, "")
+    assert (
+        said.err == f"pforge-lab: there is no run {name[:-1]!r}, did you mean {name!r}?; give the whole id\n"
+    )
+
+
+def test_delete_in_a_notebook_lets_go_of_the_current_run(ran, name, capsys):
+    session = Session(namespace={})
+    session.run = pf.open_run(name)
+    invoke(["delete", name], session, "%pforge")
+    assert session.run is None
+    with pytest.raises(pf.RunNotFound, match="there is no current run"):
+        invoke(["status"], session, "%pforge")
+
+
+def test_export_and_import_hand_a_run_on(ran, name, folder):
+    said = ran("export", name, "run.pfz")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"wrote run {name} to run.pfz (")
+    assert (folder / "run.pfz").is_file()
+    assert ran("delete", name).code == 0
+    said = ran("import", "run.pfz")
+    assert (said.code, said.err) == (0, "")
+    assert name in said.out
+    assert "✓ done · 3 of 3 steps" in said.out
+    assert ran("show", "total").out.split() == ["int", "6"]
+    assert f"{name}-2" in ran("import", "run.pfz").out
+    assert " mine " in ran("import", "run.pfz", "--id", "mine").out
+
+
+def test_import_of_a_damaged_file_names_the_member(ran, name, folder):
+    ran("export", name, "run.pfz")
+    data = bytearray((folder / "run.pfz").read_bytes())
+    place = data.index(b'"pipeline"')
+    data[place] ^= 1
+    (folder / "run.pfz").write_bytes(data)
+    said = ran("import", "run.pfz")
+    assert (said.code, said.out) == (5, "")
+    assert (
+        "pforge-lab: run.pfz is damaged or no run that pforge_lab exported: member 'head' cannot be read"
+        in said.err
+    )
+    assert said.err.endswith("have it exported and sent again\n")
+
+
+def test_import_of_what_is_not_there_is_wrong_use(ran):
+    said = ran("import", "missing.pfz")
+    assert said.code == 2
+    assert "does not exist; see pforge-lab import --help" in said.err
