@@ -466,6 +466,31 @@ class Pipeline:
 
         return api.resume(checkpoint, state=state)
 
+    def repeat(
+        self, n: int = 50, inputs: Mapping[str, object] | None = None, *, carry: bool = False, state: Any = None,
+    ) -> Any:  # fmt: skip
+        """Execute the pipeline ``n`` times, unrecorded, and say what grows from one time to the next.
+
+        Parameters
+        ----------
+        n
+            Times that count, at least 50; a tenth more come before.
+        inputs
+            Values of the params.
+        carry
+            Start each time with the final variables of the one before.
+        state
+            A state manager for tools that ask for one; by default one in memory.
+
+        Returns
+        -------
+        Growth
+            Its ``verdict`` is one sentence; its ``table`` has growth and standard error by variable.
+        """
+        from pforge_lab.runs.repeating import repeat  # noqa: PLC0415 - upwards, so that a pipeline reads well
+
+        return repeat(self, n, inputs, carry=carry, state=state)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pipeline) and self.digest == other.digest
 
