@@ -21,13 +21,14 @@ from pforge_lab.errors import (
     StateError,
     StepError,
 )
+from pforge_lab.pipeline.dataflow import flows
+from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs.api import open_run
 from pforge_lab.state import open_state
 from pforge_lab.version import __version__
 
 if TYPE_CHECKING:
     from pforge_lab.pipeline.loader import Forge
-    from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.state import StateManager
 
 EXIT_CODES: tuple[tuple[type[PforgeError], int], ...] = (
@@ -90,8 +91,13 @@ def open_store(session: Session, url: str) -> StateManager:
 @click.argument("file", type=moving.FILE)
 @pass_session
 def load(session: Session, file: Path) -> Pipeline | Forge:
-    """Load a FILE: one pipeline, or a forge with many."""
-    return session.load(file)
+    """Load a FILE: one pipeline, or a forge with many; tell what its data flow is suspicious of."""
+    loaded = session.load(file)
+    for pipeline in [loaded] if isinstance(loaded, Pipeline) else loaded.pipelines.values():
+        for flow in flows(pipeline):
+            for warning in flow.warnings:
+                click.echo(f"{pipeline.name}, {flow.label or 'params'}: {warning}", err=True)
+    return loaded
 
 
 @cli.command(name="help")

@@ -222,7 +222,7 @@ class ToolBox:
     def _dynamic(self, name: str) -> Tool | None:
         if name in _registry:
             function, options = _registry[name]
-            return _optioned(name, Given(function), options)
+            return _optioned(name, _registered(function), options)
         if main_function(name) is not None:
             return NativeTool(name, Named("__main__", name))
         return None
@@ -260,6 +260,14 @@ class _Provided:
                 )
             ],
         )
+
+
+def _registered(function: Function) -> Source:
+    """Return where a registered function is looked up: in the notebook by its name, where it is of the notebook."""
+    path = getattr(function, "__qualname__", "<>")
+    if getattr(function, "__module__", None) == "__main__" and "<" not in path:
+        return Named("__main__", path, function)
+    return Given(function)
 
 
 def main_function(name: str) -> Function | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import weakref
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import RunNotFound, StateError, StateLocked, UsageError, near_misses
+from pforge_lab.pipeline.modules import register_folder
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import functions, places
 from pforge_lab.runs.generation import until_kept
@@ -200,6 +202,7 @@ def open_run(
         return known
     journal = Journal(store, chosen.id)
     facts = journal.definition()
+    register_folder(Path(facts["base_dir"]))  # where pickled classes of modules beside the file are found
     kept = functions.restore(journal.functions(), chosen.id, trusted="functions" in trust)
     pipeline = Pipeline.from_dict(
         facts["pipeline"], base_dir=facts["base_dir"], source=facts["source"], functions=kept

@@ -159,7 +159,7 @@ class Stepping:
         values = self._scope.values()
         dropped = not dead.isdisjoint(values)
         values = {name: value for name, value in {**values, **outcome.variables}.items() if name not in dead}
-        output = None if outcome.variables else outcome.output
+        output = outcome.output if record.output_var is None else None
         record = self._accept(record, values, last=last, output=output, examine=examine)
         if dropped:
             meter.return_freed_memory()
