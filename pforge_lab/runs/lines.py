@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +97,18 @@ class Lines:
             line = self.all[line.parent]
         return line.number
 
+    def places(self) -> Iterator[tuple[int, int]]:
+        """Yield every position of every line, as the line that holds it and the position."""
+        for line in self.all:
+            first = 0 if line.parent is None else line.base + 1
+            yield from ((line.number, position) for position in range(first, line.end + 1))
+
     def to_json(self) -> dict[str, Any]:
         """Return the lines as JSON values."""
-        return {"all": [asdict(line) for line in self.all], "number": self.number, "position": self.position}
+        everything = [[line.number, line.parent, line.base, line.end] for line in self.all]
+        return {"all": everything, "number": self.number, "position": self.position}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Lines:
         """Make lines from what `to_json` returned."""
-        return cls(tuple(Line(**line) for line in data["all"]), data["number"], data["position"])
+        return cls(tuple(Line(*line) for line in data["all"]), data["number"], data["position"])

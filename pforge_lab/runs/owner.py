@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,7 +60,8 @@ class Owner:
 
     def to_json(self) -> dict[str, Any]:
         """Return the owner as JSON values."""
-        return asdict(self) | {"since": self.since.isoformat()}
+        facts = {name: getattr(self, name) for name in self.__slots__}
+        return facts | {"since": self.since.isoformat()}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Owner:

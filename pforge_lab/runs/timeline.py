@@ -11,12 +11,14 @@ from pforge_lab.errors import PositionError, WrongType, near_misses
 from pforge_lab.runs.journal import touched
 from pforge_lab.runs.lines import Line, Lines
 from pforge_lab.runs.owner import Owner
+from pforge_lab.runs.retention import Retention, described, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pforge_lab.runs.journal import Head, Journal
     from pforge_lab.runs.records import RunStatus, StepRecord
+    from pforge_lab.runs.retention import Place
     from pforge_lab.runs.snapshots import Manifest
 
 
@@ -40,6 +42,8 @@ class Timeline:
         self.labels = tuple(labels)
         self.head = journal.read_head()
         self.records: list[StepRecord] = journal.records(self.head.lines.path())
+        self._steps: set[int | None] = set()  # of the history, as it was counted at ...
+        self._counted: tuple[int, int] | None = None  # ... this line and position
 
     @property
     def position(self) -> int:
@@ -129,12 +133,51 @@ class Timeline:
             )
         return there.moved(position)
 
+    def check_kept(self, there: Lines) -> None:
+        """Raise `PositionError` when the snapshot at a place was removed.
+
+        The message names the positions of the line that can still be gone to.
+        """
+        kept = self.head.kept
+        if kept is None or (there.holder(there.position), there.position) in kept:
+            return
+        left = [
+            position
+            for position in range(there.current.end + 1)
+            if (there.holder(position), position) in kept
+        ]
+        raise self._error(
+            f"the snapshot at position {there.position} was removed, as the run keeps {described(self.head.keep)}; "
+            f"positions that can be gone to: {', '.join(map(str, left))}"
+        )
+
+    def is_kept(self) -> bool:
+        """Return whether there is a snapshot where the run stands."""
+        lines, kept = self.head.lines, self.head.kept
+        return kept is None or (lines.holder(lines.position), lines.position) in kept
+
+    def _retained(self, head: Head) -> tuple[Head, list[Place]]:
+        """Return the head that knows which snapshots stay, and the places of those that go."""
+        amount = Retention.of(head.keep).amount(head.status)
+        if amount is None and head.kept is None:
+            return head, []
+        lines = head.lines
+        here = (lines.holder(lines.position), lines.position)
+        there = lines.places() if head.kept is None else dict.fromkeys((*head.kept, here))
+        stay = None if amount is None else wanted(lines, amount)
+        places = [(place, stay is None or place in stay) for place in there]
+        kept = tuple(place for place, stays in places if stays)
+        return replace(head, kept=kept), [place for place, stays in places if not stays]
+
     def forked_head(self, position: int) -> Head:
         """Return the head of a new run with this one's history up to a position."""
         records = self.records[:position]
         now = datetime.now(UTC)
         lines = Lines((Line(0, None, 0, position),), 0, position)
         settled = self._settled(records)
+        here, kept = self.head.lines, self.head.kept
+        if kept is not None:
+            kept = tuple((0, at) for at in range(position + 1) if (here.holder(at), at) in kept)
         return replace(
             self.head,
             lines=lines,
@@ -143,6 +186,7 @@ class Timeline:
             updated=now,
             attempts=0,
             error=None,
+            kept=kept,
             **_totals(records),
         )
 
@@ -200,16 +244,28 @@ class Timeline:
             The caller advances no further: the run's status settles in the same transaction.
         """
         records = [*self.history, record]
-        head = touched(self.head, lines=self.head.lines.advanced(), **_totals(records))
+        if self._counted != (self.head.lines.number, self.position):
+            self._steps = {known.step for known in self.history}
+        self._steps.add(record.step)
+        lines = self.head.lines.advanced()
+        head = touched(
+            self.head,
+            lines=lines,
+            steps_done=len(self._steps - {None}),
+            seconds=self.head.seconds + record.seconds,
+            peak=max(filter(None, (self.head.peak, record.memory and record.memory.peak)), default=None),
+        )
         if last or self._following(records) is None:
             head = replace(head, status=self._settled(records))
-        self.journal.add(head, record, manifest)
-        self.head, self.records = head, records
+        head, removed = self._retained(head)
+        self.journal.add(head, record, manifest, removed)
+        self.head, self.records, self._counted = head, records, (lines.number, lines.position)
 
     def log_failure(self, record: StepRecord) -> None:
         """Log an attempt that failed under fail_fast; it takes no position."""
         head = touched(self.head, status="failed", attempts=self.head.attempts + 1, error=record.error)
-        self.journal.add_attempt(head, record)
+        head, removed = self._retained(head)
+        self.journal.add_attempt(head, record, removed)
         self.head = head
 
     def _write(self, **changes: Any) -> None:
