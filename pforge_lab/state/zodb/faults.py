@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ZODB.POSException import POSKeyError, ReadConflictError, StorageError
+from ZODB.POSException import POSKeyError, ReadConflictError, StateLoadError, StorageError
 
 from pforge_lab.errors import PforgeError, StateCorrupt, StateError, StateFull
 
@@ -30,27 +30,30 @@ def named(url: str) -> Iterator[None]:
 
 def fault(error: Exception, url: str) -> Exception:
     """Return the error of this package for one from below; others as they are."""
-    if isinstance(error, OSError) and error.errno in _FULL:
+    said = " ".join(str(error).split())
+    if _is_full(error):
         return StateFull(
-            f"{url} is full: {error.strerror}; nothing of this was stored, what was stored before stands. Free some space, or compact()",
+            f"{url} is full: {said}; nothing of this was stored, what was stored before stands. Free some space, or compact()",
             url=url,
         )
-    if isinstance(error, OSError):
-        return StateError(f"{url} cannot be used: {error}; nothing of this was stored", url=url)
-    if isinstance(error, sqlite3.Error) and "full" in str(error):
-        return StateFull(
-            f"{url} is full: {error}; nothing of this was stored, what was stored before stands. Free some space",
-            url=url,
+    if isinstance(error, StateLoadError):
+        cause = error.__cause__
+        unreadable = StateCorrupt(
+            f"{url} holds a record that cannot be read: {cause}; restore it from a backup", url=url
         )
+        return cause if isinstance(cause, PforgeError) else unreadable
     if isinstance(error, POSKeyError | ReadConflictError):
         return StateCorrupt(
-            f"{url} is damaged: a record that is referred to is missing ({error}); restore it from a backup",
+            f"{url} is damaged: a record that is referred to is missing ({said}); restore it from a backup",
             url=url,
         )
-    if isinstance(error, sqlite3.Error | StorageError) or type(error).__module__.startswith(
-        ("psycopg2", "ZEO")
-    ):
-        return StateError(
-            f"{url} cannot be used: {' '.join(str(error).split())}; nothing of this was stored", url=url
-        )
+    drivers = type(error).__module__.startswith(("psycopg2", "ZEO"))
+    if drivers or isinstance(error, OSError | sqlite3.Error | StorageError):
+        return StateError(f"{url} cannot be used: {said}; nothing of this was stored", url=url)
     return error
+
+
+def _is_full(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    return isinstance(error, sqlite3.Error) and "full" in str(error)
