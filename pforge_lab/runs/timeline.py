@@ -253,7 +253,7 @@ class Timeline:
             lines=lines,
             steps_done=len(self._steps - {None}),
             seconds=self.head.seconds + record.seconds,
-            peak=max(filter(None, (self.head.peak, record.memory and record.memory.peak)), default=None),
+            peak=_higher(self.head.peak, record),
         )
         if last or self._following(records) is None:
             head = replace(head, status=self._settled(records))
@@ -272,6 +272,12 @@ class Timeline:
         head = touched(self.head, **changes)
         self.journal.write_head(head)
         self.head = head
+
+
+def _higher(peak: int | None, record: StepRecord) -> int | None:
+    if record.memory is None:
+        return peak
+    return record.memory.peak if peak is None else max(peak, record.memory.peak)
 
 
 def _totals(records: Sequence[StepRecord]) -> dict[str, Any]:
