@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
+import psutil
 import pytest
 
-from pforge_lab.meter.children import spawn
+from pforge_lab.meter.children import Ended, spawn
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="only Linux lets a small process stand between"
@@ -22,7 +24,7 @@ def finish(command, **options):
     """Run a command to its end; return how it ended, and what it printed."""
     child = spawn(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **options)
     printed, _ = child.process.communicate()
-    return child.ended(), printed
+    return child.wait(), printed
 
 
 def test_a_child_below_its_parents_peak_reports_its_own():
@@ -86,8 +88,25 @@ def test_no_descriptor_leaks_into_the_command():
     assert printed.split() == [b"0", b"1", b"2", b"3"]  # the last is the listing's own
 
 
-def test_killed_together_with_what_stands_between_nothing_is_known():
+def test_killed_together_with_what_stands_between_the_peak_is_not_known():
     child = spawn(["sleep", "100"], start_new_session=True)
     os.killpg(child.process.pid, signal.SIGKILL)
-    child.process.wait()
-    assert child.ended() is None
+    assert child.wait() == Ended(-signal.SIGKILL, None)
+
+
+def test_asked_to_end_the_command_is_waited_for():
+    """Its own end is reported, and it leaves no zombie: what stands between outlives it."""
+    code = "trap 'exit 5' TERM; echo $$; while :; do :; done"
+    child = spawn(["sh", "-c", code], start_new_session=True, stdout=subprocess.PIPE)
+    pid = int(child.process.stdout.readline())
+    os.killpg(child.process.pid, signal.SIGTERM)
+    assert child.wait().exit_code == 5
+    child.process.stdout.close()
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_deadline_is_kept():
+    child = spawn(["sleep", "100"], start_new_session=True)
+    assert child.wait(time.monotonic()) is None
+    os.killpg(child.process.pid, signal.SIGTERM)
+    assert child.wait(time.monotonic() + 60).exit_code == -signal.SIGTERM

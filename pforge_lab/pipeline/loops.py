@@ -158,8 +158,9 @@ def _child(label: str, tool: str, outcome: Outcome | None) -> ChildOutcome:
     if outcome is None or isinstance(outcome.error, Cancelled):
         return ChildOutcome(label, tool, "skipped", 0.0 if outcome is None else outcome.seconds, 0)
     return ChildOutcome(
-        label, tool, outcome.status, outcome.seconds, outcome.attempts, outcome.error, outcome.children
-    )
+        label, tool, outcome.status, outcome.seconds, outcome.attempts, outcome.error, outcome.children,
+        outcome.child_peak,
+    )  # fmt: skip
 
 
 def _error_of(outcomes: list[Outcome | None], *, tolerant: bool) -> Exception | None:

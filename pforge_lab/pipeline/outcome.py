@@ -27,6 +27,8 @@ class ChildOutcome:
         The last error, or None.
     children
         Its own parts.
+    child_peak
+        As that of an `Outcome`.
     """
 
     label: str
@@ -36,6 +38,7 @@ class ChildOutcome:
     attempts: int
     error: BaseException | None = None
     children: tuple[ChildOutcome, ...] = ()
+    child_peak: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Outcome:
         the one that follows.
     child_peak
         Peak of resident memory of the process that the tool started, in bytes, where it can be
-        told: it is hidden while it is below the peak of this process.
+        told; `highest_child` knows those of the parts, too.
     """
 
     status: Status
@@ -80,6 +83,12 @@ class Outcome:
     abandoned: bool = False
     next_step: int | None = None
     child_peak: int | None = None
+
+
+def highest_child(outcome: Outcome | ChildOutcome) -> int | None:
+    """Return the highest ``child_peak`` of a step and all its parts, or None without any."""
+    told = [outcome.child_peak, *map(highest_child, outcome.children)]
+    return max((peak for peak in told if peak is not None), default=None)
 
 
 class Listener(Protocol):

@@ -7,13 +7,13 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final
 
 from pforge_lab.errors import ToolError
+from pforge_lab.meter.children import Child, spawn
 
 from .calls import Call, Cancelled
 
@@ -34,8 +34,7 @@ class Finished:
     exit_code
         Negative for the signal that ended it.
     peak
-        Its peak of resident memory in bytes, or None where it cannot be told: the system
-        counts the moment before the program started, when it was a copy of this process.
+        Its peak of resident memory in bytes, or None where it cannot be told.
     """
 
     stdout: str
@@ -57,29 +56,26 @@ def execute_command(
     StepTimeout
         It took longer than ``call.timeout``; it was ended, with its children.
     """
-    mark = _own_peak()
-    process = _started(command, cwd, env, tool, piped=stdin is not None)
-    ended = _Ender(process)
+    child = _started(command, cwd, env, tool, piped=stdin is not None)
+    ended = _Ender(child.process)
     forget = call.stop.add(ended) if call.stop is not None else None
     try:
-        return _watch(process, ended, stdin, stream=stream, tool=tool, call=call, mark=mark)
+        return _watch(child, ended, stdin, stream=stream, tool=tool, call=call)
     except BaseException:
         ended()
         raise
     finally:
         if forget is not None:
             forget()
-        _close(process)
+        _close(child)
 
 
-def _started(
-    command: Sequence[str], cwd: Path, env: Mapping[str, str], tool: str, *, piped: bool
-) -> subprocess.Popen[bytes]:
+def _started(command: Sequence[str], cwd: Path, env: Mapping[str, str], tool: str, *, piped: bool) -> Child:
     try:
-        return subprocess.Popen(  # noqa: S603 -- an argument list, no shell
-            list(command),
+        return spawn(
+            command,
             cwd=cwd,
-            env=dict(env),
+            env=env,
             stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -96,9 +92,9 @@ def _started(
 
 
 def _watch(
-    process: subprocess.Popen[bytes], ended: _Ender, stdin: str | None, *, stream: bool, tool: str, call: Call,
-    mark: int | None,
+    child: Child, ended: _Ender, stdin: str | None, *, stream: bool, tool: str, call: Call,
 ) -> Finished:  # fmt: skip
+    process = child.process
     lines: queue.SimpleQueue[tuple[str, bytes | None]] = queue.SimpleQueue()
     for name, pipe in (("stdout", process.stdout), ("stderr", process.stderr)):
         threading.Thread(target=_read, args=(name, pipe, lines), daemon=True).start()
@@ -119,15 +115,14 @@ def _watch(
         kept[name].append(line)
         if stream and call.listener is not None:
             call.listener.output_line(call.label, name, line.decode(errors="replace").rstrip("\r\n"))
-    exit_code, peak = _wait(process, deadline)
+    left = child.wait(deadline)
     if call.stop is not None and call.stop.event.is_set():
         raise Cancelled
-    if exit_code is None:
+    if left is None:
         ended()
         raise call.overrun(tool, "was ended with its children")
-    told = peak if peak is not None and mark is not None and peak > mark else None
     stdout, stderr = (b"".join(kept[name]).decode(errors="replace") for name in ("stdout", "stderr"))
-    return Finished(stdout, stderr, exit_code, told)
+    return Finished(stdout, stderr, left.exit_code, left.peak)
 
 
 def _read(name: str, pipe: IO[bytes] | None, lines: queue.SimpleQueue[tuple[str, bytes | None]]) -> None:
@@ -143,36 +138,6 @@ def _write(pipe: IO[bytes], data: bytes) -> None:
         pipe,
     ):  # a command need not read all its input
         pipe.write(data)
-
-
-def _wait(process: subprocess.Popen[bytes], deadline: float | None) -> tuple[int | None, int | None]:
-    """Return the exit code (None if the time is over) and the highest resident memory."""
-    if not hasattr(os, "wait4"):
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(None if deadline is None else max(deadline - time.monotonic(), 0)), None
-        return None, None
-    pause = 0.0005
-    while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG if deadline is not None else 0)
-        if pid:
-            process.returncode = os.waitstatus_to_exitcode(status)
-            return process.returncode, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        if deadline is not None and time.monotonic() >= deadline:
-            return None, None
-        time.sleep(pause)
-        pause = min(pause * 2, 0.02)
-
-
-def _own_peak() -> int | None:
-    """Return the highest resident memory of this process, which a child starts with, or None."""
-    try:
-        with open("/proc/self/status", "rb") as status:  # noqa: PTH123 -- no path object in the way of a hot file
-            for line in status:
-                if line.startswith(b"VmHWM:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        return None
-    return None
 
 
 class _Ender:
@@ -239,7 +204,9 @@ def _alive(process: object) -> bool:
         return False
 
 
-def _close(process: subprocess.Popen[bytes]) -> None:
+def _close(child: Child) -> None:
+    process = child.process
+    child.close()
     if process.returncode is None:
         with contextlib.suppress(ChildProcessError, subprocess.TimeoutExpired):
             process.wait(GRACE)

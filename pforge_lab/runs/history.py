@@ -34,8 +34,11 @@ def records_frame(records: Iterable[StepRecord]) -> pd.DataFrame:
 
 
 def memory_frame(records: Iterable[StepRecord]) -> pd.DataFrame:
-    """Return resident memory per position: ``before``, ``peak`` and ``after`` in bytes, and how exact the peak is."""
-    columns = ["index", "label", "before", "peak", "after", "method", "exact", "shared"]
+    """Return resident memory per position: ``before``, ``peak`` and ``after`` in bytes, and how exact the peak is.
+
+    ``child_peak`` is that of the processes the step started, which is no part of ``peak``.
+    """
+    columns = ["index", "label", "before", "peak", "after", "method", "exact", "shared", "child_peak"]
     rows = [
         [
             record.index,
@@ -46,11 +49,12 @@ def memory_frame(records: Iterable[StepRecord]) -> pd.DataFrame:
             memory.method,
             memory.exact,
             memory.shared,
+            memory.child_peak,
         ]
         for record in records
         if (memory := record.memory) is not None
     ]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).astype({"child_peak": "Int64"})
 
 
 def sizes_frame(records: Iterable[StepRecord]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pforge_lab import meter
 from pforge_lab.errors import RunError, SpecError, StateError, StepError, StepTimeout
+from pforge_lab.pipeline.outcome import highest_child
 from pforge_lab.runs.dropping import carried_on, dead_after_steps
 from pforge_lab.runs.generation import until_kept
 from pforge_lab.runs.ledger import Ledger
@@ -146,7 +147,7 @@ class Stepping:
                 before_retry=partial(self._as_before, index),
             )
         memory = settled(done.memory) if looks.settle else done.memory
-        child_peak = done.outcome.child_peak
+        child_peak = highest_child(done.outcome)
         if trace is not None or child_peak is not None:
             memory = replace(memory, trace=str(trace) if trace else None, child_peak=child_peak)
         return done if memory is done.memory else replace(done, memory=memory)

@@ -67,6 +67,7 @@ def _memory(memory: Reading) -> Cell:
     notes = shorten(memory.method, 40) + ("" if memory.exact else ", the true peak may be higher")
     notes += ", peak shared with overlapping steps" if memory.shared else ""
     notes += f", {size(memory.arrow)} of it in Arrow's pool" if memory.arrow else ""
+    notes += f", child processes {size(memory.child_peak)} besides" if memory.child_peak else ""
     return words(f"{before} → {after} MB, peak {peak_megabytes(memory)} MB") + words(f"({notes})", "muted")
 
 

@@ -7,7 +7,6 @@ import os
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import psutil
 import pytest
@@ -351,12 +350,12 @@ def test_an_interrupt_ends_the_command(one_step, heard):
     assert not psutil.pid_exists(listener.pid)
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs a system that tells its own peak")
-def test_the_peak_of_a_large_child_is_told(one_step):
-    """It is exact where it is above this process's own."""
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it")
+def test_the_peak_of_a_child_is_told(one_step):
+    """It is the child's own, above or below that of this process."""
     text = f"tools: [{{ type: cli, name: it, command: {PYTHON}, args: ['-c', \"x = b'1' * {{{{ n }}}}\"] }}]\nsteps: [{{ tool: it, input: {{ n: '{{{{ n }}}}' }} }}]"
     assert one_step(text, {"n": 10**9}).child_peak > 10**9
-    assert one_step(text, {"n": 1}).child_peak is None
+    assert one_step(text, {"n": 1}).child_peak < 50 * 10**6
 
 
 def request(server, fields, value="x y", step=""):

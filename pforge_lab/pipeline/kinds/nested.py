@@ -166,8 +166,9 @@ def _inputs(arguments: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[
 
 def _child(label: str, tool: str, outcome: Outcome) -> ChildOutcome:
     return ChildOutcome(
-        label, tool, outcome.status, outcome.seconds, outcome.attempts, outcome.error, outcome.children
-    )
+        label, tool, outcome.status, outcome.seconds, outcome.attempts, outcome.error, outcome.children,
+        outcome.child_peak,
+    )  # fmt: skip
 
 
 def _result(tool: str, outcome: Outcome) -> dict[str, Any]:
