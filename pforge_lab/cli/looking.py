@@ -1,4 +1,4 @@
-"""Commands that look: status vars show pull diff memory runs."""
+"""Commands that look: status vars show pull diff memory advise runs."""
 
 from __future__ import annotations
 
@@ -96,6 +96,13 @@ def memory(session: Session, save: Path | None) -> Any:
             raise UsageError(f"cannot write the plot to {save}: {reason}") from error
         click.echo(f"wrote {save}")
     return run.memory if session.namespace is None else run.plot_memory()
+
+
+@click.command()
+@pass_session
+def advise(session: Session) -> pd.DataFrame:
+    """Show which variables to drop after which step, and what that does to the peak."""
+    return session.need_run().advise()
 
 
 @click.command()

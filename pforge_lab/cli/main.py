@@ -147,6 +147,7 @@ for command in (
         looking.pull,
         looking.diff,
         looking.memory,
+        looking.advise,
         looking.runs,
     ),
     *(keeping.delete, keeping.export, keeping.import_file),

@@ -56,6 +56,8 @@ def _frame_text(frame: pd.DataFrame, form: dict[str, Any]) -> str:
         return text.runs_text(frame.summaries(), **form)
     if {"change", "variable"} <= set(frame.columns):
         return text.diff_text(frame, **form)
+    if {"advice", "saves"} <= set(frame.columns):
+        return "\n".join(frame["advice"]) or "no dead variable raises the peak: there is nothing to drop"
     if {"before", "peak", "after"} <= set(frame.columns):
         return text.memory_text(frame, **form)
     return text.preview_text(frame, "", **form)
