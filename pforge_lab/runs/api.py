@@ -12,17 +12,19 @@ from pforge_lab.errors import RunNotFound, StateError, StateLocked, UsageError, 
 from pforge_lab.pipeline.modules import register_folder
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import functions, places
+from pforge_lab.runs.exclusion import Exclusion
 from pforge_lab.runs.generation import until_kept
 from pforge_lab.runs.journal import Head, Journal, carried, heads
 from pforge_lab.runs.lines import Lines
 from pforge_lab.runs.looks import Looks
 from pforge_lab.runs.naming import check_id, run_id
 from pforge_lab.runs.records import RunSummary
+from pforge_lab.runs.retention import Retention
 from pforge_lab.runs.run import Run
 from pforge_lab.runs.runs_frame import RunsFrame, runs_frame
-from pforge_lab.runs.scope import OUTPUT
-from pforge_lab.runs.snapshots import Snapshots
-from pforge_lab.state import StateManager, open_state
+from pforge_lab.runs.scope import OUTPUT, Scope
+from pforge_lab.runs.snapshots import EMPTY, Snapshots
+from pforge_lab.state import StateManager, open_configured, open_state
 from pforge_lab.values.describe import sketch
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from pforge_lab.runs.checkpoint import Checkpoint
     from pforge_lab.runs.output import PipelineOutput
+    from pforge_lab.runs.retention import Keep
 
     Place = StateManager | str | os.PathLike[str]
 
@@ -45,6 +48,8 @@ def start(
     carry: str | None = None,
     drop_unused: bool | None = None,
     memory: str | Iterable[str] | None = None,
+    keep: Keep = "all",
+    exclude: Collection[str] = (),
     id: str | None = None,  # noqa: A002 - the public name
 ) -> Run:
     """Make a run of a pipeline; nothing is executed yet.
@@ -56,7 +61,8 @@ def start(
     inputs
         Values of its parameters.
     state
-        A state manager or URL; by default ``.pforge/NAME.fs`` beside the notebook or script.
+        A state manager or URL; by default what the ``state:`` section of the pipeline's file says, or
+        ``.pforge/NAME.fs`` beside the notebook or script.
     carry
         Start with the final variables of the last run that was done under this name, and keep this
         one's when it is done. Explicit inputs come before carried values.
@@ -66,6 +72,17 @@ def start(
     memory
         Deeper looks at memory in every step: ``"settle"``, ``"exact"``, ``"trace"`` or several; see
         `Looks` for what each does and costs.
+    keep
+        Which snapshots stay: ``"all"``; a number N, those of the last N positions; ``"records"``,
+        what the steps did and no variables. Or a rule for how the run ends, such as ``{"done":
+        "records", "failed": 3}``, before which all stay. The start always stays, and so does what a
+        run that is not done goes on from. A position whose snapshot was removed cannot be gone
+        to; its record stays. When the run is done or has failed, the chunks that nothing needs any
+        more are collected.
+    exclude
+        Patterns of names of variables that are never kept, nor told in previews, such as
+        ``["*token*"]``. They are not rewound, and in another process they have to be set again.
+        What a tool prints, returns into another variable or says in an error is kept all the same.
     id
         Name of the run; by default made from the pipeline's name and the time.
 
@@ -74,10 +91,11 @@ def start(
     ParamError
         A parameter is missing, unknown or wrong; all faults at once.
     UsageError
-        The store has a run of that id already, the id cannot be one, or ``memory`` names no look.
+        The store has a run of that id already, or the id, ``memory``, ``keep`` or ``exclude`` cannot be one.
     """
-    looks = Looks.of(memory)
-    store = store_of(state)
+    looks, exclusion = Looks.of(memory), Exclusion.of(exclude)
+    Retention.of(keep)
+    store = store_of(state, pipeline)
     snapshots = Snapshots(store)
     before = _carried(store, snapshots, carry)
     given = {name: value for name, value in before.items() if name in pipeline.params} | dict(inputs or {})
@@ -96,7 +114,12 @@ def start(
         created=now,
         updated=now,
         carry=carry,
-        params={name: sketch(value) for name, value in params.items()},
+        params={
+            name: "(excluded)" if name in exclusion.reasons(params) else sketch(value)
+            for name, value in params.items()
+        },
+        keep=keep,
+        exclude=exclusion.patterns,
     )
     dropping = pipeline.memory.drop_unused if drop_unused is None else drop_unused
     kept = functions.keep(pipeline.functions())
@@ -111,8 +134,9 @@ def start(
         "drop_unused": dropping,
         "memory": looks.names(),
     }
+    scope = Scope(snapshots, EMPTY, lambda _: None, exclusion)
     until_kept(
-        lambda: journal.create(head, definition, kept.values, snapshots.take(values)), snapshots.forget
+        lambda: journal.create(head, definition, kept.values, scope.snapshot(values)), snapshots.forget
     )
     run = _remember(Run(journal, pipeline, params, snapshots, drop_unused=dropping, left_out=kept.left_out))
     run.took(values)
@@ -245,11 +269,15 @@ def _looking(place: Place) -> Iterator[StateManager]:
         yield store
 
 
-def store_of(state: Place | None) -> StateManager:
-    """Return the store to start runs in: the default one beside the notebook, unless another is named."""
-    if state is None:
+def store_of(state: Place | None, pipeline: Pipeline | None = None) -> StateManager:
+    """Return the store to start runs in: the one named, the pipeline's own, or the default one."""
+    if state is not None:
+        return state if isinstance(state, StateManager) else open_state(state)
+    section = None if pipeline is None else pipeline.state
+    if pipeline is None or section is None:
         return places.default_state()
-    return state if isinstance(state, StateManager) else open_state(state)
+    settings = section.model_dump(exclude={"options"}, exclude_none=True)
+    return open_configured(folder=pipeline.base_dir, **settings)
 
 
 def _reopen(url: str) -> StateManager:

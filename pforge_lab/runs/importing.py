@@ -13,11 +13,13 @@ from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import api, coding
 from pforge_lab.runs.archive import CHUNK, ArchiveReader
 from pforge_lab.runs.chunks import BATCH, PREFIX as CHUNKS, identity
+from pforge_lab.runs.exclusion import Exclusion
 from pforge_lab.runs.exporting import chunks_of
 from pforge_lab.runs.generation import until_kept
 from pforge_lab.runs.journal import Head, Journal, part_names
 from pforge_lab.runs.naming import check_id
 from pforge_lab.runs.records import StepRecord
+from pforge_lab.runs.retention import Retention
 from pforge_lab.runs.snapshots import Manifest
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ def _free_id(store: StateManager, run: str) -> str:
 
 def _checked(archive: ArchiveReader) -> tuple[Head, dict[str, bytes]]:
     """Return the head and the parts of the run; all is there, nothing else is, and all can be read."""
-    head = _read(archive, "head", Head.from_bytes)
+    head = _read(archive, "head", _read_head)
     if not _are_sound(head.lines, len(archive.names)) or not 0 <= head.attempts <= len(archive.names):
         raise archive.corrupt("member 'head' has lines that no run has")
     wanted = [*part_names(head), *({"functions"} & archive.names)]
@@ -123,10 +125,17 @@ def _read(archive: ArchiveReader, name: str, read: Callable[[bytes], Any]) -> An
         raise archive.corrupt(f"member {name!r} cannot be read ({type(error).__name__}: {error})") from error
 
 
+def _read_head(text: bytes) -> Head:
+    head = Head.from_bytes(text)
+    Retention.of(head.keep)
+    Exclusion.of(head.exclude)
+    return head
+
+
 def _read_definition(text: bytes) -> None:
     facts = json.loads(text)
     Pipeline.from_dict(facts["pipeline"])
-    for name in ("params", "left_out", "drop_unused"):
+    for name in ("params", "left_out", "drop_unused", "memory"):
         facts[name]
 
 

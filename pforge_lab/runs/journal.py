@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -27,12 +28,14 @@ from pforge_lab.runs.lease import SECONDS, holder, new_lease, renewer
 from pforge_lab.runs.lines import Lines
 from pforge_lab.runs.owner import Owner
 from pforge_lab.runs.records import StepRecord
+from pforge_lab.runs.retention import slim
 from pforge_lab.runs.snapshots import Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from pforge_lab.runs.records import RunStatus
+    from pforge_lab.runs.retention import Keep, Place
     from pforge_lab.state import StateManager
 
 PREFIX = "pforge/run/"
@@ -56,6 +59,10 @@ class Head:
         Name under which the final variables are kept for the next run, or None.
     error
         The one-line error of the last attempt, while the status is ``failed``.
+    keep, exclude
+        Rules for snapshots and for variables, as they were given to ``start``.
+    kept
+        Lines and positions whose snapshot was not removed by that rule; None for all.
     """
 
     pipeline: str
@@ -72,6 +79,9 @@ class Head:
     owner: Owner | None = None
     attempts: int = 0
     error: str | None = None
+    keep: Keep = "all"
+    exclude: tuple[str, ...] = ()
+    kept: tuple[Place, ...] | None = None
 
     def seen_status(self) -> RunStatus:
         """Return the status as it is now: a run whose process is gone was interrupted."""
@@ -104,6 +114,8 @@ class Head:
                 "created": datetime.fromisoformat(data["created"]),
                 "updated": datetime.fromisoformat(data["updated"]),
                 "owner": data["owner"] and Owner.from_json(data["owner"]),
+                "exclude": tuple(data["exclude"]),
+                "kept": data["kept"] and tuple((line, position) for line, position in data["kept"]),
             },
         )
 
@@ -207,8 +219,10 @@ class Journal:
             self._free()
         self._write(head, {})
 
-    def add(self, head: Head, record: StepRecord, manifest: Manifest) -> None:
-        """Write a record, the variables after it and the new head, all or nothing.
+    def add(
+        self, head: Head, record: StepRecord, manifest: Manifest, removed: Collection[Place] = ()
+    ) -> None:
+        """Write a record, the variables after it and the new head, all or nothing; snapshots are removed with it.
 
         Raises
         ------
@@ -221,11 +235,24 @@ class Journal:
         values = {place + "record": _dump(record.to_json()), place + "manifest": _dump(manifest.to_json())}
         if head.carry is not None and head.status == "done":
             values[CARRIED + head.carry] = values[place + "manifest"]
-        self._write(head, values, keeps=True)
+        self._write(head, values | self._slimmed(removed, head, values), keeps=True)
 
-    def add_attempt(self, head: Head, record: StepRecord) -> None:
-        """Log a fail-fast attempt, which takes no position."""
-        self._write(head, {self.key("attempt", head.attempts): _dump(record.to_json())})
+    def add_attempt(self, head: Head, record: StepRecord, removed: Collection[Place] = ()) -> None:
+        """Log a fail-fast attempt, which takes no position; snapshots are removed with it."""
+        values = {self.key("attempt", head.attempts): _dump(record.to_json())}
+        self._write(head, values | self._slimmed(removed, head, values))
+
+    def _slimmed(
+        self, places: Collection[Place], head: Head, values: Mapping[str, bytes]
+    ) -> dict[str, bytes]:
+        """Return the manifests at places without what they need chunks for."""
+        keys = [self.key(line, position, "manifest") for line, position in places]
+        found = self.state.get_many([key for key in keys if key not in values])
+        found |= {key: values[key] for key in keys if key in values}
+        return {
+            key: _dump(slim(Manifest.from_json(json.loads(text)), head.keep).to_json())
+            for key, text in found.items()
+        }
 
     def exists(self) -> bool:
         """Return whether the store has the run."""
@@ -325,10 +352,10 @@ class Journal:
         try:
             with self.state.batch(guard=guard) as batch:
                 for key, value in values.items():
-                    batch.set(key, value)
+                    batch.set(key, value, ttl=math.inf)  # whatever the store's own expiry is
                 if self._seen is None:
                     batch.set(CREATED, token())
-                batch.set(self._head, text)
+                batch.set(self._head, text, ttl=math.inf)
                 if lease is not None:
                     batch.set(self._lease_key, lease, ttl=SECONDS)
                 elif release:
@@ -400,10 +427,9 @@ class Journal:
 def part_names(head: Head) -> list[str]:
     """Return the names of what a run of that head consists of, but for functions, which it may not have."""
     names = ["definition"]
-    for line in head.lines.all:
-        for position in range(0 if line.parent is None else line.base + 1, line.end + 1):
-            place = f"{line.number:08d}/{position:08d}/"
-            names += [place + "record", place + "manifest"] if position else [place + "manifest"]
+    for line, position in head.lines.places():
+        place = f"{line:08d}/{position:08d}/"
+        names += [place + "record", place + "manifest"] if position else [place + "manifest"]
     return names + [f"attempt/{number:08d}" for number in range(1, head.attempts + 1)]
 
 

@@ -13,7 +13,9 @@ from pforge_lab.meter import memory_limit
 from pforge_lab.runs import history
 from pforge_lab.runs.advice import advice_frame, advise, dead_by_position
 from pforge_lab.runs.checkpoint import Checkpoint
+from pforge_lab.runs.collection import collect_chunks
 from pforge_lab.runs.diff import difference
+from pforge_lab.runs.exclusion import Exclusion
 from pforge_lab.runs.json_size import json_length
 from pforge_lab.runs.looks import Looks
 from pforge_lab.runs.output import PipelineOutput, StepResult
@@ -95,7 +97,12 @@ class Run:
         self.timeline = Timeline(journal, pipeline.labels)
         self._snapshots = snapshots
         self._lock = threading.Lock()
-        self._scope = Scope(snapshots, self.timeline.manifest(self.position), self._maker_at(self.position))
+        self._scope = Scope(
+            snapshots,
+            self.timeline.manifest(self.position),
+            self._maker_at(self.position),
+            Exclusion.of(self.head.exclude),
+        )
         self._steps = Stepping(
             self.id,
             pipeline,
@@ -235,6 +242,7 @@ class Run:
         """
         if not values:
             raise RunError("set takes at least one NAME=VALUE", run=self.id)
+        self.timeline.check_kept(self.head.lines)
         with self._advancing():
             return self._steps.edit(values)
 
@@ -251,7 +259,9 @@ class Run:
         from pforge_lab.runs.api import fork  # noqa: PLC0415 - api makes runs, and imports this module
 
         self.note_edits()
-        new = fork(self, self.position if at is None else self.timeline.resolve(at))
+        position = self.position if at is None else self.timeline.resolve(at)
+        self.timeline.check_kept(self.head.lines.moved(position))
+        new = fork(self, position)
         if set:
             new.set(**set)
         return new
@@ -297,6 +307,7 @@ class Run:
     def _go(self, there: Lines) -> None:
         self.note_edits()
         there = replace(self.head.lines, number=there.number, position=there.position)
+        self.timeline.check_kept(there)
         with self.holding():
             journal, position = self.timeline.journal, there.position
             manifest = journal.manifest(there.holder(position), position)
@@ -523,5 +534,13 @@ class Run:
             except BaseException:
                 with suppress(StateError):  # the store may be what failed; its error is under way
                     self.timeline.settle()
+                    self._give_back()
                 raise
             self.timeline.settle()
+            self._give_back()
+
+    def _give_back(self) -> None:
+        """Collect the chunks of snapshots that were removed, once the run has ended."""
+        if self.timeline.freed and self.status in ("done", "failed"):
+            collect_chunks(self.state)
+            self.timeline.freed = False

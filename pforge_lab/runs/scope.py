@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pforge_lab.runs.exclusion import Exclusion, told_of
 from pforge_lab.runs.snapshots import ATOMS, EMPTY
 from pforge_lab.runs.variables import Missing, Variables
 
@@ -23,6 +24,10 @@ OUTPUT = ""  # names, in a snapshot, the output of a step that has no output_var
 Maker = Callable[[str], str | None]  # variable name -> label of the step that wrote it
 
 _PASSED_OVER = (*ATOMS, Missing, type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
+
+
+_NO_EXCLUSION = Exclusion()
+_UNKNOWN = ("", "", "")  # what is told of a variable that was never seen here
 
 
 def _holders(values: Mapping[str, object], name: str) -> int:
@@ -52,6 +57,9 @@ class Scope:
         The snapshot the variables are in step with.
     maker
         Tells which step wrote a variable that could not be kept.
+    exclusion
+        Which variables are never kept. They are not rewound either: wherever the run goes in this
+        process, they stay as they are.
 
     Attributes
     ----------
@@ -61,8 +69,15 @@ class Scope:
         Times that variables were loaded: after each, they are other objects.
     """
 
-    def __init__(self, snapshots: Snapshots, manifest: Manifest, maker: Maker) -> None:
+    def __init__(
+        self,
+        snapshots: Snapshots,
+        manifest: Manifest,
+        maker: Maker,
+        exclusion: Exclusion = _NO_EXCLUSION,
+    ) -> None:
         self._snapshots = snapshots
+        self._exclusion = exclusion
         self._live: dict[str, Any] | None = None
         self.manifest = manifest
         self._maker = maker
@@ -134,6 +149,7 @@ class Scope:
             ``held``; what is another object now is examined anyway. None examines all.
         """
         lost = {name: value.reason for name, value in values.items() if isinstance(value, Missing)}
+        lost |= self._exclusion.reasons(values)
         kept = {name: value for name, value in values.items() if name not in lost}
         if examine is not None:
             live = self._live or {}
@@ -144,7 +160,17 @@ class Scope:
             kept | outputs, self.manifest, None if examine is None else {*examine, OUTPUT}
         )
         manifest = self._recognised(manifest, kept)
-        return replace(manifest, not_kept=manifest.not_kept | lost) if lost else manifest
+        return self._with_lost(manifest, lost, values) if lost else manifest
+
+    def _with_lost(self, manifest: Manifest, lost: dict[str, str], values: Mapping[str, Any]) -> Manifest:
+        """Return a manifest that names, with the reason, also what was not given to be kept."""
+        told = {
+            name: self.manifest.told.get(name, _UNKNOWN)
+            if isinstance(values[name], Missing)
+            else told_of(values[name])
+            for name in lost
+        }
+        return replace(manifest, not_kept=manifest.not_kept | lost, told=manifest.told | told)
 
     def forget(self) -> None:
         """Forget which chunks the store has: some were collected."""
@@ -190,10 +216,13 @@ class Scope:
         held = self.held()
         live = {name: value for name, value in (self._live or {}).items() if name not in held}
         values = self._load(manifest, maker, live)
+        for name in self._exclusion.reasons(values):
+            values[name] = (self._live or {}).get(name, values[name])
         stayed = {name for name in values if name in live and values[name] is live[name]}
         restored = {name: now for name, now in self._restored.items() if name in stayed}
         restored |= self._prints(
-            {name: value for name, value in values.items() if name not in stayed}, manifest
+            {name: value for name, value in values.items() if name not in stayed and name in manifest.prints},
+            manifest,
         )
 
         def adopt() -> None:

@@ -182,7 +182,7 @@ class Stepping:
 
     def is_edited(self) -> bool:
         """Return whether something was changed in place since the last record."""
-        held = self._scope.held()
+        held = self._scope.held() if self._timeline.is_kept() else ()
         return bool(held and self._scope.changes(self._scope.snapshot(self._scope.values(), examine=held)))
 
     def note_edits(self) -> None:

@@ -42,6 +42,7 @@ class Timeline:
         self.labels = tuple(labels)
         self.head = journal.read_head()
         self.records: list[StepRecord] = journal.records(self.head.lines.path())
+        self.freed = False  # whether snapshots were removed whose chunks are still there
         self._steps: set[int | None] = set()  # of the history, as it was counted at ...
         self._counted: tuple[int, int] | None = None  # ... this line and position
 
@@ -166,6 +167,7 @@ class Timeline:
         there = lines.places() if head.kept is None else dict.fromkeys((*head.kept, here))
         stay = None if amount is None else wanted(lines, amount)
         places = [(place, stay is None or place in stay) for place in there]
+        self.freed = self.freed or not all(stays for _, stays in places)
         kept = tuple(place for place, stays in places if stays)
         return replace(head, kept=kept), [place for place, stays in places if not stays]
 
