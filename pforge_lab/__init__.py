@@ -43,29 +43,43 @@ from pforge_lab.errors import (
 )
 from pforge_lab.pipeline.loader import load_forge, load_pipeline
 from pforge_lab.pipeline.spec import Pipeline
-from pforge_lab.pipeline.steps import Step
+from pforge_lab.pipeline.steps import Parallel, Step
 from pforge_lab.pipeline.tools import tool
 from pforge_lab.runs.api import open_run, runs
 from pforge_lab.runs.exporting import export_run
 from pforge_lab.runs.housekeeping import delete_run
 from pforge_lab.runs.importing import import_run
 from pforge_lab.runs.run import Run
-from pforge_lab.state import StateManager, open_state
+from pforge_lab.state import (
+    CachedStateManager,
+    Counter,
+    RateLimiter,
+    Sessions,
+    StateManager,
+    cached,
+    open_state,
+    shelf,
+)
 from pforge_lab.version import __version__
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 __all__ = [
+    "CachedStateManager",
+    "Counter",
     "NotKept",
+    "Parallel",
     "ParamError",
     "PforgeError",
     "Pipeline",
     "PositionError",
+    "RateLimiter",
     "Run",
     "RunBusy",
     "RunError",
     "RunNotFound",
+    "Sessions",
     "SpecError",
     "StateClosed",
     "StateConflict",
@@ -84,6 +98,7 @@ __all__ = [
     "UsageError",
     "VariableNotFound",
     "__version__",
+    "cached",
     "delete_run",
     "export_run",
     "import_run",
@@ -93,6 +108,7 @@ __all__ = [
     "open_run",
     "open_state",
     "runs",
+    "shelf",
     "tool",
     "unload_ipython_extension",
 ]

@@ -63,11 +63,12 @@ def goto(session: Session, step: str) -> Run:
 
 @click.command()
 @click.option("--until", metavar="STEP", help="Stop after this step.")
+@click.option("--retry-failed", is_flag=True, help="Go back to the first step that failed and was passed.")
 @pass_session
-def finish(session: Session, until: str | None) -> Run:
+def finish(session: Session, until: str | None, *, retry_failed: bool) -> Run:
     """Execute all steps that are left."""
     run = session.need_run()
-    run.finish(until, each=session.on_record)
+    run.finish(until, retry_failed=retry_failed, each=session.on_record)
     return run
 
 
@@ -106,13 +107,17 @@ def resume(session: Session, run: str | None) -> Run:
 
 @click.command()
 @click.option("--at", metavar="STEP", help="Position or label to fork at; here by default.")
+@click.option("--changed", is_flag=True, help="Go on with the pipeline's file as it is now.")
 @params_option
 @pass_session
-def fork(session: Session, at: str | None, params: tuple[str, ...]) -> Run:
+def fork(session: Session, at: str | None, params: tuple[str, ...], *, changed: bool) -> Run:
     """Make a new run that shares this one's history, with other variables, and select it."""
     run = session.need_run()
     values: dict[str, Any] = dict(assignment(session, text) for text in params)
-    session.run = run.fork(None if at is None else target(at), set=values)
+    if changed:
+        session.run = run.fork_changed(from_step=at, params=values)
+    else:
+        session.run = run.fork(None if at is None else target(at), set=values)
     return session.run
 
 

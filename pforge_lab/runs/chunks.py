@@ -5,6 +5,7 @@ A chunk's key is the hash of its content, so what a step did not change costs no
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -147,7 +148,7 @@ class Chunks:
         if not self._waiting:
             return
         try:
-            self._state.set_many(self._waiting)
+            self._state.set_many(self._waiting, ttl=math.inf)  # whatever the store's own expiry is
         except BaseException:
             self._known.difference_update(key.removeprefix(PREFIX) for key in self._waiting)
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -106,7 +107,7 @@ class _Collection:
                 with self._state.batch(guard) as batch:
                     for name in part:
                         batch.delete(CHUNKS + name)
-                    batch.set(GENERATION, token())
+                    batch.set(GENERATION, token(), ttl=math.inf)
             except StateConflict:
                 failures += 1
                 continue

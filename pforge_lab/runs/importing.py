@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
@@ -210,6 +211,6 @@ def _put_chunks(store: StateManager, archive: ArchiveReader) -> None:
         waiting[CHUNKS + name] = coded
         size += len(coded)
         if size >= BATCH:
-            store.set_many(waiting)
+            store.set_many(waiting, ttl=math.inf)
             waiting, size = {}, 0
-    store.set_many(waiting)
+    store.set_many(waiting, ttl=math.inf)

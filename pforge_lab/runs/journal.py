@@ -258,8 +258,22 @@ class Journal:
         """Return whether the store has the run."""
         return self.state.exists(self._head)
 
-    def copy_from(self, other: Journal, path: list[int], head: Head) -> None:
+    def copy_from(
+        self,
+        other: Journal,
+        path: list[int],
+        head: Head,
+        definition: dict[str, Any] | None = None,
+        functions: bytes | None = None,
+    ) -> None:
         """Write a new run whose one line has the records of ``other`` on the lines that ``path`` lists.
+
+        Parameters
+        ----------
+        other, path, head
+            The run, its lines, and where the new one stands.
+        definition, functions
+            Other ones than those of the run.
 
         Raises
         ------
@@ -274,10 +288,11 @@ class Journal:
                 value = other.state.get(other.key(number, position, kind))
                 if value is not None:
                     values[self.key(0, position, kind)] = value
-        for kind in ("definition", "functions"):
-            value = other.state.get(other.key(kind))
-            if value is not None:
-                values[self.key(kind)] = value
+        if definition is None:
+            definition, functions = other.definition(), other.functions()
+        values[self.key("definition")] = _dump(definition)
+        if functions is not None:
+            values[self.key("functions")] = functions
         if not other.exists():
             raise other.deleted()
         self._write(head, values, keeps=True)
@@ -354,7 +369,7 @@ class Journal:
                 for key, value in values.items():
                     batch.set(key, value, ttl=math.inf)  # whatever the store's own expiry is
                 if self._seen is None:
-                    batch.set(CREATED, token())
+                    batch.set(CREATED, token(), ttl=math.inf)
                 batch.set(self._head, text, ttl=math.inf)
                 if lease is not None:
                     batch.set(self._lease_key, lease, ttl=SECONDS)

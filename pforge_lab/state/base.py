@@ -124,13 +124,16 @@ class StateManager(Primitives):
     def set(self, key: str, value: bytes, ttl: float | timedelta | None = None) -> None:
         """Store ``value`` under ``key``; the previous value and its expiry are gone.
 
+        Without a ``ttl`` the store's own counts, if it has one; ``math.inf`` is for ever whatever
+        that is.
+
         Raises
         ------
         StateFull
             If there is no room. What was stored before stands.
         """
         self._check_writable()
-        seconds = None if ttl is None else check_seconds(ttl)
+        seconds = None if ttl is None else check_seconds(ttl, endless=True)
         self._store({}, {check_key(key): (check_value(value, key), seconds)})
 
     def set_many(self, mapping: Mapping[str, bytes], ttl: float | timedelta | None = None) -> None:

@@ -42,7 +42,7 @@ class Batch:
     def set(self, key: str, value: bytes, ttl: float | timedelta | None = None) -> None:
         """Store ``value`` under ``key`` when the batch ends."""
         self._check_running()
-        seconds = None if ttl is None else check_seconds(ttl)
+        seconds = None if ttl is None else check_seconds(ttl, endless=True)
         self.changes[check_key(key)] = (check_value(value, key), seconds)
 
     def delete(self, key: str) -> None:

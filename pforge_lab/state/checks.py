@@ -74,8 +74,8 @@ def check_value(value: object, key: str) -> bytes:
     raise WrongType(f"the value of {key!r} is bytes, not {_described(value)}; {move}", key=key)
 
 
-def check_seconds(ttl: float | timedelta) -> float:
-    """Return a lifetime in seconds.
+def check_seconds(ttl: float | timedelta, *, endless: bool = False) -> float:
+    """Return a lifetime in seconds; infinite only where ``endless`` ones make sense.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def check_seconds(ttl: float | timedelta) -> float:
         raise WrongType(f"a ttl is seconds or a timedelta, not {_described(ttl)}")
     else:
         seconds = float(ttl)
-    if not 0 <= seconds < math.inf:
+    if not (0 <= seconds < math.inf or (endless and seconds == math.inf)):
         raise WrongValue(
             f"a ttl is 0 or more seconds, not {seconds}; leave it out for a key that never expires"
         )

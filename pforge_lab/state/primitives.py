@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import TYPE_CHECKING, TypeVar
 
@@ -72,4 +73,4 @@ class Primitives(Handle):
         """Give space back."""
 
     def _until(self, seconds: float | None) -> float | None:
-        return None if seconds is None else self.clock() + seconds
+        return None if seconds in (None, math.inf) else self.clock() + seconds

@@ -309,13 +309,24 @@ def test_a_value_that_is_not_bytes_is_refused(state, value):
     assert not state.exists("k")
 
 
-@pytest.mark.parametrize("ttl", [-1, -0.001, math.nan, math.inf, timedelta(seconds=-1)])
+@pytest.mark.parametrize("ttl", [-1, -0.001, math.nan, timedelta(seconds=-1)])
 def test_a_lifetime_that_is_none_is_refused(state, ttl):
     with pytest.raises(WrongValue, match="0 or more seconds"):
         state.set("k", b"v", ttl=ttl)
     with pytest.raises(WrongValue, match="0 or more seconds"):
         state.expire("k", ttl)
     assert not state.exists("k")
+
+
+def test_an_infinite_lifetime_is_for_ever_whatever_the_store_s_own_is(state, monkeypatch):
+    """`math.inf` beats the store's default; without it the default counts."""
+    monkeypatch.setattr(state, "default_ttl", 60.0)
+    state.set_many({"kept": b"v"}, ttl=math.inf)
+    state.set("gone", b"v")
+    assert state.ttl("kept") is None
+    assert 0 < state.ttl("gone") <= 60
+    with pytest.raises(WrongValue, match="0 or more seconds"):
+        state.expire("kept", math.inf)
 
 
 @pytest.mark.parametrize("ttl", ["5", True, b"5"])

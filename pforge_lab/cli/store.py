@@ -1,0 +1,144 @@
+"""``state``: commands on the keys of a store, and on the store as a whole."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pforge_lab.cli.looking import age
+from pforge_lab.cli.session import Session, pass_session
+from pforge_lab.errors import UsageError, near_misses
+from pforge_lab.runs.places import default_state
+from pforge_lab.state import shelf
+
+if TYPE_CHECKING:
+    from pforge_lab.state import StateManager, StateStats
+
+
+@click.group()
+def state() -> None:
+    """Look into the store that ``open`` or --state chose, and keep house in it."""
+
+
+def _store(session: Session) -> StateManager:
+    if session.state is None:
+        session.state = session.run.state if session.run is not None else default_state()
+    return session.state
+
+
+@state.command(name="ls")
+@click.argument("prefix", default="")
+@pass_session
+def list_keys(session: Session, prefix: str) -> list[str] | None:
+    """List the keys that begin with PREFIX, sorted."""
+    keys = _store(session).keys(prefix)
+    if session.namespace is not None:
+        return keys
+    for key in keys:
+        click.echo(key)
+    return None
+
+
+@state.command(name="get")
+@click.argument("key")
+@pass_session
+def get_value(session: Session, key: str) -> bytes | None:
+    """Show the value under KEY: bytes in a notebook; in a shell they are written as they are."""
+    store = _store(session)
+    value = store.get(key)
+    if value is None:
+        raise UsageError(f"there is no key {key!r} in {store.url}{near_misses(key, store.keys())}")
+    if session.namespace is None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(value)
+        return None
+    return value
+
+
+@state.command(name="set")
+@click.argument("key")
+@click.argument("value")
+@click.option("--ttl", metavar="AGE", help="Expire after AGE, such as 30m, 12h or 7d.")
+@pass_session
+def set_value(session: Session, key: str, value: str, ttl: str | None) -> None:
+    """Put the text VALUE under KEY, as UTF-8."""
+    _store(session).set(key, value.encode(), None if ttl is None else age(ttl))
+
+
+@state.command(name="delete")
+@click.argument("keys", nargs=-1, required=True)
+@pass_session
+def delete_keys(session: Session, keys: tuple[str, ...]) -> None:
+    """Delete KEYS."""
+    store = _store(session)
+    missing = [key for key in keys if not store.exists(key)]
+    if missing:
+        raise UsageError(
+            f"there is no key {missing[0]!r} in {store.url}{near_misses(missing[0], store.keys())}"
+        )
+    with store.batch() as batch:
+        for key in keys:
+            batch.delete(key)
+    click.echo(f"deleted {', '.join(keys)}")
+
+
+@state.command(name="stats")
+@pass_session
+def show_stats(session: Session) -> StateStats | None:
+    """Show keys, bytes, expired keys, file bytes and the largest keys."""
+    stats = _store(session).stats()
+    if session.namespace is not None:
+        return stats
+    click.echo(f"{stats.url}: {stats.keys:,} keys, {stats.bytes:,} bytes, {stats.expired:,} expired")
+    if stats.file_bytes is not None:
+        click.echo(f"{stats.file_bytes:,} bytes on disk")
+    for key, size in stats.largest:
+        click.echo(f"{size:>15,}  {key}")
+    return None
+
+
+@state.command(name="cleanup")
+@pass_session
+def clean_up(session: Session) -> None:
+    """Remove what has expired."""
+    click.echo(f"removed {_store(session).cleanup()} expired keys")
+
+
+@state.command(name="compact")
+@pass_session
+def compact(session: Session) -> None:
+    """Give the space of what was overwritten or removed back to the disk."""
+    store = _store(session)
+    before = store.stats().file_bytes
+    store.compact()
+    after = store.stats().file_bytes
+    click.echo(
+        "compacted" if before is None or after is None else f"compacted from {before:,} to {after:,} bytes"
+    )
+
+
+@state.command(name="import")
+@click.argument("old_shelf", type=click.Path(path_type=Path))
+@click.option("--prefix", default="", help="Put in front of every key.")
+@pass_session
+def import_shelf(session: Session, old_shelf: Path, prefix: str) -> None:
+    """Copy a shelf that ``shelve.open`` made, without unpickling anything."""
+    count = shelf.import_shelf(old_shelf, _store(session), prefix)
+    click.echo(f"imported {count} values; read them with state.shelf({prefix!r})")
+
+
+@state.command(name="serve")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--socket", "socket_path", type=click.Path(path_type=Path), help="Where; beside PATH by default."
+)
+def serve(path: Path, socket_path: Path | None) -> None:
+    """Serve the ZODB file at PATH to other processes of this machine, until interrupted."""
+    from pforge_lab.state.zodb.zeo import StateServer  # noqa: PLC0415 - needs the extra ``zeo``
+
+    with StateServer(path, socket_path) as server:
+        click.echo(f"open it with: pforge-lab --state {server.url} runs")
+        server.serve()
