@@ -12,6 +12,7 @@ from pforge_lab.errors import RunNotFound, StateError, StateLocked, UsageError, 
 from pforge_lab.pipeline.modules import register_folder
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import functions, places
+from pforge_lab.runs.definition import definition_of
 from pforge_lab.runs.exclusion import Exclusion
 from pforge_lab.runs.generation import until_kept
 from pforge_lab.runs.journal import Head, Journal, carried, heads
@@ -123,13 +124,7 @@ def start(
     )
     dropping = pipeline.memory.drop_unused if drop_unused is None else drop_unused
     kept = functions.keep(pipeline.functions())
-    plain = pipeline.to_dict()
-    definition = {
-        "pipeline": plain | {"tools": [*plain.get("tools", ()), *kept.tools()]},
-        "left_out": kept.left_out,
-        "base_dir": str(pipeline.base_dir.resolve()),
-        "source": str(pipeline.source.resolve()) if pipeline.source else None,
-        "digest": pipeline.digest,
+    definition = definition_of(pipeline, kept) | {
         "params": sorted(params),
         "drop_unused": dropping,
         "memory": looks.names(),

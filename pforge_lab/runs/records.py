@@ -239,7 +239,8 @@ class RunSummary:
 class RunView:
     """All that a table of one run shows: the summary, the plan, and the records of the current line.
 
-    ``attempt`` is the latest fail-fast attempt when the run is ``failed``.
+    ``attempt`` is the latest fail-fast attempt when the run is ``failed``; ``revised`` says what differs
+    in the pipeline's file since the run was started, and what to do.
     """
 
     summary: RunSummary
@@ -248,3 +249,4 @@ class RunView:
     variables: tuple[VariableRow, ...] = ()
     attempt: StepRecord | None = None
     stale: tuple[str, ...] = ()
+    revised: str = ""

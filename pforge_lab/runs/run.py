@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pforge_lab.runs.journal import Head, Journal
     from pforge_lab.runs.lines import Line, Lines
     from pforge_lab.runs.records import RunStatus, StepRecord, VariableRow
+    from pforge_lab.runs.revision import Revision
     from pforge_lab.runs.snapshots import Snapshots
     from pforge_lab.runs.tracing import Trace
     from pforge_lab.state import StateManager
@@ -196,7 +197,11 @@ class Run:
         return record
 
     def finish(
-        self, until: str | None = None, *, each: Callable[[StepRecord], object] | None = None
+        self,
+        until: str | None = None,
+        *,
+        retry_failed: bool = False,
+        each: Callable[[StepRecord], object] | None = None,
     ) -> PipelineOutput:
         """Execute all steps that are left, or those up to and including the step labelled ``until``.
 
@@ -206,6 +211,10 @@ class Run:
         ----------
         until
             Label of a step.
+        retry_failed
+            When steps before the position failed under ``continue``, go back to before the first of
+            them and go on from there, on a new line; the old one stays in `lines`, with edits that
+            came after it.
         each
             Called with every record as it is kept, to show progress.
 
@@ -218,6 +227,8 @@ class Run:
         """
         if until is not None:
             self.timeline.check_label(until)
+        if retry_failed and (failed := [record for record in self.history if record.status == "failed"]):
+            self.goto(failed[0].index - 1)
         if self.timeline.next_step() is not None and not self._is_behind(until):
             with self._advancing():
                 while self.timeline.next_step() is not None:
@@ -265,6 +276,69 @@ class Run:
         if set:
             new.set(**set)
         return new
+
+    def fork_changed(
+        self,
+        pipeline: Pipeline | None = None,
+        *,
+        from_step: str | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Return a new run that goes on with the pipeline as it is now, from before the first step that differs.
+
+        What the steps before it have made is shared, not made again. This run stays as it is, with
+        the definition its history was made with; it can be finished with that.
+
+        Parameters
+        ----------
+        pipeline
+            The changed pipeline; by default what its file says now.
+        from_step
+            An earlier step to go on from.
+        params
+            Parameters that the changed pipeline has and this run was not started with, or other
+            values for them; recorded as an edit.
+
+        Raises
+        ------
+        UsageError
+            A step before ``from_step`` differs.
+        PositionError
+            The snapshot to go on from was removed, or there is no such step.
+        ParamError
+            The changed pipeline needs parameters that were not given.
+        RunError
+            Nothing has changed, or there is no file to compare with.
+        SpecError
+            The file is wrong.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def one(n: int): return [n]
+        >>> def two(one): return [*one, 2]
+        >>> def three(one): return [*one, 3]
+        >>> run = pf.Pipeline.from_functions("p", one, two).start({"n": 1}, state="memory:")
+        >>> record = run.step(2)
+        >>> new = run.fork_changed(pf.Pipeline.from_functions("p", one, three))
+        >>> new.position, new.finish().variables["three"], run.status
+        (1, [1, 3], 'done')
+        """
+        from pforge_lab.runs.revision import fork_changed  # noqa: PLC0415 - it makes runs
+
+        return fork_changed(self, pipeline, from_step=from_step, params=params)
+
+    def revision(self) -> Revision | None:
+        """Return how the pipeline's file differs from what the run executes; None when it does not.
+
+        Raises
+        ------
+        SpecError
+            The file cannot be read, or has no such pipeline any more.
+        """
+        from pforge_lab.runs.revision import revision  # noqa: PLC0415 - loads YAML
+
+        return revision(self)
 
     # -- going elsewhere -----------------------------------------------------------------------
 

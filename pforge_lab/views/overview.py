@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pforge_lab.errors import SpecError
 from pforge_lab.runs.api import summary_of
 from pforge_lab.runs.records import RunView, StepPlan, VariableRow
 
@@ -26,7 +27,20 @@ def overview(run: Run) -> RunView:
         variables=variable_rows(run),
         attempt=run.attempt,
         stale=tuple(run.stale()),
+        revised=_revised(run),
     )
+
+
+def _revised(run: Run) -> str:
+    """Return what differs in the pipeline's file since the run was started, or an empty string."""
+    try:
+        found = run.revision()
+    except SpecError as error:
+        return f"it cannot be read ({str(error).splitlines()[0]}); the run goes on as it was started"
+    if found is None:
+        return ""
+    where = f" from {found.first!r}" if found.first else ""
+    return f"{found}; the run goes on as it was started, run.fork_changed() with the change{where}"
 
 
 def variable_rows(run: Run, at: int | str | None = None) -> tuple[VariableRow, ...]:

@@ -32,6 +32,8 @@ def run_blocks(view: RunView) -> Iterator[Block]:
         yield Line(words(shorten(summary.error, 200), "error"))
     if view.stale:
         yield Line(words("Code changed since it ran:", "edited") + words(names(view.stale, limit=20)))
+    if view.revised:
+        yield Line(words("Pipeline file changed:", "edited") + words(view.revised))
     yield step_table(
         _steps(view), position=summary.position, attempt=view.attempt, stale=frozenset(view.stale)
     )

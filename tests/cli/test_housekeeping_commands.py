@@ -82,3 +82,37 @@ def test_import_of_what_is_not_there_is_wrong_use(ran):
     said = ran("import", "missing.pfz")
     assert said.code == 2
     assert "does not exist; see pforge-lab import --help" in said.err
+
+
+def test_fork_goes_on_with_the_changed_file(ran, name, folder):
+    file = folder / "sums.yaml"
+    file.write_text(
+        file.read_text(encoding="utf-8").replace('limit: "{{ limit }}"', "limit: 5"), encoding="utf-8"
+    )
+    said = " ".join(ran("status").out.split())
+    assert "Pipeline file changed: 'check'; the run goes on as it was started" in said
+    said = ran("fork", "--changed")
+    assert (said.code, said.err) == (0, "")
+    assert "position 2, total" in said.out
+    said = ran("finish")
+    assert said.code == 1
+    assert "ValueError: 6 is over 5" in said.err
+    said = ran("--run", name, "fork", "--changed", "--at", "load", "-p", "n=3")
+    assert "position 1, edit" in said.out
+    assert ran("finish").code == 0
+
+
+def test_finish_executes_again_what_failed_and_was_passed(pforge, folder):
+    file = folder / "sums.yaml"
+    text = file.read_text(encoding="utf-8").replace(
+        "output_var: check }", "output_var: check, error_policy: continue }"
+    )
+    file.write_text(text, encoding="utf-8")
+    assert "over" in pforge("run", "sums.yaml", "-p", "limit=1").out
+    tools = folder / "tools.py"
+    tools.write_text(
+        tools.read_text(encoding="utf-8").replace("total > limit", "total > 1000"), encoding="utf-8"
+    )
+    said = pforge("finish", "--retry-failed")
+    assert (said.code, said.err) == (0, "")
+    assert "✓ done · 3 of 3 steps" in said.out
