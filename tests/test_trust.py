@@ -175,7 +175,7 @@ def test_a_stream_that_was_changed_is_not_loaded(numbers_run):
     journal = Journal(state, run.id)
     manifest = journal.manifest(0, 1)
     forged = manifest.to_json()
-    forged["groups"][0][4] = "Y3Bvc2l4CnN5c3RlbQou"  # cposix\nsystem\n.
+    forged["groups"][0][3] = "Y3Bvc2l4CnN5c3RlbQou"  # cposix\nsystem\n.
     state.set_json(journal.key(0, 1, "manifest"), forged)
     with pytest.raises(pf.StateCorrupt, match="does not match its digest"):
         dict(run.at(1).variables)
@@ -186,7 +186,8 @@ def test_a_signature_over_other_streams_is_none(numbers_run):
     journal = Journal(state, run.id)
     forged = journal.manifest(0, 1).to_json()
     stream = b"cposix\nsystem\n."
-    forged["groups"][0][1:5] = [len(stream), trust.digest(stream), [], "Y3Bvc2l4CnN5c3RlbQou"]
+    forged["groups"][0][1] = trust.digest(stream)
+    forged["groups"][0][3] = "Y3Bvc2l4CnN5c3RlbQou"
     state.set_json(journal.key(0, 1, "manifest"), forged)
     with pytest.raises(pf.UntrustedData, match=r"posix\.system"):
         dict(run.at(1).variables)

@@ -75,7 +75,7 @@ def collect_chunks(state: StateManager) -> Collected:
     Examples
     --------
     >>> import pforge_lab as pf
-    >>> state = pf.open_state("memory:")
+    >>> state = pf.open_state("memory:collection")
     >>> def load(n: int): return list(range(n))
     >>> run = pf.Pipeline.from_functions("p", load).start({"n": 9000}, state=state)
     >>> record = run.step()

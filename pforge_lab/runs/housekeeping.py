@@ -59,7 +59,7 @@ def delete_run(
     Examples
     --------
     >>> import pforge_lab as pf
-    >>> state = pf.open_state("memory:")
+    >>> state = pf.open_state("memory:housekeeping")
     >>> def load(n: int): return n
     >>> run = pf.Pipeline.from_functions("p", load).start({"n": 1}, state=state)
     >>> pf.delete_run(run.id, state=state)

@@ -69,5 +69,5 @@ def open_configured(
 
 def _url(backend: str, where: str | None, folder: str | os.PathLike[str]) -> str:
     if where is None:
-        return "memory:"
+        return f"memory:{os.path.abspath(folder)}"  # noqa: PTH100 - each folder has a memory of its own
     return where if backend == "redis" else f"zodb:{os.path.join(folder, where)}"  # noqa: PTH118 - keeps what ~ and .. mean

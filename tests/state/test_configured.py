@@ -21,8 +21,8 @@ def test_sled_and_zodb_mean_a_zodb_file_beside_the_pipeline(tmp_path, backend):
         assert state.ttl("k") <= 60
 
 
-def test_memory_takes_a_limit():
-    with open_configured("memory", max_size=10) as state:
+def test_memory_takes_a_limit(tmp_path):
+    with open_configured("memory", folder=tmp_path, max_size=10) as state:
         assert isinstance(state, MemoryStateManager)
         assert state.max_bytes == 10
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
+from time import perf_counter
 
 import pytest
 
@@ -87,10 +88,12 @@ def test_many_values_are_stored_all_or_none(state):
 
 @pytest.mark.parametrize("ttl", [5, 5.0, timedelta(seconds=5)])
 def test_a_key_expires_exactly_when_its_time_is_over(state, clock, ttl):
+    begun = perf_counter()
     state.set("k", b"v", ttl=ttl)
     clock.now += 4.5
     assert state.get("k") == b"v"
-    assert state.ttl("k") == pytest.approx(0.5, abs=0.05)
+    left = state.ttl("k")
+    assert 0.45 - (perf_counter() - begun) <= left <= 0.55  # a server's own clock goes on meanwhile
     clock.now += 0.5
     assert state.get("k") is None
     assert not state.exists("k")
