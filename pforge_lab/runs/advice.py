@@ -12,21 +12,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from pforge_lab.runs.dropping import dead_after_steps
+from pforge_lab.runs.whatif import NOISE, WhatIf
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-
-    from numpy.typing import NDArray
 
     from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.runs.records import StepRecord
 
 _MB = 10**6
-_NOISE = 0.005  # of the peak: less is not worth advice
+_NAMED = 3  # more names do not fit a title
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,7 @@ def advise(
     ...     print(advice)
     raw is dead after step 2 (clean); dropping it and returning freed memory takes the peak from 700 MB to 500 MB
     """
-    what_if = _WhatIf(dead, memory, sizes, owners)
+    what_if = WhatIf(dead, memory, sizes, owners)
     chosen = what_if.smallest()
     advice, dropped = [], frozenset[str]()
     before = what_if.peak(dropped)
@@ -112,12 +110,70 @@ def advise(
         dropped |= {name}
         group = (*group, name)
         after = what_if.peak(dropped)
-        if before - after > _NOISE * before:
+        if before - after > NOISE * before:
             positions = tuple(what_if.first[name] for name in group)
             labels = tuple(what_if.labels[place] for place in positions)
             advice.append(Advice(group, positions, labels, before, after, settled))
             before, group = after, ()
     return advice
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The run as it would be with all advice followed.
+
+    Attributes
+    ----------
+    memory, sizes
+        The run's frames then.
+    finding
+        What is done and what it comes to, in one sentence.
+    done
+        What is done, in a few words.
+    """
+
+    memory: pd.DataFrame
+    sizes: pd.DataFrame
+    finding: str
+    done: str
+
+
+def predict(
+    advice: Sequence[Advice],
+    dead: Mapping[int, Collection[str]],
+    memory: pd.DataFrame,
+    sizes: pd.DataFrame,
+) -> Prediction | None:
+    """Return the run with the advice followed, or None where there is none. Parameters as `advise`.
+
+    Examples
+    --------
+    >>> advice = [Advice(("raw",), (2,), ("clean",), 700_000_000, 500_000_000, settled=True)]
+    >>> memory = pd.DataFrame({"index": [2, 3], "label": ["clean", "fit"], "before": [9e8, 9e8],
+    ...                        "peak": [9e8, 7e8], "after": [9e8, 6e8]})
+    >>> sizes = pd.DataFrame({"index": [2], "variable": ["raw"], "bytes": [2e8], "reach": [2e8]})
+    >>> prediction = predict(advice, {2: {"raw"}}, memory, sizes)
+    >>> print(prediction.finding)
+    Dropping raw after step 2 and returning freed memory takes the peak from 700 to 500 MB
+    >>> prediction.memory["peak"].tolist()
+    [900000000.0, 500000000.0]
+    """
+    if not advice:
+        return None
+    names = [name for one in advice for name in one.variables]
+    places = sorted({place for one in advice for place in one.positions})
+    what = _listed(names) if len(names) <= _NAMED else f"{len(names)} variables"
+    where = f"step{'s' if len(places) > 1 else ''} {_listed(map(str, places))}"
+    when = f"after {where}" if len(places) <= _NAMED else "when they are dead"
+    before, after = advice[0].before, advice[-1].after
+    comes_to = f"takes the peak from {_mb(before).removesuffix(' MB')} to {_mb(after)}"
+    if not advice[0].settled:
+        comes_to = f"lowers the peak of {_mb(before)} by up to {_mb(before - after)}"
+    return Prediction(
+        *WhatIf(dead, memory, sizes, None).frames(frozenset(names)),
+        f"Dropping {what} {when} and returning freed memory {comes_to}",
+        f"{what} dropped {when}, freed memory returned",
+    )
 
 
 def advice_frame(advice: Iterable[Advice]) -> pd.DataFrame:
@@ -155,76 +211,6 @@ def dead_by_position(
         before = (before - set(record.changed)) | now if last else now
         dead[record.index] = before
     return dead
-
-
-class _WhatIf:
-    """Peaks of the run had some of its variables been dropped as soon as they were dead."""
-
-    def __init__(
-        self,
-        dead: Mapping[int, Collection[str]],
-        memory: pd.DataFrame,
-        sizes: pd.DataFrame,
-        owners: Mapping[int, Mapping[frozenset[str], int]] | None,
-    ) -> None:
-        measured = memory.dropna(subset=["peak"]).sort_values("index")
-        places = [int(place) for place in measured["index"]]
-        self.labels = {place: str(label) for place, label in zip(places, measured["label"], strict=True)}
-        self._peaks: NDArray[np.float64] = measured["peak"].to_numpy(float)
-        self._earlier = [
-            None,
-            *places[:-1],
-        ]  # what was held during a step is what was held after the one before
-        self._held: dict[int, dict[str, tuple[int, int]]] = {}
-        for place, name, size, reach in zip(
-            sizes["index"], sizes["variable"], sizes["bytes"], sizes["reach"], strict=True
-        ):
-            self._held.setdefault(int(place), {})[str(name)] = (int(size), int(reach - size))
-        self._shared = {
-            place: sum(shared for _, shared in held.values()) for place, held in self._held.items()
-        }
-        self._owners = owners or {}
-        self._dead = {
-            place: frozenset(names) & self._held.get(place, {}).keys() for place, names in dead.items()
-        }
-        self.first = {
-            name: place
-            for place in sorted(self._dead, reverse=True)
-            for name in self._dead[place]
-            if place in self.labels
-        }
-
-    def peak(self, dropped: frozenset[str]) -> int:
-        """Return the highest peak without these variables."""
-        freed = [self._freed(place, dropped) for place in self._earlier]
-        return int(np.max(self._peaks - freed)) if len(self._peaks) else 0
-
-    def smallest(self) -> frozenset[str]:
-        """Return the fewest variables found that bring the peak as low as dropping all dead ones.
-
-        They are left out one by one, the smallest first, as long as the peak stays.
-        """
-        chosen = frozenset(self.first)
-        best = self.peak(chosen)
-        for name in sorted(chosen, key=lambda name: (self._largest(name), name)):
-            if self.peak(chosen - {name}) <= best * (1 + _NOISE):
-                chosen -= {name}
-        return chosen
-
-    def _freed(self, place: int | None, dropped: frozenset[str]) -> int:
-        if place is None:
-            return 0
-        gone = dropped & self._dead.get(place, frozenset())
-        if not gone:
-            return 0
-        if place in self._owners:
-            return sum(size for names, size in self._owners[place].items() if names <= gone)
-        held = self._held[place]
-        kept_by_others = self._shared[place] - sum(held[name][1] for name in gone)
-        return max(0, sum(held[name][0] for name in gone) - kept_by_others)
-
-    def _largest(self, name: str) -> int:
-        return max(held[name][0] for held in self._held.values() if name in held)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 from pforge_lab.errors import PositionError, RunBusy, RunError, StateError
 from pforge_lab.meter import memory_limit
 from pforge_lab.runs import history
-from pforge_lab.runs.advice import advice_frame, advise, dead_by_position
+from pforge_lab.runs.advice import advice_frame, advise, dead_by_position, predict
 from pforge_lab.runs.checkpoint import Checkpoint
 from pforge_lab.runs.collection import collect_chunks
 from pforge_lab.runs.diff import difference
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from pforge_lab.pipeline.spec import Pipeline
+    from pforge_lab.runs.advice import Advice
     from pforge_lab.runs.journal import Head, Journal
     from pforge_lab.runs.lines import Line, Lines
     from pforge_lab.runs.records import RunStatus, StepRecord, VariableRow
@@ -499,12 +500,46 @@ class Run:
         """Bytes per position and variable: ``index label variable bytes reach approx``."""
         return history.sizes_frame(self.history)
 
-    def plot_memory(self, *, ax: Axes | None = None) -> Axes:
-        """Draw resident memory per step: what held it, and the peak inside. Returns matplotlib Axes."""
-        from pforge_lab.views.plots import plot_memory  # noqa: PLC0415 - a view, and matplotlib is slow to import
+    def plot_memory(self, *, ax: Axes | None = None, beside: Run | None = None) -> Axes:
+        """Draw resident memory per step: what held it, and the peak inside.
 
-        dead = dead_by_position(self.pipeline, self.history, self._steps.kept)
-        return plot_memory(self.memory, self.variable_sizes, ax=ax, limit=memory_limit(), dead=dead)
+        Where `advise` has advice, a second chart shows the run with it followed.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on, without a second chart; by default those of a new figure.
+        beside
+            Another run, for the second chart, on the same scale.
+
+        Returns
+        -------
+        Axes
+            Of the first chart; a notebook shows the whole figure.
+        """
+        from pforge_lab.views.plots import Panel, plot_both, plot_memory  # noqa: PLC0415 - a view, and matplotlib is slow to import
+
+        dead, limit = self.dead, memory_limit()
+        memory, sizes = self.memory, self.variable_sizes
+        if ax is None and beside is not None:
+            other = Panel(beside.memory, beside.variable_sizes, beside.id, beside.dead)
+            return plot_both(Panel(memory, sizes, self.id, dead), other, limit=limit)
+        then = predict(self._advice(dead), dead, memory, sizes) if ax is None else None
+        if then is None:
+            return plot_memory(memory, sizes, ax=ax, limit=limit, dead=dead)
+        now = Panel(memory, sizes, "as it was", dead)
+        told = Panel(then.memory, then.sizes, then.done, dead)
+        return plot_both(now, told, then.finding, limit=limit, mark="peak as it was")
+
+    @property
+    def dead(self) -> dict[int, frozenset[str]]:
+        """By position: variables that no later step reads and that are no results."""
+        return dead_by_position(self.pipeline, self.history, self._steps.kept)
+
+    def _advice(self, dead: Mapping[int, Collection[str]]) -> list[Advice]:
+        measured = [record.memory for record in self.history if record.memory and record.step]
+        settled = all(reading.settled for reading in measured)
+        return advise(dead, self.memory, self.variable_sizes, settled=settled)
 
     def advise(self) -> pd.DataFrame:
         """Return which variables to drop, and the peak with and without, in bytes.
@@ -514,10 +549,7 @@ class Run:
         The peaks are what the run would reach when it was started with ``memory="settle"``, and the
         best it could reach otherwise.
         """
-        dead = dead_by_position(self.pipeline, self.history, self._steps.kept)
-        measured = [record.memory for record in self.history if record.memory and record.step]
-        settled = all(reading.settled for reading in measured)
-        return advice_frame(advise(dead, self.memory, self.variable_sizes, settled=settled))
+        return advice_frame(self._advice(self.dead))
 
     def trace(self, at: SupportsIndex | str | None = None) -> Trace:
         """Return who allocated what in a step that was stepped with ``memory="trace"``.

@@ -24,17 +24,27 @@ from pforge_lab.views.palette import (
 from pforge_lab.views.stack import OTHERS, megabytes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from pforge_lab.views.stack import Stack
 
-_FEW = 12  # steps that have room for a bar and a name each
+FEW = 12  # steps that have room for a bar and a name each
 _TICKS = 15
 _ROUND = tuple(digit * 10**power for power in range(9) for digit in (1, 2, 5))
 _DASHES = (0, (5, 3))
-_LEGEND_COLUMN = 150.0  # points
+LEGEND_COLUMN = 150.0  # points
+LEGEND: dict[str, Any] = {
+    "frameon": False,
+    "fontsize": FONT,
+    "labelcolor": INK,
+    "borderaxespad": 0.3,
+    "handlelength": 1.4,
+    "columnspacing": 1.4,
+}
 _ABOVE = 1.16  # of the highest peak: room for its name
 _NEAR = 1.6  # a limit higher than that many peaks would flatten the chart
 
@@ -42,40 +52,72 @@ _NEAR = 1.6  # a limit higher than that many peaks would flatten the chart
 class MemoryChart:
     """Bars for few steps, areas for many; every layer, mark and label of one stack.
 
+    Parameters
+    ----------
+    axes, stack
+        Where, and what.
+    names
+        Variables in the order of their colours; by default those of the stack. Charts beside each
+        other have the same.
+
     Attributes
     ----------
+    handles
+        What a legend shows, once the chart is drawn.
     room_for_legend
-        Points above the axes that the legend takes.
+        Points above the axes that its own legend takes.
     """
 
-    def __init__(self, axes: Axes, stack: Stack) -> None:
+    def __init__(self, axes: Axes, stack: Stack, names: Sequence[str] | None = None) -> None:
         self.room_for_legend = 8.0
+        self.handles: list[Artist] = []
         self._axes = axes
         self._stack = stack
         self._count = len(stack)
         self._places = np.arange(self._count)
         self._scale = Scale(axes, self._count)
-        self._dense = self._count > _FEW
+        self._dense = self._count > FEW
         self._width = 1.0 if self._dense else 0.66
-        names = [name for name in stack.variables if not name.endswith(OTHERS)]
-        self._colours = colours(names) | dict.fromkeys(stack.variables.keys() - set(names), COLOUR_OF_OTHERS)
+        own = [name for name in stack.variables if not name.endswith(OTHERS)]
+        self._colours = colours(own if names is None else names)
+        self._colours |= dict.fromkeys(stack.variables.keys() - set(own), COLOUR_OF_OTHERS)
 
     @property
     def characters(self) -> int:
         """How many characters of a title fit above the axes."""
         return max(20, int(self._scale.width / (CHARACTER * 1.28)))
 
-    def draw(self, limit: float | None) -> None:
-        """Draw everything but the title."""
+    def draw(self, limit: float | None, *, legend: bool = True, top: float = 0.0) -> None:
+        """Draw everything but the title; the scale reaches to ``top`` at least."""
         self._frame()
         if not self._count:
             return
-        self._set_scale(limit)
+        self._set_scale(limit, top)
         self._layers()
         self._peaks()
         if limit is not None:
             self._limit(limit)
-        self._legend(Labels(self._axes, self._stack, self._colours, self._width).write(), limit)
+        self._collect(Labels(self._axes, self._stack, self._colours, self._width).write(), limit)
+        if legend:
+            columns = max(1, int(self._scale.width / LEGEND_COLUMN))
+            self._axes.legend(
+                handles=self.handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, **LEGEND
+            )
+            self.room_for_legend = 8 + 13 * -(-len(self.handles) // columns)
+
+    def compare(self, peak: float, name: str) -> None:
+        """Draw a line at another run's peak."""
+        self._axes.axhline(peak, color=PEAK, linewidth=1.1, linestyle=_DASHES)
+        self._axes.annotate(
+            f"{number(peak)}  {name}",
+            (0, peak),
+            xycoords=("axes fraction", "data"),
+            xytext=(4, 3),
+            textcoords="offset points",
+            color=PEAK,
+            fontsize=FONT,
+            parse_math=False,
+        )
 
     # --- frame --------------------------------------------------------------------------------
 
@@ -92,9 +134,9 @@ class MemoryChart:
         axes.set_axisbelow(True)
         axes.set_xticks([])
 
-    def _set_scale(self, limit: float | None) -> None:
+    def _set_scale(self, limit: float | None, top: float) -> None:
         stack = self._stack
-        top = max(stack.peaks.max(), stack.after.max())
+        top = max(stack.peaks.max(), stack.after.max(), top)
         if limit is not None and top < limit <= _NEAR * top:
             top = limit
         self._axes.set_ylim(0, max(top * _ABOVE, self._shared_top()))
@@ -216,7 +258,8 @@ class MemoryChart:
             fontsize=FONT,
         )
 
-    def _legend(self, names: list[str], limit: float | None) -> None:
+    def _collect(self, names: list[str], limit: float | None) -> None:
+        """Collect what the legend shows: the layers that there are, and variables without room for their name."""
         stack = self._stack
         handles: list[Artist] = [Patch(color=BASELINE, label="interpreter + libraries")]
         handles += [
@@ -237,17 +280,4 @@ class MemoryChart:
         if limit is not None and limit > self._axes.get_ylim()[1]:
             far = f"limit {megabytes(limit)}, above the chart"
             handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle=_DASHES, label=far))
-        columns = max(1, int(self._scale.width / _LEGEND_COLUMN))
-        self._axes.legend(
-            handles=handles,
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-            ncols=columns,
-            frameon=False,
-            fontsize=FONT,
-            labelcolor=INK,
-            borderaxespad=0.3,
-            handlelength=1.4,
-            columnspacing=1.4,
-        )
-        self.room_for_legend = 8 + 13 * -(-len(handles) // columns)
+        self.handles = handles

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import io
 import textwrap
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pforge_lab.views.chart import MemoryChart
+from pforge_lab.views.chart import FEW, LEGEND, LEGEND_COLUMN, MemoryChart
 from pforge_lab.views.palette import INK
-from pforge_lab.views.stack import MB, stack
+from pforge_lab.views.stack import MB, leading, megabytes, stack
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -27,6 +28,7 @@ _HEIGHT = 4.6
 _NARROW, _WIDE = 5.5, 10.0
 _SHOWN_DPI = 96
 _SHARPER = 2
+_TITLE_CHARACTER = 7.6  # points
 
 
 class MemoryAxes(Axes):
@@ -43,6 +45,24 @@ class MemoryAxes(Axes):
         figure.savefig(buffer, format="png", dpi=_SHARPER * _SHOWN_DPI)
         width, height = (int(inches * _SHOWN_DPI) for inches in figure.get_size_inches())
         return text | {"image/png": buffer.getvalue()}, {"image/png": {"width": width, "height": height}}
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What one chart shows, for two of them on one scale.
+
+    Attributes
+    ----------
+    memory, sizes, dead
+        As `plot_memory` takes them.
+    title
+        Above the chart.
+    """
+
+    memory: pd.DataFrame
+    sizes: pd.DataFrame
+    title: str
+    dead: Mapping[int, Collection[str]] = field(default_factory=dict)
 
 
 def plot_memory(
@@ -95,8 +115,93 @@ def plot_memory(
     axes = _new_axes(len(layers)) if ax is None else ax
     chart = MemoryChart(axes, layers)
     chart.draw(None if limit is None else limit / MB)
+    _entitle(axes, chart, title or layers.finding())
+    return axes
+
+
+def plot_both(
+    left: Panel,
+    right: Panel,
+    finding: str | None = None,
+    *,
+    limit: int | None = None,
+    mark: str | None = None,
+) -> Axes:
+    """Draw two charts on one scale: side by side, or one above the other when there are many steps.
+
+    Variables have the same colours in both.
+
+    Parameters
+    ----------
+    left, right
+        What to show, such as a run as it was and as it would be, or two runs.
+    finding
+        Title of both; by default which peaks higher, and by how much.
+    limit
+        As `plot_memory` takes it.
+    mark
+        Name of the line in the second chart at the first one's peak; ``peak of`` its title by default.
+
+    Returns
+    -------
+    Axes
+        The first chart's; Jupyter shows both.
+    """
+    names = leading(left.sizes, right.sizes)
+    stacks = [stack(panel.memory, panel.sizes, panel.dead, names) for panel in (left, right)]
+    few = max(map(len, stacks)) <= FEW
+    figure = Figure(
+        figsize=(_WIDE, _HEIGHT if few else 1.7 * _HEIGHT), layout="constrained", facecolor="none"
+    )
+    rows, columns = (1, 2) if few else (2, 1)
+    first = figure.add_subplot(rows, columns, 1, axes_class=MemoryAxes)
+    second = figure.add_subplot(rows, columns, 2, axes_class=MemoryAxes, sharey=first)
+    top = max((float(peak) for layers in stacks for peak in layers.peaks), default=0.0)
+    charts = [MemoryChart(axes, layers, names) for axes, layers in zip((first, second), stacks, strict=True)]
+    for axes, chart, panel in zip((first, second), charts, (left, right), strict=True):
+        chart.draw(None if limit is None else limit / MB, legend=False, top=top)
+        _entitle(axes, chart, panel.title)
+    if len(stacks[0]):
+        charts[1].compare(float(stacks[0].peaks.max()), mark or f"peak of {left.title}")
+    _head(figure, finding or _compared(left, right), charts)
+    return first
+
+
+def _compared(left: Panel, right: Panel) -> str:
+    peaks = [panel.memory["peak"].max() / MB for panel in (left, right)]
+    if any(peak != peak for peak in peaks):  # noqa: PLR0124 - NaN: nothing was measured
+        return f"{left.title} and {right.title}: not both have been measured"
+    more = peaks[1] - peaks[0]
+    if megabytes(peaks[0]) == megabytes(peaks[1]):
+        return f"{left.title} and {right.title} both peak at {megabytes(peaks[0])}"
+    how = f"{megabytes(abs(more))} {'higher' if more > 0 else 'lower'}"
+    return f"{right.title} peaks {how} than {left.title}: {megabytes(peaks[1])} against {megabytes(peaks[0])}"
+
+
+def _head(figure: Figure, finding: str, charts: list[MemoryChart]) -> None:
+    """Put one title above both charts, and one legend below them."""
+    figure.suptitle(
+        _wrapped(finding, int(72 * _WIDE / _TITLE_CHARACTER)),
+        x=0.01,
+        ha="left",
+        color=INK,
+        fontweight="bold",
+        fontsize=12,
+        parse_math=False,
+    )
+    handles = {handle.get_label(): handle for chart in reversed(charts) for handle in chart.handles}
+    order = {handle.get_label(): None for chart in charts for handle in chart.handles}
+    figure.legend(
+        handles=[handles[label] for label in order],
+        loc="outside lower left",
+        ncols=int(72 * _WIDE / LEGEND_COLUMN),
+        **LEGEND,
+    )
+
+
+def _entitle(axes: Axes, chart: MemoryChart, title: str) -> None:
     axes.set_title(
-        _wrapped(title or layers.finding(), chart.characters),
+        _wrapped(title, chart.characters),
         loc="left",
         pad=chart.room_for_legend,
         color=INK,
@@ -104,7 +209,6 @@ def plot_memory(
         fontsize=10.5,
         parse_math=False,
     )
-    return axes
 
 
 def _wrapped(title: str, characters: int) -> str:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from pforge_lab.views.palette import VARIABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
-    import pandas as pd
     from numpy.typing import NDArray
 
 MB = 10**6
@@ -114,8 +114,12 @@ def stack(
     memory: pd.DataFrame,
     sizes: pd.DataFrame,
     dead: Mapping[int, Collection[str]] | None = None,
+    names: Sequence[str] | None = None,
 ) -> Stack:
-    """Turn the frames of a run into the layers of its chart; see ``plots.plot_memory``."""
+    """Turn the frames of a run into the layers of its chart; see ``plots.plot_memory``.
+
+    ``names`` are the variables that get a layer of their own; by default those of `leading`.
+    """
     measured = memory.dropna(subset=["peak"]).sort_values("index")
     positions = measured["index"].to_numpy(np.int64)
     known = sizes[sizes["index"].isin(positions)]
@@ -125,7 +129,7 @@ def stack(
         .fillna(0)
         / MB
     )
-    variables = _layers(table)
+    variables = _layers(table, leading(known) if names is None else names)
     after = measured["after"].to_numpy(float) / MB
     held = np.sum(list(variables.values()), axis=0) if variables else np.zeros(len(positions))
     before = float(measured["before"].iloc[0]) / MB if len(positions) else 0.0
@@ -144,14 +148,20 @@ def stack(
     )
 
 
-def _layers(table: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    """Keep the largest variables, in order of appearance, and sum up the others."""
-    largest = table.max().sort_values(ascending=False, kind="stable").index
+def leading(*sizes: pd.DataFrame) -> list[str]:
+    """Return the largest variables of one or more runs, in order of appearance, as many as there are colours."""
+    largest = pd.concat(sizes).groupby("variable", sort=False)["bytes"].max()
     room = len(VARIABLES) if len(largest) <= len(VARIABLES) else len(VARIABLES) - 1
-    chosen = set(largest[:room])
-    layers = {str(name): table[name].to_numpy(float) for name in table.columns if name in chosen}
-    if len(largest) > room:
-        layers[f"{len(largest) - room} {OTHERS}"] = table[largest[room:]].sum(axis=1).to_numpy(float)
+    chosen = set(largest.sort_values(ascending=False, kind="stable").index[:room])
+    return [str(name) for name in largest.index if name in chosen]
+
+
+def _layers(table: pd.DataFrame, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Keep the named variables, in order of appearance, and sum up the others."""
+    layers = {name: table[name].to_numpy(float) for name in names if name in table.columns}
+    others = [name for name in table.columns if name not in layers]
+    if others:
+        layers[f"{len(others)} {OTHERS}"] = table[others].sum(axis=1).to_numpy(float)
     return layers
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import pforge_lab as pf
-from pforge_lab.runs.advice import advice_frame, advise, dead_by_position
+from pforge_lab.runs.advice import advice_frame, advise, dead_by_position, predict
 from pforge_lab.runs.records import StepRecord
 
 MB = 10**6
@@ -207,3 +207,25 @@ def test_the_predicted_peak_of_seven_steps_comes_true(heavy):
     measured = run("drop")[0]["peak"].max()
     assert advice[0].after == pytest.approx(measured, rel=0.05)
     assert measured < 0.95 * memory["peak"].max()
+
+
+def test_a_prediction_shows_the_run_with_the_advice_followed():
+    """Peaks fall by what was dropped before; the drop itself shows in the step that leaves it dead."""
+    held = [{"raw": (200, 200)}, {"raw": (200, 200), "tidy": (90, 90)}, {"raw": (200, 200)}]
+    memory, sizes = frames([300, 500, 700], held)
+    memory = memory.assign(before=memory["peak"], after=memory["peak"])
+    dead = {2: {"raw"}, 3: {"raw"}}
+    then = predict(advise(dead, memory, sizes), dead, memory, sizes)
+    assert then.memory["peak"].tolist() == [300 * MB, 500 * MB, 500 * MB]
+    assert then.memory["after"].tolist() == [300 * MB, 300 * MB, 500 * MB]
+    assert list(zip(then.sizes["index"], then.sizes["variable"], strict=True)) == [(1, "raw"), (2, "tidy")]
+    assert (
+        then.finding
+        == "Dropping raw after step 2 and returning freed memory lowers the peak of 700 MB by up to 200 MB"
+    )
+    assert then.done == "raw dropped after step 2, freed memory returned"
+
+
+def test_without_advice_there_is_nothing_to_predict():
+    memory, sizes = frames([300], [{}])
+    assert predict([], {}, memory, sizes) is None

@@ -15,8 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
+import pforge_lab as pf
+from pforge_lab.runs.advice import advise, predict
 from pforge_lab.views.palette import PEAK, VARIABLES
-from pforge_lab.views.plots import plot_memory
+from pforge_lab.views.plots import Panel, plot_both, plot_memory
 from pforge_lab.views.stack import stack
 
 MB = 10**6
@@ -184,17 +186,105 @@ def test_two_runs_side_by_side_share_their_scale(memory, sizes):
     assert left.get_ylim()[1] > 970
 
 
-@pytest.mark.parametrize("variables", [1, 40])
-@pytest.mark.parametrize("steps", [1, 7, 60, 300])
-def test_every_shape_of_run_is_drawn(steps, variables, tmp_path):
-    """The pictures are kept where PFORGE_TEST_ARTEFACTS points, to be looked at."""
-    axes = plot_memory(*made_up(steps, variables))
+def both(memory, sizes, dead):
+    then = predict(advise(dead, memory, sizes, settled=True), dead, memory, sizes)
+    now, told = Panel(memory, sizes, "as it was", dead), Panel(then.memory, then.sizes, then.done, dead)
+    return plot_both(now, told, then.finding, mark="peak as it was").get_figure()
+
+
+def test_advice_is_drawn_beside_the_run(memory, sizes):
+    figure = both(memory, sizes, {index: {"raw"} for index in range(2, 8)})
+    first, second = figure.axes
+    assert (
+        figure.get_suptitle()
+        == "Dropping raw after step 2 and returning freed memory takes the peak from 970 to 803 MB"
+    )
+    assert title(second) == "raw dropped after step 2, freed memory returned"
+    assert "peak 970 MB" in texts(first)
+    assert {"970  peak as it was", "peak 803 MB"} <= set(texts(second))
+    assert first.get_ylim() == second.get_ylim()
+    assert first.get_legend() is None
+    assert len(figure.legends) == 1
+
+
+def test_variables_have_the_same_colours_in_both_charts(memory, sizes):
+    """Also those that come first in one and are not in the other."""
+    figure = plot_both(
+        Panel(memory, sizes, "a"), Panel(memory, sizes[sizes["variable"] != "raw"], "b")
+    ).get_figure()
+    first, second = ({to_rgba(bar.get_facecolor()) for bar in axes.patches} for axes in figure.axes)
+    assert first - second == {to_rgba(VARIABLES[0])}
+
+
+def test_the_title_of_two_runs_says_which_peaks_higher(memory, sizes):
+    less = memory.assign(peak=memory["peak"] * 0.7, after=memory["after"] * 0.7)
+    figure = plot_both(Panel(memory, sizes, "monday"), Panel(less, sizes, "tuesday")).get_figure()
+    assert figure.get_suptitle() == "tuesday peaks 291 MB lower than monday: 679 MB against 970 MB"
+    figure = plot_both(Panel(memory, sizes, "monday"), Panel(memory, sizes, "tuesday")).get_figure()
+    assert figure.get_suptitle() == "monday and tuesday both peak at 970 MB"
+    nothing = Panel(memory.iloc[:0], sizes.iloc[:0], "sunday")
+    assert (
+        "not both have been measured"
+        in plot_both(nothing, Panel(memory, sizes, "a")).get_figure().get_suptitle()
+    )
+
+
+@pytest.mark.parametrize("steps", [7, 60, 300])
+def test_advice_is_drawn_for_every_length(steps, tmp_path):
+    """One chart above the other when there are many steps."""
+    memory, sizes = made_up(steps, 12)
+    sizes = sizes.assign(reach=sizes["bytes"])
+    dead = {
+        place: {f"var_{number}" for number in range(6) if place > steps * (number + 3) / 12}
+        for place in range(1, steps + 1)
+    }
+    figure = both(memory, sizes, dead)
+    first, second = (axes.get_subplotspec().get_topmost_subplotspec().rowspan.start for axes in figure.axes)
+    assert (first, second) == ((0, 0) if steps == 7 else (0, 1))
+    keep(figure, tmp_path, f"advice-{steps}-steps")
+
+
+def test_a_run_draws_its_advice_and_another_run():
+    """As a user asks for it."""
+
+    def first(n: int):
+        return np.ones(n)
+
+    def second(first):
+        return float(first.sum())
+
+    def third(second, n: int):
+        return float(np.ones(n).sum() + second)
+
+    pipeline = pf.Pipeline.from_functions("waste", first, second, third)
+    run = pipeline.start({"n": 4_000_000}, state="memory:plots-waste")
+    run.finish()
+    other = pipeline.start({"n": 1_000_000}, state="memory:plots-waste")
+    other.finish()
+    figure = run.plot_memory().get_figure()
+    assert len(figure.axes) == 2
+    assert "Dropping first after step 2 and returning freed memory" in figure.get_suptitle()
+    assert run.id in run.plot_memory(beside=other).get_figure().get_suptitle()
+    alone = Figure().subplots()
+    assert run.plot_memory(ax=alone) is alone
+    assert len(alone.get_figure().axes) == 1
+
+
+def keep(figure, tmp_path, name):
+    """Write a picture on a light and a dark page, where PFORGE_TEST_ARTEFACTS points, to be looked at."""
     folder = Path(os.environ.get("PFORGE_TEST_ARTEFACTS", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
     for page in ("white", "#111111"):
-        file = folder / f"memory-{steps}-steps-{variables}-variables-{page.strip('#')}.png"
-        axes.get_figure().savefig(file, facecolor=page)
+        file = folder / f"{name}-{page.strip('#')}.png"
+        figure.savefig(file, facecolor=page)
         assert file.stat().st_size > 5_000
+
+
+@pytest.mark.parametrize("variables", [1, 40])
+@pytest.mark.parametrize("steps", [1, 7, 60, 300])
+def test_every_shape_of_run_is_drawn(steps, variables, tmp_path):
+    figure = plot_memory(*made_up(steps, variables)).get_figure()
+    keep(figure, tmp_path, f"memory-{steps}-steps-{variables}-variables")
 
 
 def test_a_run_without_steps_has_an_empty_chart(memory, sizes):
