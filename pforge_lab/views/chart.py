@@ -147,7 +147,7 @@ class MemoryChart:
             self._axes.set_xticks(shown, [str(stack.positions[place]) for place in shown])
             self._axes.set_xlabel("step", color=INK, fontsize=FONT + 1)
         else:
-            room = int(0.9 * self._scale.step / CHARACTER)
+            room = int(0.66 * self._scale.step / CHARACTER)
             names = [wrapped(label, room) for label in stack.labels]
             labels = [f"{place}\n{name}" for place, name in zip(stack.positions, names, strict=True)]
             self._axes.set_xticks(self._places, labels, parse_math=False)
@@ -189,7 +189,7 @@ class MemoryChart:
         if self._dense:
             edges = np.arange(self._count + 1) - 0.5
             tops, floors = np.where(there, floor + heights, np.nan), np.where(there, floor, np.nan)
-            self._axes.stairs(tops, edges, baseline=floors, fill=True, linewidth=0, **style)
+            self._axes.stairs(tops, edges, baseline=floors, fill=True, linewidth=0.5, **style)
         else:
             self._axes.bar(
                 self._places[there],
