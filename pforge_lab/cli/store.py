@@ -11,6 +11,7 @@ import click
 from pforge_lab.cli.looking import age
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.errors import UsageError, near_misses
+from pforge_lab.runs.collection import collect_chunks
 from pforge_lab.runs.places import default_state
 from pforge_lab.state import shelf
 
@@ -110,9 +111,10 @@ def clean_up(session: Session) -> None:
 @state.command(name="compact")
 @pass_session
 def compact(session: Session) -> None:
-    """Give the space of what was overwritten or removed back to the disk."""
+    """Remove snapshots that no run needs, and give the space of what was removed back to the disk."""
     store = _store(session)
     before = store.stats().file_bytes
+    click.echo(collect_chunks(store))
     store.compact()
     after = store.stats().file_bytes
     click.echo(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import xxhash
 
-from pforge_lab.errors import StateCorrupt
+from pforge_lab.errors import StateConflict, StateCorrupt
 from pforge_lab.runs import coding
 from pforge_lab.runs.cutting import by_content, fixed
 
@@ -148,12 +148,27 @@ class Chunks:
         if not self._waiting:
             return
         try:
-            self._state.set_many(self._waiting, ttl=math.inf)  # whatever the store's own expiry is
+            self._write()
         except BaseException:
             self._known.difference_update(key.removeprefix(PREFIX) for key in self._waiting)
             raise
         finally:
             self._waiting, self._waiting_bytes = {}, 0
+
+    def _write(self) -> None:
+        """Write what is queued; a difference only where nobody has written the same chunk meanwhile.
+
+        Whole, a chunk suits every snapshot that names it; as a difference only those that know what it
+        differs from.
+        """
+        absent = {key: None for key, coded in self._waiting.items() if coding.base_of(coded) is not None}
+        try:
+            with self._state.batch(absent) as batch:
+                for key, coded in self._waiting.items():
+                    batch.set(key, coded, ttl=math.inf)  # whatever the store's own expiry is
+        except StateConflict:
+            pieces = {key: coding.raw(memoryview(self._load(key.removeprefix(PREFIX)))) for key in absent}
+            self._state.set_many(self._waiting | pieces, ttl=math.inf)
 
     def get(self, ids: Sequence[str], size: int) -> bytearray:
         """Return the ``size`` bytes that `put` cut into ``ids``, as memory of their own.

@@ -288,13 +288,13 @@ class Journal:
                 value = other.state.get(other.key(number, position, kind))
                 if value is not None:
                     values[self.key(0, position, kind)] = value
+        if not other.exists():
+            raise other.deleted()
         if definition is None:
             definition, functions = other.definition(), other.functions()
         values[self.key("definition")] = _dump(definition)
         if functions is not None:
             values[self.key("functions")] = functions
-        if not other.exists():
-            raise other.deleted()
         self._write(head, values, keeps=True)
 
     def parts(self, head: Head) -> dict[str, bytes]:

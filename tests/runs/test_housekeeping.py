@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
+import subprocess
+import tempfile
 import threading
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +25,7 @@ from hypothesis.stateful import (
 
 import pforge_lab as pf
 from pforge_lab.runs import generation
-from pforge_lab.runs.chunks import PREFIX as CHUNKS
+from pforge_lab.runs.chunks import PREFIX as CHUNKS, Chunks
 from pforge_lab.runs.collection import collect_chunks
 
 _numbers = count()
@@ -290,6 +294,83 @@ def check(run, seed):
     assert np.array_equal(run.at(1)["make"], before)
     assert np.array_equal(run.at(2)["make"], after)
     assert run.at(2)["grow"]["text"] == "x" * 5000
+
+
+def test_a_chunk_that_two_write_at_once_is_kept_whole(state):
+    """As a difference it would need a chunk that only one of them names."""
+    old, new = noise(1), noise(1)
+    new[7] = 0
+    knowing, unknowing = Chunks(state), Chunks(state)
+    before = knowing.put(memoryview(old).cast("B"))
+    knowing.flush()
+    cut = knowing.put(memoryview(new).cast("B"), before)
+    same = unknowing.put(memoryview(new).cast("B"))
+    assert cut.bases
+    assert not same.bases
+    unknowing.flush()
+    knowing.flush()
+    for name in cut.bases:
+        state.delete(CHUNKS + name)
+    assert bytes(unknowing.get(same.ids, same.size)) == new.tobytes()
+
+
+STEPPING = """
+import sys, numpy as np, pforge_lab as pf
+
+def make(seed: int):
+    return np.random.default_rng(seed).random(40_000)
+
+def grow(make):
+    make[:100] += 1
+    return {"sum": float(make.sum()), "text": "x" * 5000}
+
+state = pf.open_state(sys.argv[1])
+for seed in range(int(sys.argv[2])):
+    run = pf.Pipeline.from_functions("p", make, grow).start({"seed": seed}, state=state, id=f"run-{seed}")
+    run.finish()
+    if seed % 2:
+        pf.delete_run(run.id, state=state, collect=False)
+print("all done", flush=True)
+"""
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def shared(request, tmp_path):
+    """Return the URL of a store that several processes have open at once."""
+    if request.param == "sqlite":
+        pytest.importorskip("relstorage")
+        yield f"sqlite:{tmp_path / 'lab.db'}"
+        return
+    pytest.importorskip("redis")
+    program = shutil.which("redis-server") or pytest.skip("there is no redis-server")
+    folder = tempfile.mkdtemp(prefix="redis")  # the path of a socket must be short
+    server = subprocess.Popen(
+        [program, "--port", "0", "--unixsocket", f"{folder}/socket", "--save", "", "--dir", folder],
+        stdout=subprocess.DEVNULL,
+    )
+    while not Path(folder, "socket").exists():
+        assert server.poll() is None
+        threading.Event().wait(0.02)
+    yield f"unix://{folder}/socket"
+    server.terminate()
+    server.wait()
+    shutil.rmtree(folder)
+
+
+def test_a_process_that_steps_and_one_that_collects(shared, scripts, heavy):
+    """On stores that processes share, collecting in one loses nothing of what another one writes."""
+    number = heavy(100)
+    process = scripts.start("step.py", STEPPING, shared, str(number))
+    with pf.open_state(shared) as state:
+        while process.poll() is None:
+            collect_chunks(state)
+        out, err = process.communicate()
+        assert out == "all done\n", err
+        for seed in range(0, number, 2):
+            check(pf.open_run(f"run-{seed}", state=state), seed)
+            pf.delete_run(f"run-{seed}", state=state, collect=False)
+        collect_chunks(state)
+        assert chunks(state) == set()
 
 
 COLLECTING = """
