@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pforge_lab import meter
 from pforge_lab.errors import RunError, SpecError, StateError, StepError, StepTimeout
+from pforge_lab.pipeline import resources
 from pforge_lab.pipeline.outcome import highest_child
 from pforge_lab.runs.dropping import carried_on, dead_after_steps
 from pforge_lab.runs.generation import until_kept
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pforge_lab.runs.timeline import Timeline
 
 _NO_LOOKS = Looks()
+resources.register(StateManager)  # a parameter annotated with it is given the run's own
 
 
 class Stepping:
@@ -107,13 +109,14 @@ class Stepping:
         StepError
             The tool failed under fail_fast; the variables are as before the step.
         RunError
-            There is no next step.
+            There is no next step, or the line has as many as the pipeline's ``max_steps`` allows.
         """
         index = self._timeline.next_step()
         if index is None:
             raise RunError(
                 f"run {self._run} is done; go back with run.back(), or start another run", run=self._run
             )
+        self._check_bound()
         looks |= self._looks
         self.note_edits()
         self._exact = looks.exact
@@ -130,6 +133,19 @@ class Stepping:
             if self._pipeline.steps[index].error_policy != "continue":
                 self._fail(record, error)
         return self._keep(record, done.outcome, index, last=last)
+
+    def _check_bound(self) -> None:
+        """Refuse a step beyond ``max_steps``; a pipeline without a loop may always end."""
+        bound = max(self._pipeline.max_steps, len(self._pipeline.steps))
+        if self._timeline.position < bound:
+            return
+        taken = sum(record.status != "edited" for record in self._timeline.history)
+        if taken >= bound:
+            raise RunError(
+                f"run {self._run} took {taken} steps, as many as max_steps of {self._pipeline.name!r} allows; "
+                "go back and let its loop end, or raise max_steps and start again",
+                run=self._run,
+            )
 
     def _perform(self, index: int, looks: Looks) -> Performance:
         trace = None
