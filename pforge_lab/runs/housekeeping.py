@@ -81,7 +81,8 @@ def _store_of(id: str, state: Place | None) -> Iterator[StateManager]:  # noqa: 
     """Have the store of a run open for writing."""
     found = {row.id: row.place for row in api.summaries(state)}
     if id not in found:
-        raise RunNotFound(f"there is no run {id!r}{near_misses(id, found)}; give the whole id", run=id)
+        whole = "; give the whole id" if any(name.startswith(id) for name in found) else ""
+        raise RunNotFound(f"there is no run {id!r}{near_misses(id, found)}{whole}", run=id)
     if isinstance(state, StateManager):
         yield state
         return

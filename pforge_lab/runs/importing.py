@@ -111,11 +111,21 @@ def _checked(archive: ArchiveReader) -> tuple[Head, dict[str, bytes]]:
     differing = sorted(archive.names ^ {"head", *wanted, *chunks})
     if differing:
         raise archive.corrupt(f"member {differing[0]!r} is missing or belongs to nothing")
-    for name in chunks:
-        _whole(archive, name.removeprefix(CHUNK))
+    _check_chunks(archive, parts)
     parts["definition"] = _at_home(parts["definition"])
     status = "interrupted" if head.status == "running" else head.status
     return replace(head, status=status, owner=None, carry=None), parts
+
+
+def _check_chunks(archive: ArchiveReader, parts: dict[str, bytes]) -> None:
+    """Check that chunks are what their ids say, and make up the buffers that manifests claim."""
+    names = (name.removeprefix(CHUNK) for name in archive.names if name.startswith(CHUNK))
+    lengths = {name: len(_whole(archive, name)) for name in names}
+    for name, text in parts.items():
+        groups = Manifest.from_json(json.loads(text)).groups if name.endswith("/manifest") else ()
+        for cut in (cut for group in groups for cut in (group.stream, *group.buffers)):
+            if sum(lengths[chunk] for chunk in cut.ids) != cut.size:
+                raise archive.corrupt(f"member {name!r} claims a buffer of another size than its chunks")
 
 
 def _read(archive: ArchiveReader, name: str, read: Callable[[bytes], Any]) -> Any:

@@ -140,7 +140,9 @@ def test_what_this_store_keeps_as_a_difference_outlives_what_it_differs_from(tmp
     changed[5] = 0
     whole = pf.Pipeline("p", params={"x": "any"}).start({"x": changed}, state=state)
     file = pf.export_run(whole, tmp_path / "whole.pfz")
-    base = pf.Pipeline("p", params={"x": "any"}).start({"x": np.random.default_rng(1).random(60_000)}, state=other)
+    base = pf.Pipeline("p", params={"x": "any"}).start(
+        {"x": np.random.default_rng(1).random(60_000)}, state=other
+    )
     base.set(x=changed.copy())
     kept = [other.get(key) for key in other.keys(CHUNKS)]
     assert any(coding.base_of(coded) for coded in kept)
@@ -200,7 +202,9 @@ class Point:
 
 def test_another_users_run_opens_as_far_as_it_cannot_run_code(place, tmp_path, monkeypatch):
     with pf.open_state(place) as state:
-        run = pf.Pipeline("p", params={"x": "any", "p": "any"}).start({"x": [1, 2], "p": Point(3)}, state=state)
+        run = pf.Pipeline("p", params={"x": "any", "p": "any"}).start(
+            {"x": [1, 2], "p": Point(3)}, state=state
+        )
         file = pf.export_run(run, tmp_path / "run.pfz")
     assert pf.import_run(file, elsewhere())["p"] == Point(3)
     monkeypatch.setenv("PFORGE_KEY", str(tmp_path / "another"))
@@ -222,6 +226,7 @@ class Evil:
 
 def test_importing_another_users_run_executes_nothing(place, tmp_path, monkeypatch):
     with pf.open_state(place) as state:
+
         def tool(x):
             return x
 
@@ -276,7 +281,9 @@ def test_a_flipped_bit_is_found_and_its_member_named(run, file, heavy):
         refused(bad, f"member '{name}'")
     for _ in range(heavy(200)):
         place = generator.randrange(len(whole))
-        bad.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << generator.randrange(8)]) + whole[place + 1 :])
+        bad.write_bytes(
+            whole[:place] + bytes([whole[place] ^ 1 << generator.randrange(8)]) + whole[place + 1 :]
+        )
         try:
             copy = pf.import_run(bad, elsewhere())
         except pf.StateCorrupt:
@@ -319,7 +326,9 @@ def test_a_forgery_that_changes_nothing_is_read(forged, run):
     assert pf.import_run(forged.write(), elsewhere()).position == run.position
 
 
-@pytest.mark.parametrize("name", ["../../evil", "/etc/passwd", "chunk/../../x", "chunk/" + "g" * 32, "HEAD", "a\\b"])
+@pytest.mark.parametrize(
+    "name", ["../../evil", "/etc/passwd", "chunk/../../x", "chunk/" + "g" * 32, "HEAD", "a\\b"]
+)
 def test_names_that_no_run_has_are_refused(forged, name):
     forged.members[name] = b""
     refused(forged.write(), "there is a member .*, which no run has")
@@ -373,6 +382,17 @@ def test_chunks_that_differ_from_one_another_in_a_ring_are_refused(forged):
     refused(forged.write(), "is a difference to a difference")
 
 
+def test_buffers_of_another_size_than_their_chunks_are_refused(forged):
+    """Else loading one would take as much memory as it claims."""
+
+    def claim(manifest):
+        buffers = next(group[4] for group in manifest["groups"] if group[4])
+        buffers[0][0] = 10**15
+
+    forged.change("00000000/00000001/manifest", claim)
+    refused(forged.write(), "member '00000000/00000001/manifest' claims a buffer of another size")
+
+
 @pytest.mark.parametrize(
     "lines",
     [
@@ -388,7 +408,9 @@ def test_lines_that_no_run_has_are_refused(forged, lines):
     refused(forged.write(), "member 'head' has lines that no run has")
 
 
-@pytest.mark.parametrize("name", ["head", "definition", "00000000/00000001/record", "00000000/00000001/manifest"])
+@pytest.mark.parametrize(
+    "name", ["head", "definition", "00000000/00000001/record", "00000000/00000001/manifest"]
+)
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"null", b"\xff", b"[" * 100_000])
 def test_members_that_cannot_be_read_are_named(forged, name, data):
     forged.members[name] = data
@@ -421,7 +443,9 @@ def test_other_files_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "other.pfz", "w") as other:
         other.writestr("x" * 200, "y")
     refused(tmp_path / "other.pfz", "it does not end as one")
-    with pytest.raises(pf.UsageError, match="cannot read .*missing.pfz: No such file or directory; name a file"):
+    with pytest.raises(
+        pf.UsageError, match="cannot read .*missing.pfz: No such file or directory; name a file"
+    ):
         pf.import_run(tmp_path / "missing.pfz", elsewhere())
 
 
