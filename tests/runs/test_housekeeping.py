@@ -413,6 +413,11 @@ def test_a_collection_that_is_killed_leaves_what_is_needed(scripts, heavy):
 # -- whatever is done in whatever order
 
 
+def is_kept(run, position):
+    kept = run.head.kept
+    return kept is None or (run.head.lines.holder(position), position) in kept
+
+
 class Keepings(RuleBasedStateMachine):
     """Runs that are made, moved, forked, deleted and collected at random, beside copies of what they hold."""
 
@@ -424,10 +429,10 @@ class Keepings(RuleBasedStateMachine):
         self.state = pf.open_state(self.url.format(next(_numbers)))
         self.runs = {}
 
-    @rule(seed=st.integers(0, 3))
-    def start(self, seed):
+    @rule(seed=st.integers(0, 3), keep=st.sampled_from(["all", 1, 2, "records", {"done": 1}]))
+    def start(self, seed, keep):
         """Start a run; seeds repeat, so runs share chunks."""
-        run = pipeline().start({"seed": seed}, state=self.state)
+        run = pipeline().start({"seed": seed}, state=self.state, keep=keep)
         self.runs[run.id] = (run, [{"seed": seed}])
 
     @precondition(lambda self: self.runs)
@@ -444,23 +449,30 @@ class Keepings(RuleBasedStateMachine):
     def edit(self, data, seed):
         """Set a variable to what other runs may hold too."""
         run, line = self.pick(data)
-        run.set(extra=noise(seed), text="y" * 5000 * (seed + 1))
-        self.accepted(run, line)
+        if is_kept(run, run.position):
+            run.set(extra=noise(seed), text="y" * 5000 * (seed + 1))
+            self.accepted(run, line)
 
     @precondition(lambda self: self.runs)
     @rule(data=st.data())
     def goto(self, data):
-        """Go to a position of the line."""
+        """Go to a position of the line, where its snapshot was not removed."""
         run, line = self.pick(data)
-        run.goto(data.draw(st.integers(0, len(line) - 1)))
+        position = data.draw(st.integers(0, len(line) - 1))
+        if is_kept(run, position):
+            run.goto(position)
+        else:
+            with pytest.raises(pf.PositionError, match="was removed"):
+                run.goto(position)
 
     @precondition(lambda self: self.runs)
     @rule(data=st.data())
     def fork(self, data):
         """Fork a run where it stands."""
         run, line = self.pick(data)
-        fork = run.fork()
-        self.runs[fork.id] = (fork, line[: run.position + 1])
+        if is_kept(run, run.position):
+            fork = run.fork()
+            self.runs[fork.id] = (fork, line[: run.position + 1])
 
     @precondition(lambda self: self.runs)
     @rule(data=st.data(), collect=st.booleans())
@@ -477,6 +489,8 @@ class Keepings(RuleBasedStateMachine):
         needed = set()
         for run, line in self.runs.values():
             for position, expected in enumerate(line):
+                if not is_kept(run, position):
+                    continue
                 found = dict(run.at(position).variables)
                 assert found.keys() == expected.keys()
                 assert all(np.array_equal(found[name], value) for name, value in expected.items())
