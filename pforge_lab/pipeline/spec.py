@@ -413,6 +413,9 @@ class Pipeline:
             Name under which the final variables are kept: a run starts with those of the last one.
         drop_unused
             Overrides the pipeline's ``memory``.
+        options
+            Further ones of a run, such as ``memory``: deeper looks at it in every step, ``"settle"``,
+            ``"exact"`` or ``"trace"``.
 
         Returns
         -------
