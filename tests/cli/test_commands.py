@@ -185,8 +185,8 @@ def test_commands_return_their_objects(folder):
 
 
 BAD = [
-    (["stpe"], 2, "no command 'stpe', did you mean 'step'?"),
-    (["help", "stpe"], 2, "no command 'stpe', did you mean 'step'?"),
+    (["stpe"], 2, "no command 'stpe', did you mean 'step' or 'state'?"),
+    (["help", "stpe"], 2, "no command 'stpe', did you mean 'step' or 'state'?"),
     (["step", "0"], 2, "0 is not in the range"),
     (["step", "--foo"], 2, "No such option '--foo'"),
     (["goto"], 2, "Missing argument 'STEP'; see pforge-lab goto --help"),
@@ -299,7 +299,7 @@ def test_a_process_of_its_own_does_the_same(shell, folder):
     assert (folder / ".pforge" / "sums.fs").is_file()
     said = shell("stpe")
     assert (said.code, said.out) == (2, "")
-    assert said.err == "pforge-lab: no command 'stpe', did you mean 'step'?; see pforge-lab --help\n"
+    assert said.err == "pforge-lab: no command 'stpe', did you mean 'step' or 'state'?; see pforge-lab --help\n"
 
 
 def test_a_terminal_that_knows_no_unicode_gets_ascii(shell, folder, monkeypatch):

@@ -214,7 +214,7 @@ def test_a_cell_of_tools_may_hold_what_a_cell_may(shell, cell):
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("%pforge stpe", "no command 'stpe', did you mean 'step'?; see %pforge --help"),
+        ("%pforge stpe", "no command 'stpe', did you mean 'step' or 'state'?; see %pforge --help"),
         ("%pforge step --foo", "No such option '--foo'; see %pforge step --help"),
         ("%pforge step x", "'x' is not a valid integer"),
         ("%pforge goto nope", "PositionError: there is no step 'nope'"),
