@@ -299,7 +299,9 @@ def test_a_process_of_its_own_does_the_same(shell, folder):
     assert (folder / ".pforge" / "sums.fs").is_file()
     said = shell("stpe")
     assert (said.code, said.out) == (2, "")
-    assert said.err == "pforge-lab: no command 'stpe', did you mean 'step' or 'state'?; see pforge-lab --help\n"
+    assert (
+        said.err == "pforge-lab: no command 'stpe', did you mean 'step' or 'state'?; see pforge-lab --help\n"
+    )
 
 
 def test_a_terminal_that_knows_no_unicode_gets_ascii(shell, folder, monkeypatch):
