@@ -10,7 +10,7 @@ import click
 
 from pforge_lab.cli.looking import age
 from pforge_lab.cli.session import Session, pass_session
-from pforge_lab.errors import UsageError, near_misses
+from pforge_lab.errors import RunNotFound, UsageError, near_misses
 from pforge_lab.runs.collection import collect_chunks
 from pforge_lab.runs.places import default_state
 from pforge_lab.state import shelf
@@ -25,8 +25,12 @@ def state() -> None:
 
 
 def _store(session: Session) -> StateManager:
+    """Return the store that was chosen, or that of the current run, or the default one."""
     if session.state is None:
-        session.state = session.run.state if session.run is not None else default_state()
+        try:
+            session.state = session.need_run().state
+        except RunNotFound:
+            session.state = default_state()
     return session.state
 
 
