@@ -61,6 +61,7 @@ class FollowingStorage(CheckedStorage):
             return super().loadBefore(oid, tid)
         except (StateCorrupt, FileNotFoundError) as error:
             if self._replaced():  # positions of the old file mean nothing in the compacted one
+                self.follow()  # so that trying again reads the new one, also while it is being opened
                 raise ReadConflictError(oid=oid) from error
             raise
 
