@@ -271,8 +271,8 @@ def test_compaction_in_the_background_does_not_disturb_readers_and_writers(path,
 
         in_threads(4, work)
         assert len(state.keys()) == 100
-        assert state._background is not None
-        state._background.join()
+        if (compacting := state._background) is not None:
+            compacting.join()
         assert state._storage.packed > 1000
 
 
