@@ -14,7 +14,7 @@ Examples
 >>> with measure() as measured:
 ...     block = bytearray(50_000_000)
 ...     del block
->>> measured.reading.peak - measured.reading.before > 49_000_000
+>>> measured.reading.peak - measured.reading.after > 49_000_000
 True
 """
 

@@ -1,14 +1,12 @@
 """What measuring memory costs and how far off it is: ours beside what else there is.
 
 Run ``python tests/benchmarks/memory.py``. Every figure comes from a fresh interpreter; times are
-the least of several runs, shown as ratios to the same step without any measurement. memray,
-memory_profiler and pympler are measured too where they are installed.
+the least of several runs, shown as ratios to the same step without any measurement.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import subprocess
 import sys
@@ -148,12 +146,46 @@ def python_tracemalloc():
     return measure
 
 
+def memray_meter():
+    """Every allocation, natively traced."""
+    import tempfile
+    from pathlib import Path
+
+    import memray
+
+    def measure(step):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "trace"
+            with memray.Tracker(file):
+                kept = step()
+            peak = memray.FileReader(file).metadata.peak_memory
+            del kept
+            return peak
+
+    return measure
+
+
+def memory_profiler_meter():
+    """Sample this process from another one."""
+    import memory_profiler
+
+    def measure(step):
+        before = memory_profiler.memory_usage(-1, max_usage=True)
+        return (memory_profiler.memory_usage((step,), max_usage=True, interval=0.01) - before) * 2**20
+
+    return measure
+
+
 METERS = {
     "pforge_lab": pforge_lab,
     "psutil before/after": psutil,
     "sampling 10 ms": sampling,
     "tracemalloc": python_tracemalloc,
+    "memray": memray_meter,
+    "memory_profiler": memory_profiler_meter,
 }
+
+SLOW = ("memray", "memory_profiler")  # milliseconds a step
 
 # --- the measurement --------------------------------------------------------------------------
 
@@ -166,7 +198,7 @@ def cell(meter, step):
     measure, work = METERS[meter](), STEPS[step]
     measure(tiny)
     rise = measure(work)
-    calls = 2000 if step == "tiny" else 1
+    calls = 1 if step != "tiny" else 20 if meter in SLOW else 2000
     bare, metered = [], []
     for _ in range(ROUNDS):
         bare.append(_seconds(work, calls))
@@ -217,6 +249,7 @@ def sizes(repeats):
     """Print error and time of the ledger and its like for values whose size is known."""
     import numpy as np
     import pandas as pd
+    from pympler.asizeof import asizeof
 
     from pforge_lab.runs.ledger import account
 
@@ -231,10 +264,7 @@ def sizes(repeats):
     }
     ways = {"pforge_lab": lambda values: sum(s.bytes for s in account(dict(enumerate(values))).values())}
     ways["nbytes, memory_usage"] = lambda values: sum(map(_shallow, values))
-    if importlib.util.find_spec("pympler"):
-        from pympler.asizeof import asizeof
-
-        ways["pympler"] = lambda values: asizeof(*values)
+    ways["pympler"] = lambda values: asizeof(*values)
     print("\nbytes reported / true bytes, and milliseconds")
     print(f"{'':26}" + "".join(f"{way:>24}" for way in ways))
     for name, (values, truth) in cases.items():
@@ -253,42 +283,6 @@ def _shallow(value):
     if hasattr(value, "memory_usage"):
         return int(value.memory_usage(deep=True).sum())
     return getattr(value, "nbytes", None) or sys.getsizeof(value)
-
-
-def memray_meter():
-    """Every allocation, natively traced."""
-    import tempfile
-    from pathlib import Path
-
-    import memray
-
-    def measure(step):
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "trace"
-            with memray.Tracker(file):
-                kept = step()
-            peak = memray.FileReader(file).metadata.peak_memory
-            del kept
-            return peak
-
-    return measure
-
-
-def memory_profiler_meter():
-    """Sample this process from another one."""
-    import memory_profiler
-
-    def measure(step):
-        before = memory_profiler.memory_usage(-1, max_usage=True)
-        return (memory_profiler.memory_usage((step,), max_usage=True, interval=0.01) - before) * 2**20
-
-    return measure
-
-
-if importlib.util.find_spec("memray"):
-    METERS["memray"] = memray_meter
-if importlib.util.find_spec("memory_profiler"):
-    METERS["memory_profiler"] = memory_profiler_meter
 
 
 def main():
