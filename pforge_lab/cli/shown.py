@@ -16,17 +16,17 @@ from pforge_lab.runs.variables import Variables
 from pforge_lab.values.format import duration, size
 from pforge_lab.views import text
 from pforge_lab.views.overview import overview
+from pforge_lab.views.steps import GLYPHS
 from pforge_lab.views.text_blocks import ascii_of
 
 
 def print_record(record: StepRecord) -> None:
     """Print one line for a record while a command goes on."""
-    glyphs = {"done": "✓", "failed": "✗", "skipped": "⊘", "edited": "✎"}
     words = [record.label or record.status, duration(record.seconds)]
     words += [f"peak {size(record.memory.peak)}"] if record.memory else []
     words += [record.status] if record.status != "done" else []
     words += [record.error] if record.error else []
-    line = f"{glyphs[record.status]} {record.index:>3}  {'  '.join(words)}"
+    line = f"{GLYPHS[record.status]} {record.index:>3}  {'  '.join(words)}"
     click.echo(line if _form()["unicode"] else ascii_of(line))
 
 
