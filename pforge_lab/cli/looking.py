@@ -1,4 +1,4 @@
-"""Commands that look: status vars show pull diff memory advise runs."""
+"""Commands that look: status vars show pull diff dataflow memory advise runs."""
 
 from __future__ import annotations
 
@@ -73,6 +73,16 @@ def diff(session: Session, a: str | None, b: str | None) -> pd.DataFrame:
     """Show what changed from position or label A to B; without them, what the last step changed."""
     ends = [None if text is None else target(text) for text in (a, b)]
     return session.need_run().diff(*ends)
+
+
+@click.command()
+@click.argument("pipeline", required=False)
+@pass_session
+def dataflow(session: Session, pipeline: str | None) -> pd.DataFrame:
+    """Show who reads and writes what in the loaded PIPELINE, or in that of the current run."""
+    if pipeline is not None or (session.run is None and session.pipeline is not None):
+        return session.need_pipeline(pipeline).dataflow()
+    return session.need_run().pipeline.dataflow()
 
 
 @click.command()

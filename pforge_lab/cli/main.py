@@ -146,6 +146,7 @@ for command in (
         looking.show,
         looking.pull,
         looking.diff,
+        looking.dataflow,
         looking.memory,
         looking.advise,
         looking.runs,

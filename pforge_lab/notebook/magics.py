@@ -36,6 +36,13 @@ class CommandError(PforgeError):
         return [str(self)]
 
 
+class CommandInterrupted(KeyboardInterrupt):
+    """A command was interrupted: shown as one line that says how to go on."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
 @magics_class
 class PforgeMagics(Magics):
     """Holds what commands remember from cell to cell."""
@@ -61,10 +68,16 @@ class PforgeMagics(Magics):
             return invoke(words(line), self.session, "%pforge")
         except click.ClickException as error:
             raise CommandError(f"%pforge: {usage(error)}") from error
-        except click.Abort as error:
-            raise KeyboardInterrupt from error
+        except (click.Abort, KeyboardInterrupt) as error:
+            raise CommandInterrupted(self._interrupted()) from error
         except PforgeError as error:
             raise CommandError(f"{type(error).__name__}: {error}") from error
+
+    def _interrupted(self) -> str:
+        run = self.session.run
+        if run is None or run.status != "interrupted":
+            return "%pforge: interrupted"
+        return f"%pforge: run {run.id} was interrupted at position {run.position}; go on with: %pforge resume"
 
     def _cell(self, line: str, cell: str) -> Any:
         kind, *rest = words(line) or [""]

@@ -83,7 +83,16 @@ def test_an_interrupt_ends_a_step_and_the_run_goes_on(lab):
         if message["msg_type"] == "stream" and "inside" in message["content"]["text"]:
             lab.manager.interrupt_kernel()
 
-    lab.client.execute_interactive("%pforge finish", output_hook=interrupt, timeout=120)
+    shown = []
+
+    def look(message):
+        interrupt(message)
+        if message["msg_type"] == "error":
+            shown.extend(message["content"]["traceback"])
+
+    lab.client.execute_interactive("%pforge finish", output_hook=look, timeout=120)
+    assert len(shown) == 1
+    assert "was interrupted at position 1; go on with: %pforge resume" in shown[0]
     assert lab("print(run.status, run.position)").out.split() == ["interrupted", "1"]
     assert not lab("%pforge resume").error
     assert lab("print(run.status, run['total'])").out.split() == ["done", "3"]

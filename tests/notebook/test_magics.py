@@ -96,6 +96,12 @@ def test_status_and_memory_show_themselves(lab):
     assert lab("axes.get_ylabel() + axes.get_title()").result
 
 
+def test_the_data_flow_of_the_current_run_is_a_frame(lab):
+    flow = lab("%pforge dataflow").result
+    assert list(flow.label) == ["params", "load", "total", "twice"]
+    assert lab("%pforge dataflow sums").result.equals(flow)
+
+
 @pytest.mark.parametrize("form", ["%pforge help", "%pforge --help", "%pforge"])
 def test_help_lists_the_commands(cell, form):
     shown = cell(form)
