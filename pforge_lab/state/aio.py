@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
+from pforge_lab.errors import StateConflict
 from pforge_lab.state.batch import Batch
-from pforge_lab.state.checks import check_value
+from pforge_lab.state.checks import check_key, check_value
+from pforge_lab.state.values import from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -81,7 +83,15 @@ class AsyncState:
         self, key: str, expected: bytes | None, new: bytes | None, ttl: float | timedelta | None = None
     ) -> bool:
         """Store ``new`` if the value is ``expected``, and return whether it was."""
-        return await self._run(self.state.compare_and_set, key, expected, new, ttl)
+        try:
+            async with self.batch({key: expected}) as batch:
+                if new is None:
+                    batch.delete(key)
+                else:
+                    batch.set(key, new, ttl)
+        except StateConflict:
+            return False
+        return True
 
     async def increment(self, key: str, by: int = 1, ttl: float | timedelta | None = None) -> int:
         """Add ``by`` to the number under ``key`` and return the sum."""
@@ -89,11 +99,12 @@ class AsyncState:
 
     async def get_json(self, key: str, default: Any = None) -> Any:
         """Return the value of ``key`` read as JSON, or ``default``."""
-        return await self._run(self.state.get_json, key, default)
+        value = await self.get(key)
+        return default if value is None else from_json(key, value)
 
     async def set_json(self, key: str, value: Any, ttl: float | timedelta | None = None) -> None:
         """Store ``value`` as JSON."""
-        await self._run(self.state.set_json, key, value, ttl)
+        await self.set(key, to_json(check_key(key), value), ttl)
 
     async def get_or_compute(
         self, key: str, compute: Callable[[], Awaitable[bytes]], ttl: float | timedelta | None = None

@@ -86,7 +86,7 @@ class StateManager(Primitives):
 
     def get(self, key: str) -> bytes | None:
         """Return the value of ``key``, or None if there is none."""
-        self._check_open()
+        self.check_open()
         return self._get(check_key(key))
 
     def get_buffer(self, key: str) -> memoryview | None:
@@ -95,27 +95,27 @@ class StateManager(Primitives):
         A mapped value is not verified against its checksum, which would read all of it;
         ``get`` verifies. The view stays valid after the key is changed or the store closed.
         """
-        self._check_open()
+        self.check_open()
         return self._get_buffer(check_key(key))
 
     def exists(self, key: str) -> bool:
         """Return whether ``key`` has a value, without reading it."""
-        self._check_open()
+        self.check_open()
         return self._expiry(check_key(key)) is not None
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the values of those of ``keys`` that have one, all read at the same moment."""
-        self._check_open()
+        self.check_open()
         return self._get_many([check_key(key) for key in keys])
 
     def keys(self, prefix: str = "") -> list[str]:
         """Return the keys that start with ``prefix``, sorted by code point."""
-        self._check_open()
+        self.check_open()
         return self._keys(check_prefix(prefix))
 
     def ttl(self, key: str) -> float | None:
         """Return the seconds ``key`` has left, or None if it never expires or does not exist."""
-        self._check_open()
+        self.check_open()
         expires = self._expiry(check_key(key))
         return None if expires is None or expires == math.inf else max(0.0, expires - self.clock())
 
@@ -153,14 +153,7 @@ class StateManager(Primitives):
         self._check_writable()
         check_key(key)
         seconds = None if ttl is None else check_seconds(ttl)
-
-        def change(transaction: Transaction) -> bool:
-            if transaction.expires(key) is None:
-                return False
-            transaction.touch(key, None if seconds is None else self.clock() + seconds)
-            return True
-
-        return self._transact(change)
+        return self._transact(lambda transaction: transactions.expire(transaction, key, self._until(seconds)))
 
     def compare_and_set(
         self, key: str, expected: bytes | None, new: bytes | None, ttl: float | timedelta | None = None
@@ -222,11 +215,7 @@ class StateManager(Primitives):
         ...
         pforge_lab.errors.StateConflict: 'head' in memory: has changed meanwhile; nothing was stored, read it again
         """
-        self._check_writable()
-        expected = {
-            check_key(key): None if value is None else check_value(value, key)
-            for key, value in (guard or {}).items()
-        }
+        expected = self.check_guard(guard)
         batch = Batch()
         try:
             yield batch
@@ -234,6 +223,14 @@ class StateManager(Primitives):
             batch.end()
         self._check_writable()
         self._store(expected, batch.changes)
+
+    def check_guard(self, guard: Mapping[str, bytes | None] | None) -> dict[str, bytes | None]:
+        """Return what a guard expects, once its keys and values are such and the store can be written."""
+        self._check_writable()
+        return {
+            check_key(key): None if value is None else check_value(value, key)
+            for key, value in (guard or {}).items()
+        }
 
     # -- values of other kinds
 
@@ -276,7 +273,7 @@ class StateManager(Primitives):
         """
         from pforge_lab.state.shelf import StateMapping, StateShelf  # noqa: PLC0415 - it is built on this class
 
-        self._check_open()
+        self.check_open()
         self.hold()
         return StateShelf(StateMapping(self, check_prefix(prefix)), protocol, writeback)
 
@@ -284,8 +281,11 @@ class StateManager(Primitives):
     def aio(self) -> AsyncState:
         """The same methods, awaitable."""
         if self._aio is None:
-            self._aio = AsyncState(self)
+            self._aio = self._awaitable()
         return self._aio
+
+    def _awaitable(self) -> AsyncState:
+        return AsyncState(self)
 
     # -- the store as a whole
 
@@ -296,7 +296,7 @@ class StateManager(Primitives):
 
     def stats(self) -> StateStats:
         """Return what the store holds; reads every key, so it takes time on large stores."""
-        self._check_open()
+        self.check_open()
         return self._stats()
 
     def compact(self) -> None:
@@ -312,6 +312,21 @@ class StateManager(Primitives):
 
     def _store(self, expected: dict[str, bytes | None], changes: BatchChanges) -> None:
         """Store the changes of a batch if its guard matches."""
+        if expected or changes:
+            self._transact(self.storing(expected, changes))
+
+    def storing(
+        self, expected: dict[str, bytes | None], changes: BatchChanges
+    ) -> Callable[[Transaction], None]:
+        """Return the work of storing ``changes`` if the values are those ``expected``; for backends.
+
+        Raises
+        ------
+        StateConflict
+            By the work, where a value differs.
+        WrongValue
+            A value is larger than the backend can hold.
+        """
         self._check_sizes(changes)
 
         def work(transaction: Transaction) -> None:
@@ -329,8 +344,7 @@ class StateManager(Primitives):
                     value, seconds = change
                     transaction.put(key, value, self._until(self.default_ttl if seconds is None else seconds))
 
-        if expected or changes:
-            self._transact(work)
+        return work
 
     def _check_sizes(self, changes: BatchChanges) -> None:
         limit = self.max_value_bytes

@@ -59,7 +59,7 @@ class Handle(ABC):
             self._close()
 
     def __enter__(self) -> Self:
-        self._check_open()
+        self.check_open()
         return self
 
     def __exit__(
@@ -75,13 +75,14 @@ class Handle(ABC):
     def _close(self) -> None:
         """Let go of files and connections; called once."""
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Raise StateClosed once every holder has let go."""
         if not self._holders:
             again = f"open_state({self.url!r})" if self.mode == "w" else f"open_state({self.url!r}, mode='r')"
             raise StateClosed(f"{self.url} is closed; open it again with {again}", url=self.url)
 
     def _check_writable(self) -> None:
-        self._check_open()
+        self.check_open()
         if self.mode == "r":
             raise StateReadOnly(
                 f"{self.url} is open with mode='r'; open it with mode='w' to write", url=self.url

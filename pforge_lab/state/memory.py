@@ -91,7 +91,7 @@ class MemoryStateManager(StateManager):
             entry = None
         if entry is not None and entry[1] is None:
             return entry[0]
-        self._check_open()
+        self.check_open()
         return self._get(check_key(key))
 
     def _get(self, key: str) -> bytes | None:
@@ -116,7 +116,7 @@ class MemoryStateManager(StateManager):
         with self._lock:
             overlay = Overlay(self._get, self._expiry)
             result = work(overlay)
-            self._check_open()
+            self.check_open()
             self._make_room(overlay.changes)
             for key, change in overlay.changes.items():
                 self._apply(key, change)

@@ -54,6 +54,14 @@ def plus(transaction: Transaction, key: str, by: int, expiry: Callable[[], float
     return total
 
 
+def expire(transaction: Transaction, key: str, expires: float | None) -> bool:
+    """Let ``key`` live until ``expires``, and return whether it exists."""
+    if transaction.expires(key) is None:
+        return False
+    transaction.touch(key, expires)
+    return True
+
+
 def parse_integer(key: str, value: bytes) -> int:
     """Return the number that ``increment`` keeps under ``key``."""
     if re.fullmatch(rb"0|-?[1-9][0-9]{0,18}", value) is None:

@@ -285,6 +285,12 @@ def make_backend(request):
     return BACKENDS[request.param]
 
 
+@pytest.fixture
+def redis_url():
+    """Return the URL of a server of this session."""
+    return servers["redis"]()
+
+
 @pytest.fixture(params=["postgresql", "redis", "sqlite", "zeo"])
 def shared_backend(request, tmp_path):
     """Return each kind of store that several processes write to."""

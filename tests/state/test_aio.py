@@ -21,6 +21,13 @@ def test_every_method_has_its_awaitable_twin(state):
         "canonical_url",
         "path",
         "max_value_bytes",
+        "check_guard",
+        "check_open",
+        "storing",
+        "address",
+        "namespace",
+        "pool_size",
+        "wire",
         "cache_stats",
     }
     assert public - sync_only <= twins

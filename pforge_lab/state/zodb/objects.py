@@ -133,7 +133,7 @@ class ObjectStateManager(StateManager):
             POSKeyError,
         ):  # no view yet, no str, or compacted meanwhile
             pass
-        self._check_open()
+        self.check_open()
         return self._get(check_key(key))
 
     def _get(self, key: str) -> bytes | None:
@@ -167,7 +167,7 @@ class ObjectStateManager(StateManager):
                     view.refresh(self._version)
                     return read(view)
             except Exception:
-                self._check_open()  # closed by another thread meanwhile
+                self.check_open()  # closed by another thread meanwhile
                 raise
 
     def _view(self) -> View:

@@ -1,0 +1,127 @@
+"""How keys, lifetimes, changes and faults look on a Redis server, for clients that wait and those that do not."""
+
+from __future__ import annotations
+
+import math
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import RedisError, ResponseError, WatchError
+
+from pforge_lab.errors import StateError, StateFull, WrongValue
+from pforge_lab.state.transaction import Drop, Put, parse_integer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pforge_lab.state.transaction import Change
+
+PATIENCE = 30.0  # seconds that a transaction is tried again while others change its keys
+AT_ONCE = 1000  # keys per round trip
+# Adds, and lets a key that this has created expire.
+COUNT = """
+local fresh = redis.call('EXISTS', KEYS[1]) == 0
+local total = redis.call('INCRBY', KEYS[1], ARGV[1])
+if fresh and tonumber(ARGV[2]) >= 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return total
+"""
+
+
+class Wire:
+    """Keys of one namespace of one server.
+
+    Parameters
+    ----------
+    url
+        Of the server, as errors name it.
+    namespace
+        Before every key.
+    clock
+        Returns the time in seconds.
+    """
+
+    def __init__(self, url: str, namespace: str, clock: Callable[[], float]) -> None:
+        self.url = url
+        self.namespace = namespace
+        self.clock = clock
+
+    def name(self, key: str) -> bytes:
+        """Return what the server calls ``key``."""
+        return (self.namespace + key).encode()
+
+    def key(self, name: bytes) -> str:
+        """Return the key that the server calls ``name``."""
+        return name.decode()[len(self.namespace) :]
+
+    def pattern(self, prefix: str) -> bytes:
+        """Return the pattern of the names of all keys that begin with ``prefix``."""
+        return re.sub(rb"([*?\[\]\\])", rb"\\\1", self.name(prefix)) + b"*"
+
+    def moment(self, left: int) -> float | None:
+        """Return when a key expires, from the milliseconds the server says it has left."""
+        if left == -2:
+            return None
+        return math.inf if left == -1 else self.clock() + left / 1000
+
+    def queue(self, pipeline: Any, changes: Mapping[str, Change]) -> None:
+        """Add commands that make ``changes``; pipelines of both kinds collect them without waiting."""
+        for key, change in changes.items():
+            self._queue(pipeline, self.name(key), change)
+
+    def _queue(self, pipeline: Any, name: bytes, change: Change) -> None:
+        if isinstance(change, Drop):
+            pipeline.delete(name)
+            return
+        left = None if change.expires is None else math.ceil((change.expires - self.clock()) * 1000)
+        if left is not None and left <= 0:
+            pipeline.delete(name)
+        elif isinstance(change, Put):
+            pipeline.set(name, change.value, px=left)
+        elif left is None:
+            pipeline.persist(name)
+        else:
+            pipeline.pexpire(name, left)
+
+    def count_arguments(self, key: str, by: int, seconds: float | None) -> dict[str, list[Any]]:
+        """Return the arguments of the script that adds."""
+        left = -1 if seconds is None or seconds == math.inf else math.ceil(seconds * 1000)
+        return {"keys": [self.name(key)], "args": [by, left]}
+
+    def count_fault(self, error: StateError, key: str, value: bytes | None) -> StateError:
+        """Return what is wrong with the number under ``key``, from the error that adding met."""
+        if "overflow" in str(error.__cause__):
+            return WrongValue(f"the sum under {key!r} does not fit into 64 bits", key=key)
+        if isinstance(error.__cause__, ResponseError) and value is not None:
+            parse_integer(key, value)
+        return error
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Turn the client's errors into the store's; a watched key that changed stays what it is."""
+        try:
+            yield
+        except WatchError:
+            raise
+        except RedisError as error:
+            raise self._fault(error) from error
+
+    def _fault(self, error: RedisError) -> StateError:
+        if "OOM" in str(error):
+            return StateFull(f"{self.url} is full: {error}; nothing of this was stored", url=self.url)
+        return StateError(
+            f"{self.url} cannot be used: {error}; check that the server runs there", url=self.url
+        )
+
+    def too_busy(self) -> StateError:
+        """Return the error of a transaction whose keys others kept changing."""
+        return StateError(
+            f"{self.url} is too busy: others changed the same keys for {PATIENCE:.0f} s; try again",
+            url=self.url,
+        )
+
+
+def pause(attempt: int, random: Callable[[], float]) -> float:
+    """Return how long to wait before another attempt, in seconds: at most 0.1, growing, with jitter."""
+    longest: float = min(0.1, 0.001 * 2 ** min(attempt, 7))
+    return random() * longest
