@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError, ResponseError, WatchError
 
-from pforge_lab.errors import StateError, StateFull, WrongValue
+from pforge_lab.errors import PforgeError, StateError, StateFull, WrongValue
 from pforge_lab.state.transaction import Drop, Put, parse_integer
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Wire:
         left = -1 if seconds is None or seconds == math.inf else math.ceil(seconds * 1000)
         return {"keys": [self.name(key)], "args": [by, left]}
 
-    def count_fault(self, error: StateError, key: str, value: bytes | None) -> StateError:
+    def count_fault(self, error: StateError, key: str, value: bytes | None) -> PforgeError:
         """Return what is wrong with the number under ``key``, from the error that adding met."""
         if "overflow" in str(error.__cause__):
             return WrongValue(f"the sum under {key!r} does not fit into 64 bits", key=key)
