@@ -26,6 +26,7 @@ from pforge_lab.state.zodb.objects import ObjectStateManager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from datetime import timedelta
 
     from pforge_lab.state.handle import Mode
@@ -86,7 +87,7 @@ class RelationalStateManager(ObjectStateManager):
         )
         if durability not in ("commit", "relaxed"):
             raise WrongValue(f"durability is 'commit' or 'relaxed', not {durability!r}")
-        with named(self.url):
+        with named(self.url), self._opening():
             storage = self._open_storage(url, durability)
             try:
                 self._start(storage, temporary=None)
@@ -98,6 +99,10 @@ class RelationalStateManager(ObjectStateManager):
     def open(cls, url: str, mode: Mode, **options: Any) -> Self:
         """Open the store of a canonical URL."""
         return cls(url, mode=mode, **options)
+
+    def _opening(self) -> AbstractContextManager[None]:
+        """Keep others from creating the same tables at the same time, where the database does not."""
+        return nullcontext()
 
     @abstractmethod
     def _open_storage(self, url: str, durability: Durability) -> UnmergedStorage:
@@ -141,27 +146,30 @@ class SQLiteStateManager(RelationalStateManager):
         """The folder."""
         return Path(self.url.removeprefix("sqlite:"))
 
-    def _open_storage(self, url: str, durability: Durability) -> UnmergedStorage:
-        del url
+    def _opening(self) -> AbstractContextManager[None]:
         if self.path.is_file():
             raise StateError(
                 f"{self.path} is a file; 'sqlite:' names a folder that holds the databases, give another path",
-                url=self.url,
-            )
-        if self.mode == "r" and not (self.path / "main.sqlite3").exists():
-            raise StateError(
-                f"{self.path} does not exist, and mode='r' creates nothing; open it with mode='w'",
                 url=self.url,
             )
         if self.mode == "w":
             create_private_directory(self.path)
             for name in ("main.sqlite3", "oids.sqlite3", "opening.lock"):
                 create_private(self.path / name)  # SQLite gives its other files the same mode
+            return alone_in(self.path)
+        if not (self.path / "main.sqlite3").exists():
+            raise StateError(
+                f"{self.path} does not exist, and mode='r' creates nothing; open it with mode='w'",
+                url=self.url,
+            )
+        return nullcontext()
+
+    def _open_storage(self, url: str, durability: Durability) -> UnmergedStorage:
+        del url
         pragmas = {"synchronous": "FULL" if durability == "commit" else "NORMAL"}
         options = self._options()
         options.driver = "sqlite3"
-        with alone_in(self.path) if self.mode == "w" else nullcontext():
-            return UnmergedStorage(Sqlite3Adapter(str(self.path), pragmas, options=options), options=options)
+        return UnmergedStorage(Sqlite3Adapter(str(self.path), pragmas, options=options), options=options)
 
     def _file_bytes(self) -> int:
         return sum(file.stat().st_size for file in self.path.iterdir())
@@ -198,7 +206,10 @@ class PostgreSQLStateManager(RelationalStateManager):
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other process creates tables in ``folder``, which RelStorage does without a lock."""
+    """Wait until no other process creates tables in ``folder``, which RelStorage does without a lock.
+
+    Some it creates when it opens the folder, that of the object ids when it stores the first object.
+    """
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
