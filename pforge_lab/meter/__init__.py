@@ -11,9 +11,10 @@ this process (``/proc/PID/clear_refs``) while a scope is open.
 
 Examples
 --------
->>> with measure() as measured:
-...     block = bytearray(50_000_000)
-...     del block
+>>> from mmap import mmap
+>>> with measure() as measured, mmap(-1, 50_000_000) as block:  # fresh pages, not freed ones of the heap
+...     written = block.write(bytes(50_000_000))
+...     block.close()
 >>> measured.reading.peak - measured.reading.after > 49_000_000
 True
 """
