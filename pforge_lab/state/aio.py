@@ -85,10 +85,7 @@ class AsyncState:
         """Store ``new`` if the value is ``expected``, and return whether it was."""
         try:
             async with self.batch({key: expected}) as batch:
-                if new is None:
-                    batch.delete(key)
-                else:
-                    batch.set(key, new, ttl)
+                batch.replace(key, new, ttl)
         except StateConflict:
             return False
         return True

@@ -132,7 +132,7 @@ class StateManager(Primitives):
         StateFull
             If there is no room. What was stored before stands.
         """
-        self._check_writable()
+        self.check_writable()
         seconds = None if ttl is None else check_seconds(ttl, endless=True)
         self._store({}, {check_key(key): (check_value(value, key), seconds)})
 
@@ -144,13 +144,13 @@ class StateManager(Primitives):
 
     def delete(self, key: str) -> bool:
         """Remove ``key`` and return whether it existed."""
-        self._check_writable()
+        self.check_writable()
         check_key(key)
         return self._transact(lambda transaction: transaction.delete(key))
 
     def expire(self, key: str, ttl: float | timedelta | None) -> bool:
         """Let ``key`` live for ``ttl`` from now on, for ever if None; return whether it exists."""
-        self._check_writable()
+        self.check_writable()
         check_key(key)
         seconds = None if ttl is None else check_seconds(ttl)
         return self._transact(lambda transaction: transactions.expire(transaction, key, self._until(seconds)))
@@ -164,10 +164,7 @@ class StateManager(Primitives):
         """
         try:
             with self.batch({key: expected}) as batch:
-                if new is None:
-                    batch.delete(key)
-                else:
-                    batch.set(key, new, ttl)
+                batch.replace(key, new, ttl)
         except StateConflict:
             return False
         return True
@@ -183,7 +180,7 @@ class StateManager(Primitives):
         StateError
             If the value is not a number.
         """
-        self._check_writable()
+        self.check_writable()
         check_key(key)
         check_integer(by, "by")
         seconds = self.default_ttl if ttl is None else check_seconds(ttl)
@@ -221,12 +218,12 @@ class StateManager(Primitives):
             yield batch
         finally:
             batch.end()
-        self._check_writable()
+        self.check_writable()
         self._store(expected, batch.changes)
 
     def check_guard(self, guard: Mapping[str, bytes | None] | None) -> dict[str, bytes | None]:
         """Return what a guard expects, once its keys and values are such and the store can be written."""
-        self._check_writable()
+        self.check_writable()
         return {
             check_key(key): None if value is None else check_value(value, key)
             for key, value in (guard or {}).items()
@@ -291,7 +288,7 @@ class StateManager(Primitives):
 
     def cleanup(self) -> int:
         """Give the space of expired keys back and return how many there were."""
-        self._check_writable()
+        self.check_writable()
         return self._cleanup()
 
     def stats(self) -> StateStats:
@@ -301,7 +298,7 @@ class StateManager(Primitives):
 
     def compact(self) -> None:
         """Give the space of deleted and overwritten values back to the disk, where there is one."""
-        self._check_writable()
+        self.check_writable()
         self._compact()
 
     def close(self) -> None:

@@ -50,6 +50,13 @@ class Batch:
         self._check_running()
         self.changes[check_key(key)] = None
 
+    def replace(self, key: str, value: bytes | None, ttl: float | timedelta | None = None) -> None:
+        """Store ``value`` under ``key``, or remove ``key`` if it is None."""
+        if value is None:
+            self.delete(key)
+        else:
+            self.set(key, value, ttl)
+
     def end(self) -> None:
         """Refuse further changes: the batch is stored, or given up."""
         self._ended = True

@@ -81,7 +81,8 @@ class Handle(ABC):
             again = f"open_state({self.url!r})" if self.mode == "w" else f"open_state({self.url!r}, mode='r')"
             raise StateClosed(f"{self.url} is closed; open it again with {again}", url=self.url)
 
-    def _check_writable(self) -> None:
+    def check_writable(self) -> None:
+        """Raise StateReadOnly if the store was opened to be read, StateClosed if it is not open."""
         self.check_open()
         if self.mode == "r":
             raise StateReadOnly(

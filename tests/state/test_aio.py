@@ -23,11 +23,9 @@ def test_every_method_has_its_awaitable_twin(state):
         "max_value_bytes",
         "check_guard",
         "check_open",
+        "check_writable",
         "storing",
-        "address",
         "namespace",
-        "pool_size",
-        "wire",
         "cache_stats",
     }
     assert public - sync_only <= twins

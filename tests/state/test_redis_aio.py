@@ -72,6 +72,6 @@ def test_a_sum_beyond_64_bits_is_told(state):
 
 
 def test_a_server_that_is_gone_is_told(state):
-    state.address = "unix:///nowhere/socket"
+    state.aio._address = "unix:///nowhere/socket"
     with pytest.raises(StateError, match="cannot be used.*check that the server runs"):
         asyncio.run(state.aio.get("k"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from contextlib import asynccontextmanager, suppress
@@ -11,9 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import redis.asyncio
-from redis.exceptions import WatchError
+from redis.exceptions import OutOfMemoryError, ResponseError, WatchError
 
-from pforge_lab.errors import StateError
 from pforge_lab.state import transaction as transactions
 from pforge_lab.state.aio import AsyncState
 from pforge_lab.state.batch import Batch
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from pforge_lab.state.redis.manager import RedisStateManager
+    from pforge_lab.state.redis.wire import Wire
     from pforge_lab.state.transaction import Transaction
 
 T = TypeVar("T")
@@ -36,16 +37,26 @@ class RedisAsyncState(AsyncState):
     """The methods of a Redis store for tasks of any event loop; a call is one round trip or a few.
 
     Cancelling a task that waits drops its connection, so that no later command meets its answer. The
-    connections of a loop are closed with it (by ``asyncio.run``) or with the store. ``cleanup``,
-    ``stats`` and ``compact`` still run in a thread.
+    connections of a loop are closed when it ends (as ``asyncio.run`` ends it), or by ``await close()`` in
+    it. ``cleanup``, ``stats`` and ``compact`` run in a thread.
+
+    Parameters
+    ----------
+    state
+        The store that waits.
+    wire
+        How its keys look on the server.
+    address
+        Of the server.
+    pool_size
+        Most connections of each event loop.
     """
 
-    state: RedisStateManager
-
-    def __init__(self, state: RedisStateManager) -> None:
+    def __init__(self, state: RedisStateManager, wire: Wire, address: str, pool_size: int) -> None:
         super().__init__(state)
-        self.state = state
-        self._wire = state.wire
+        self._wire = wire
+        self._address = address
+        self._pool_size = pool_size
         self._clients: WeakKeyDictionary[AbstractEventLoop, tuple[Any, AsyncGenerator[Any, None]]] = (
             WeakKeyDictionary()
         )
@@ -88,7 +99,7 @@ class RedisAsyncState(AsyncState):
     async def ttl(self, key: str) -> float | None:
         """Return the seconds ``key`` has left, or None."""
         expires = await self._expiry(key)
-        return None if expires in (None, float("inf")) else max(0.0, expires - self.state.clock())
+        return None if expires is None or expires == math.inf else max(0.0, expires - self.state.clock())
 
     # -- writing
 
@@ -104,27 +115,32 @@ class RedisAsyncState(AsyncState):
 
     async def delete(self, key: str) -> bool:
         """Remove ``key`` and return whether it existed."""
-        self.state.check_guard({key: None})
+        self.state.check_writable()
+        check_key(key)
         return await self._transact(lambda transaction: transaction.delete(key))
 
     async def expire(self, key: str, ttl: float | timedelta | None) -> bool:
         """Let ``key`` live for ``ttl`` from now on; return whether it exists."""
-        self.state.check_guard({key: None})
+        self.state.check_writable()
+        check_key(key)
         seconds = None if ttl is None else check_seconds(ttl)
         until = None if seconds is None else self.state.clock() + seconds
         return await self._transact(lambda transaction: transactions.expire(transaction, key, until))
 
     async def increment(self, key: str, by: int = 1, ttl: float | timedelta | None = None) -> int:
         """Add ``by`` to the number under ``key`` and return the sum."""
-        self.state.check_guard({key: None})
+        self.state.check_writable()
+        check_key(key)
         check_integer(by, "by")
         seconds = self.state.default_ttl if ttl is None else check_seconds(ttl)
         script = (await self._client()).register_script(COUNT)
-        try:
-            with self._wire.named():
+        with self._wire.named():
+            try:
                 total: int = await script(**self._wire.count_arguments(key, by, seconds))
-        except StateError as error:
-            raise self._wire.count_fault(error, key, await self.get(key)) from error
+            except OutOfMemoryError:
+                raise
+            except ResponseError as error:
+                raise self._wire.count_fault(error, key, await self.get(key)) from error
         return total
 
     @asynccontextmanager
@@ -136,7 +152,7 @@ class RedisAsyncState(AsyncState):
             yield batch
         finally:
             batch.end()
-        self.state.check_guard(None)
+        self.state.check_writable()
         if expected or batch.changes:
             await self._transact(self.state.storing(expected, batch.changes))
 
@@ -202,7 +218,7 @@ class RedisAsyncState(AsyncState):
     async def _connected(self) -> AsyncGenerator[Any, None]:
         """Hold a client for as long as the event loop lives: loops close their generators when they end."""
         pool = redis.asyncio.BlockingConnectionPool.from_url(
-            self.state.address, max_connections=self.state.pool_size, timeout=PATIENCE
+            self._address, max_connections=self._pool_size, timeout=PATIENCE
         )
         client = redis.asyncio.Redis(connection_pool=pool)
         try:

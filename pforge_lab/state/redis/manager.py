@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import parse_qs, urlencode
 
 import redis
-from redis.exceptions import WatchError
+from redis.exceptions import OutOfMemoryError, ResponseError, WatchError
 
-from pforge_lab.errors import StateError, WrongValue
+from pforge_lab.errors import WrongValue
 from pforge_lab.state.base import StateManager
 from pforge_lab.state.checks import without_password
 from pforge_lab.state.redis.aio import RedisAsyncState
@@ -74,8 +74,8 @@ class RedisStateManager(StateManager):
             raise WrongValue(f"pool_size is 1 or more, not {pool_size}")
         address, own = _split(url)
         self.namespace = own if namespace is None else namespace
-        self.address, self.pool_size = address, pool_size
-        self.wire = Wire(self.url, self.namespace, clock)
+        self._address, self._pool_size = address, pool_size
+        self._wire = Wire(self.url, self.namespace, clock)
         pool = redis.BlockingConnectionPool.from_url(address, max_connections=pool_size, timeout=PATIENCE)
         self._server = redis.Redis(connection_pool=pool)
         self._count = self._server.register_script(COUNT)
@@ -94,25 +94,25 @@ class RedisStateManager(StateManager):
     # -- reading
 
     def _get(self, key: str) -> bytes | None:
-        value: bytes | None = self._asked("get", self.wire.name(key))
+        value: bytes | None = self._asked("get", self._wire.name(key))
         return value
 
     def _get_many(self, keys: list[str]) -> dict[str, bytes]:
         if not keys:
             return {}
-        values = self._asked("mget", [self.wire.name(key) for key in keys])
+        values = self._asked("mget", [self._wire.name(key) for key in keys])
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
 
     def _keys(self, prefix: str) -> list[str]:
         return sorted(set(self._scan(prefix)))
 
     def _scan(self, prefix: str) -> Iterator[str]:
-        with self.wire.named():
-            for name in self._server.scan_iter(match=self.wire.pattern(prefix), count=AT_ONCE):
-                yield self.wire.key(name)
+        with self._wire.named():
+            for name in self._server.scan_iter(match=self._wire.pattern(prefix), count=AT_ONCE):
+                yield self._wire.key(name)
 
     def _expiry(self, key: str) -> float | None:
-        return self.wire.moment(self._asked("pttl", self.wire.name(key)))
+        return self._wire.moment(self._asked("pttl", self._wire.name(key)))
 
     # -- writing
 
@@ -120,31 +120,39 @@ class RedisStateManager(StateManager):
         """Watch what ``work`` looks at, and store what it changed only if none of it has changed."""
         deadline = time.monotonic() + PATIENCE
         for attempt in count(1):
-            with suppress(WatchError), self.wire.named(), self._server.pipeline(transaction=True) as pipeline:
+            with (
+                suppress(WatchError),
+                self._wire.named(),
+                self._server.pipeline(transaction=True) as pipeline,
+            ):
                 return self._attempt(pipeline, work)
             if time.monotonic() > deadline:
                 break
             time.sleep(pause(attempt, random.random))
-        raise self.wire.too_busy()
+        raise self._wire.too_busy()
 
     def _attempt(self, pipeline: Any, work: Callable[[Transaction], T]) -> T:
         def watched(command: str, key: str) -> Any:
-            pipeline.watch(self.wire.name(key))
-            return getattr(pipeline, command)(self.wire.name(key))
+            pipeline.watch(self._wire.name(key))
+            return getattr(pipeline, command)(self._wire.name(key))
 
-        overlay = Overlay(lambda key: watched("get", key), lambda key: self.wire.moment(watched("pttl", key)))
+        overlay = Overlay(
+            lambda key: watched("get", key), lambda key: self._wire.moment(watched("pttl", key))
+        )
         result = work(overlay)
         pipeline.multi()
-        self.wire.queue(pipeline, overlay.changes)
+        self._wire.queue(pipeline, overlay.changes)
         pipeline.execute()
         return result
 
     def _increment(self, key: str, by: int, seconds: float | None) -> int:
-        try:
-            with self.wire.named():
-                total: int = self._count(**self.wire.count_arguments(key, by, seconds), client=self._server)
-        except StateError as error:
-            raise self.wire.count_fault(error, key, self._get(key)) from error
+        with self._wire.named():
+            try:
+                total: int = self._count(**self._wire.count_arguments(key, by, seconds), client=self._server)
+            except OutOfMemoryError:
+                raise
+            except ResponseError as error:
+                raise self._wire.count_fault(error, key, self._get(key)) from error
         return total
 
     # -- the store as a whole
@@ -157,10 +165,10 @@ class RedisStateManager(StateManager):
         counter = StatsCounter()
         keys = self._keys("")
         for start in range(0, len(keys), AT_ONCE):
-            with self.wire.named(), self._server.pipeline(transaction=False) as pipeline:
+            with self._wire.named(), self._server.pipeline(transaction=False) as pipeline:
                 some = keys[start : start + AT_ONCE]
                 for key in some:
-                    pipeline.strlen(self.wire.name(key))
+                    pipeline.strlen(self._wire.name(key))
                 for key, size in zip(some, pipeline.execute(), strict=True):
                     counter.add(key, size)
         return counter.stats(self.url)
@@ -169,7 +177,7 @@ class RedisStateManager(StateManager):
         """Do nothing: the server looks after its memory and files."""
 
     def _awaitable(self) -> RedisAsyncState:
-        return RedisAsyncState(self)
+        return RedisAsyncState(self, self._wire, self._address, self._pool_size)
 
     def _close(self) -> None:
         self._server.close()
@@ -177,7 +185,7 @@ class RedisStateManager(StateManager):
     # -- shared by the above
 
     def _asked(self, command: str, *args: Any) -> Any:
-        with self.wire.named():
+        with self._wire.named():
             return getattr(self._server, command)(*args)
 
 

@@ -88,13 +88,15 @@ class Wire:
         left = -1 if seconds is None or seconds == math.inf else math.ceil(seconds * 1000)
         return {"keys": [self.name(key)], "args": [by, left]}
 
-    def count_fault(self, error: StateError, key: str, value: bytes | None) -> PforgeError:
-        """Return what is wrong with the number under ``key``, from the error that adding met."""
-        if "overflow" in str(error.__cause__):
+    def count_fault(self, error: ResponseError, key: str, value: bytes | None) -> PforgeError:
+        """Return what is wrong with the number under ``key``, from what the server said of adding to it."""
+        if "overflow" in str(error):
             return WrongValue(f"the sum under {key!r} does not fit into 64 bits", key=key)
-        if isinstance(error.__cause__, ResponseError) and value is not None:
-            parse_integer(key, value)
-        return error
+        try:
+            parse_integer(key, value or b"")
+        except StateError as no_number:
+            return no_number
+        return self.fault(error)
 
     @contextmanager
     def named(self) -> Iterator[None]:
@@ -104,9 +106,10 @@ class Wire:
         except WatchError:
             raise
         except RedisError as error:
-            raise self._fault(error) from error
+            raise self.fault(error) from error
 
-    def _fault(self, error: RedisError) -> StateError:
+    def fault(self, error: RedisError) -> StateError:
+        """Return the store's error for one of the client's."""
         if "OOM" in str(error):
             return StateFull(f"{self.url} is full: {error}; nothing of this was stored", url=self.url)
         return StateError(
