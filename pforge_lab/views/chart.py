@@ -9,7 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from pforge_lab.views.labels import CHARACTER, FONT, Labels, Scale, number, wrapped
+from pforge_lab.values.format import shorten
+from pforge_lab.views.labels import CHARACTER, FONT, Labels, Scale, number, words, wrapped
 from pforge_lab.views.palette import (
     BASELINE,
     FREED,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
     from numpy.typing import NDArray
 
     from pforge_lab.views.stack import Stack
@@ -45,6 +47,8 @@ LEGEND: dict[str, Any] = {
     "handlelength": 1.4,
     "columnspacing": 1.4,
 }
+_SLANTED = 18  # characters of a label that stands aslant
+_CROWDED = 30.0  # points between a peak and a line above it that the peak's name needs
 _ABOVE = 1.16  # of the highest peak: room for its name
 _NEAR = 1.6  # a limit higher than that many peaks would flatten the chart
 
@@ -71,6 +75,7 @@ class MemoryChart:
     def __init__(self, axes: Axes, stack: Stack, names: Sequence[str] | None = None) -> None:
         self.room_for_legend = 8.0
         self.handles: list[Artist] = []
+        self._own: Annotation | None = None  # names the highest peak
         self._axes = axes
         self._stack = stack
         self._count = len(stack)
@@ -106,14 +111,19 @@ class MemoryChart:
             self.room_for_legend = 8 + 13 * -(-len(self.handles) // columns)
 
     def compare(self, peak: float, name: str) -> None:
-        """Draw a line at another run's peak."""
+        """Draw a line at another run's peak; its name and that of the own peak keep out of each other's way."""
+        gap = float(self._scale.high(peak - self._stack.peaks.max()))
+        if self._own is not None and 0 <= gap < _CROWDED:
+            self._own.set_position((0, gap + 6))  # above the line
+        right = self._stack.highest < self._count / 2
         self._axes.axhline(peak, color=PEAK, linewidth=1.1, linestyle=_DASHES)
         self._axes.annotate(
             f"{number(peak)}  {name}",
-            (0, peak),
+            (float(right), peak),
             xycoords=("axes fraction", "data"),
-            xytext=(4, 3),
+            xytext=(-4 if right else 4, 3),
             textcoords="offset points",
+            ha="right" if right else "left",
             color=PEAK,
             fontsize=FONT,
             parse_math=False,
@@ -147,11 +157,20 @@ class MemoryChart:
             self._axes.set_xticks(shown, [str(stack.positions[place]) for place in shown])
             self._axes.set_xlabel("step", color=INK, fontsize=FONT + 1)
         else:
-            room = int(0.66 * self._scale.step / CHARACTER)
-            names = [wrapped(label, room) for label in stack.labels]
-            labels = [f"{place}\n{name}" for place, name in zip(stack.positions, names, strict=True)]
-            self._axes.set_xticks(self._places, labels, parse_math=False)
-            self._axes.tick_params(axis="x", length=0)
+            self._name_steps()
+
+    def _name_steps(self) -> None:
+        """Write the steps' labels below their bars: on two lines, or aslant where a word would be broken."""
+        labels, positions = self._stack.labels, self._stack.positions
+        room = int(0.9 * self._scale.step / CHARACTER)
+        slanted = any(len(word) > room for label in labels for word in words(label))
+        style: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+        names = [
+            f"{place} {shorten(label, _SLANTED)}" if slanted else f"{place}\n{wrapped(label, room)}"
+            for place, label in zip(positions, labels, strict=True)
+        ]
+        self._axes.set_xticks(self._places, names, parse_math=False, **style)
+        self._axes.tick_params(axis="x", length=0)
 
     def _shared_top(self) -> float:
         """Return the top of charts drawn before on the same scale, as when two runs stand side by side."""
@@ -223,7 +242,7 @@ class MemoryChart:
         where = f" in {stack.labels[place]}" if self._dense else ""
         share = place / (self._count - 1) if self._dense else 0.5
         side, corner = ("left", 0.0) if share < 0.12 else ("right", 1.0) if share > 0.88 else ("center", 0.5)
-        self._axes.annotate(
+        self._own = self._axes.annotate(
             f"peak {bound}{megabytes(stack.peaks[place])}{where}",
             (place, stack.peaks[place]),
             xytext=(0, 15),

@@ -168,6 +168,17 @@ def number(size: float) -> str:
     return megabytes(size).removesuffix(" MB")
 
 
+def words(label: str) -> list[str]:
+    """Return the parts of a step's label that a line may end after.
+
+    Examples
+    --------
+    >>> words("join_the-weather now")
+    ['join_', 'the-', 'weather', 'now']
+    """
+    return label.replace("_", "_ ").replace("-", "- ").split()
+
+
 def wrapped(label: str, room: int) -> str:
     r"""Break a step's label at its underscores or anywhere, into two lines at most.
 
@@ -176,7 +187,7 @@ def wrapped(label: str, room: int) -> str:
     >>> wrapped("join_the_weather", 10)
     'join_the_\nweather'
     """
-    lines = textwrap.wrap(label.replace("_", "_ ").replace("-", "- "), max(3, room)) or [""]
+    lines = textwrap.wrap(" ".join(words(label)), max(3, room)) or [""]
     lines = [line.replace("_ ", "_").replace("- ", "-") for line in lines]
     if len(lines) > 2:
         lines = [lines[0], lines[1][: max(2, room - 1)] + "…"]

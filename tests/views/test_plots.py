@@ -207,6 +207,28 @@ def test_advice_is_drawn_beside_the_run(memory, sizes):
     assert len(figure.legends) == 1
 
 
+def test_no_word_of_a_label_is_broken(memory, sizes):
+    """Where a step is too narrow for its words, the labels stand aslant and whole."""
+    long = memory.assign(label=[f"{label}_of_everything" for label in LABELS])
+    axes = plot_both(Panel(long, sizes, "a"), Panel(long, sizes, "b"))
+    names = [tick.get_text() for tick in axes.get_xticklabels()]
+    assert names[0] == "1 load_of_everything"
+    assert {tick.get_rotation() for tick in axes.get_xticklabels()} == {40}
+
+
+def test_the_name_of_a_peak_keeps_out_of_the_line_above_it(memory, sizes):
+    """A run whose peak is a little lower than the other's names it above the other's line."""
+    lower = memory.assign(peak=memory["peak"] - 20 * MB)
+    axes = plot_both(Panel(memory, sizes, "a"), Panel(lower, sizes, "b"))
+    second = axes.figure.axes[1]
+    axes.figure.draw_without_rendering()
+    texts = {text.get_text(): text.get_window_extent() for text in second.texts}
+    peak = next(box for text, box in texts.items() if text.startswith("peak"))
+    line = second.transData.transform((0, 970))[1]
+    assert peak.y0 > line
+    assert not peak.overlaps(next(box for text, box in texts.items() if "peak of a" in text))
+
+
 def test_variables_have_the_same_colours_in_both_charts(memory, sizes):
     """Also those that come first in one and are not in the other."""
     figure = plot_both(
