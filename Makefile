@@ -28,12 +28,13 @@ setup: $(VENV)/.ready
 demo: setup
 	$(PY) -m pforge_lab demo
 
-# The servers that the tests of the state floor start; without them those tests are skipped, with the reason.
+# The servers and the browser that tests start; without them those tests are skipped, with the reason.
 system:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	   ! { command -v redis-server && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1; then \
-	   { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends redis-server postgresql; } >/dev/null 2>&1 || \
-	   echo "redis-server and postgresql could not be installed; their tests are skipped"; fi
+	   ! { command -v redis-server && command -v chromium && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1; then \
+	   { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+	     redis-server postgresql chromium fonts-dejavu-core; } >/dev/null 2>&1 || \
+	   echo "redis-server, postgresql and chromium could not be installed; their tests are skipped"; fi
 
 test: setup system
 	$(PYTEST) --cov --cov-report=term:skip-covered
@@ -51,11 +52,18 @@ lint: setup
 lab: setup
 	$(PY) -m jupyter lab notebooks
 
-bench: setup
+bench: $(VENV)/.ready-bench
 	$(PY) -m tests.benchmarks
 
+# The peers that benchmarks compare with, on top of what the tests need
+$(VENV)/.ready-bench: $(VENV)/.ready requirements-bench.lock
+	$(UV) pip install --quiet --python $(PY) --require-hashes -r requirements-bench.lock
+	@touch $@
+
+COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --all-extras --python-version 3.11 pyproject.toml
 lock: $(filter .tools/bin/uv,$(UV))
-	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --all-extras --group dev --python-version 3.11 pyproject.toml --output-file requirements.lock
+	$(COMPILE) --group dev --output-file requirements.lock
+	$(COMPILE) --group dev --group bench --constraint requirements.lock --output-file requirements-bench.lock
 
 environment:
 	$(PYTHON) .ci/environment.py > environment.yml
