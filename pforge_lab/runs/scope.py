@@ -91,7 +91,8 @@ class Scope:
     def held(self) -> set[str]:
         """Return the names of variables that somebody outside the run may hold, and change in place.
 
-        Somebody who was handed one, or a tool that kept one: it may return what a global refers to.
+        Somebody who was handed one since it was last examined, be it let go of already, or a tool that
+        kept one: it may return what a global refers to.
         To be asked while no dict that `values` returned is around: that would be a holder too.
         """
         live = self._live or {}
@@ -99,7 +100,16 @@ class Scope:
             name
             for name in live
             if not isinstance(live[name], _PASSED_OVER)
-            and ((name in self._exposed and not _is_whole(live[name])) or _holders(live, name) > _ALONE)
+            and (name in self._exposed or _holders(live, name) > _ALONE)
+        }
+
+    def examined(self) -> None:
+        """Take note that what was `held` was just examined: what nobody can hold any more is free of it."""
+        live = self._live or {}
+        self._exposed = {  # as above, no names for values
+            name
+            for name in self._exposed & live.keys()
+            if not _is_whole(live[name]) or _holders(live, name) > _ALONE
         }
 
     def expose(self, *names: str) -> None:

@@ -206,6 +206,7 @@ class Stepping:
         held = self._scope.held()
         if held and self._scope.changes(self._scope.snapshot(self._scope.values(), examine=held)):
             self._accept(self._edited(), self._scope.values(), last=False, examine=held)
+        self._scope.examined()
 
     def _edited(self) -> StepRecord:
         now, reading = datetime.now(UTC), meter.exit(meter.enter())

@@ -227,6 +227,21 @@ def test_an_edit_of_a_handed_out_object_is_recorded_before_the_next_step(run):
     assert run["one"] == [1]
 
 
+def test_an_edit_through_a_name_that_is_gone_is_recorded_before_the_next_step(memory):
+    def make():
+        return pd.DataFrame({"delay": [1.0, 2.0]})
+
+    def total(make):
+        return make["delay"].sum()
+
+    run = pf.Pipeline.from_functions("sums", make, total).start(state=memory)
+    run.step()
+    run["make"]["delay"] = 0.0  # nobody but the run holds the frame afterwards
+    run.step()
+    assert list(run.records["status"]) == ["done", "edited", "done"]
+    assert run.at(1)["make"]["delay"].sum() == 3.0
+
+
 def test_an_edit_of_an_input_that_the_user_passed_is_recorded(memory):
     def use(given):
         return len(given)
