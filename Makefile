@@ -6,11 +6,11 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 PYTEST = $(PY) -m pytest -n 2 --dist loadfile
 export PYTHONUTF8 = 1
 
-.PHONY: demo test test-full lint lab bench setup system lock environment clean
+.PHONY: demo test test-full lint lab docs bench setup system lock environment clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo | test | test-full | lint | lab | bench"
+	@echo "make demo | test | test-full | lint | lab | docs | bench"
 
 .tools/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pforge_lab needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)")'
@@ -51,6 +51,10 @@ lint: setup
 
 lab: setup
 	$(PY) -m jupyter lab notebooks
+
+docs: setup
+	$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 bench: $(VENV)/.ready-bench
 	$(PY) -m tests.benchmarks

@@ -1,0 +1,68 @@
+"""The documentation builds without a warning, and its pages ask no other host for anything."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOADED = re.compile(
+    r"""<(?:script|link|img|iframe|source)\b[^>]*\b(?:src|href)=["'](?:https?:)?//[^"']*["'][^>]*>"""
+)
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """Return the folder of the built pages; notebooks are shown as they stand."""
+    target = tmp_path_factory.mktemp("docs")
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html",
+         "-D", "nb_execution_mode=off", "-d", target / "doctrees", ROOT / "docs", target / "html"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return target / "html"
+
+
+def test_no_page_asks_another_host_for_anything(pages):
+    asked = {
+        (str(page.relative_to(pages)), tag)
+        for page in pages.rglob("*.html")
+        for tag in LOADED.findall(page.read_text(encoding="utf-8"))
+        if 'rel="canonical"' not in tag
+    }
+    assert asked == set()
+
+
+def test_every_command_and_field_has_its_place(pages):
+    commands = (pages / "reference" / "commands.html").read_text(encoding="utf-8")
+    fields = (pages / "reference" / "yaml.html").read_text(encoding="utf-8")
+    assert all(f'id="{name}"' in commands for name in ("step", "back", "state-serve"))
+    assert all(name in fields for name in ("output_var", "error_policy", "stream_to"))
+
+
+def test_proofs_that_the_pages_name_exist():
+    named = {
+        name
+        for page in ("security.md", "guarantees.md")
+        for name in re.findall(r"`(test_\w+?)(?:\.py)?`", (ROOT / "docs" / page).read_text(encoding="utf-8"))
+    }
+    files = list((ROOT / "tests").rglob("test_*.py"))
+    there = {file.stem for file in files} | {
+        name for file in files for name in re.findall(r"def (test_\w+)", file.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 30
+    assert named <= there
+
+
+def test_every_error_has_its_cause_and_cure():
+    from pforge_lab import errors
+
+    text = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
+    titles = set(re.findall(r"\w+", " ".join(re.findall(r"^## (.*)$", text, re.MULTILINE))))
+    kinds = {name for name in errors.__all__ if isinstance(getattr(errors, name), type)} - {"Fault"}
+    assert kinds <= titles

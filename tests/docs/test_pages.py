@@ -1,0 +1,70 @@
+"""What the pages say happens: every block of code in them is executed, page by page, in an empty folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from contextlib import suppress
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
+from pathlib import Path
+from unittest import SkipTest
+
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    ROOT / "README.md",
+    *sorted(
+        page
+        for page in (ROOT / "docs").rglob("*.md")
+        if not {"_build", "notebooks"} & set(page.parts) and page.name not in {"yaml.md", "commands.md"}
+    ),
+]
+
+
+def shell(example) -> str | None:
+    """Execute the lines of a block as a script of a shell that stops at the first error."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", example.parsed],
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True, text=True, check=False, timeout=240,
+    )  # fmt: skip
+    return None if done.returncode == 0 else f"exit code {done.returncode}:\n{done.stdout}{done.stderr}"
+
+
+def written(example) -> None:
+    """Put a YAML block whose first line names a file into that file."""
+    name = re.match(r"# (\S+\.yaml)\n", str(example.parsed))
+    assert name, "a YAML block starts with '# NAME.yaml'"
+    Path(name[1]).write_text(str(example.parsed), encoding="utf-8")
+
+
+BOOK = Sybil(
+    parsers=[
+        SkipParser(),
+        PythonCodeBlockParser(doctest_optionflags=ELLIPSIS | NORMALIZE_WHITESPACE),
+        CodeBlockParser("sh", shell),
+        CodeBlockParser("yaml", written),
+    ]
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_block_of_a_page_does_what_the_page_says(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    Path("day.csv").write_text(
+        "carrier,dep_delay\nUA,2\nAA,\nB6,-6\nUA,12\nAA,3\n", encoding="utf-8"
+    )  # what README's ten lines read
+    Path("notebooks").symlink_to(ROOT / "notebooks")
+    document = BOOK.parse(page)
+    for example in document.examples():
+        with suppress(SkipTest):  # the page says why
+            example.evaluate()
+    for store in list(document.namespace.values()):
+        if hasattr(store, "close") and type(store).__module__.startswith("pforge_lab"):
+            store.close()
