@@ -20,7 +20,7 @@ release = version = __version__
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
+    "numpydoc",
     "pages",
 ]
 exclude_patterns = ["_build", "_ext", "conftest.py"]
@@ -36,8 +36,8 @@ suppress_warnings = ["misc.highlighting_failure"]  # magics with $variables are 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_class_signature = "separated"
-napoleon_google_docstring = False
-napoleon_use_rtype = False
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
 default_role = "code"  # `name` in docstrings is code
 
 html_theme = "furo"
