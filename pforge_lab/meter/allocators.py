@@ -48,7 +48,7 @@ class _Mallinfo2(ctypes.Structure):
 def allocators() -> AllocatorTotals:
     """Ask the allocators for their totals.
 
-    Takes from 5 µs up to milliseconds in a fragmented heap, because the C library counts its
+    Takes from 15 µs up to milliseconds in a fragmented heap, because the C library counts its
     free pieces one by one: not for every step.
 
     Examples

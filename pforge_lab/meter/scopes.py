@@ -9,10 +9,11 @@ import os
 import sys
 import threading
 from contextvars import ContextVar
+from time import perf_counter
 from typing import TYPE_CHECKING, Self
 
 from pforge_lab.errors import UsageError
-from pforge_lab.meter.allocators import arrow_bytes
+from pforge_lab.meter.allocators import allocators, arrow_bytes
 from pforge_lab.meter.gauge import choose
 from pforge_lab.meter.reading import Reading
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pforge_lab.meter.gauge import Gauge
+
+_WORTH = 100  # times that a scope lasts longer than it takes to ask the heap for its total
+_DEAR = 1e-4  # seconds that asking is taken to cost before it was tried
 
 _current: ContextVar[Scope | None] = ContextVar("pforge_lab_meter_scope", default=None)
 
@@ -30,6 +34,7 @@ class Scope:
     shared = lost = closed = False
 
     def __init__(self, before: int, parent: Scope | None, certain: bool) -> None:
+        self.started = perf_counter()
         self.before = self.peak = before
         self.parent = parent
         self.certain = certain
@@ -58,7 +63,8 @@ class Meter:
         self._gauge = gauge
         self._lock = threading.RLock()
         self._open: list[Scope] = []
-        self._lifetime = 0
+        self._lifetime = 0 if gauge is None else gauge.lifetime()
+        self._asking = _DEAR
 
     def enter(self, within: Scope | None = None) -> Scope:
         """Open a scope; pass it to ``exit``. Takes a few microseconds.
@@ -106,6 +112,7 @@ class Meter:
             self._remove(scope)
             if not self._open:
                 gauge.rest()
+            lifetime = self._lifetime
         if _current.get() is scope:
             _current.set(scope.parent)
         return Reading(
@@ -115,8 +122,22 @@ class Meter:
             gauge.method,
             scope.certain and not scope.lost,
             scope.shared,
+            lifetime,
+            self._allocated(perf_counter() - scope.started),
             arrow_bytes(),
         )
+
+    def _allocated(self, elapsed: float) -> int | None:
+        """Return what the C library's heap holds, if that is cheap for a scope of so many seconds.
+
+        In a fragmented heap it takes milliseconds, because free pieces are counted one by one.
+        """
+        if elapsed < _WORTH * self._asking:
+            return None
+        started = perf_counter()
+        allocated = allocators().malloc_used
+        self._asking = perf_counter() - started
+        return allocated
 
     def lifetime_peak(self) -> int:
         """Return the highest resident memory of the process so far, in bytes, resets notwithstanding."""

@@ -84,6 +84,8 @@ class Call:
         Stops the call from another thread, or None when nothing runs beside it.
     last
         Whether no further attempt follows if this one fails.
+    metered
+        Whether tools with parts meter each of them.
     children
         Filled by tools that have parts.
     child_peak
@@ -98,6 +100,7 @@ class Call:
     listener: Listener | None
     stop: Stop | None = None
     last: bool = True
+    metered: bool = False
     children: list[ChildOutcome] = field(default_factory=list)
     child_peak: int | None = None
     abandoned: bool = False

@@ -46,7 +46,7 @@ class Loop(Planned):
         around = replace(around, stop=stop, before_retry=_one_at_a_time(around.before_retry))
 
         def element(i: int) -> Outcome:
-            outcome = self.single.execute(
+            outcome = self.single.execute_part(
                 self._with(scope, values[i]),
                 replace(around, before_retry=self._restored(around.before_retry, i)),
             )
@@ -108,7 +108,7 @@ class Block(Planned):
         around = replace(around, stop=stop, before_retry=_one_at_a_time(around.before_retry))
 
         def execute_child(child: Planned) -> Outcome:
-            outcome = child.execute(scope, around)
+            outcome = child.execute_part(scope, around)
             if outcome.status == "failed" and not self.tolerant and not child.tolerant:
                 stop()
             return outcome
@@ -157,10 +157,7 @@ def _elements(values: Any, label: str) -> list[Any]:
 def _child(label: str, tool: str, outcome: Outcome | None) -> ChildOutcome:
     if outcome is None or isinstance(outcome.error, Cancelled):
         return ChildOutcome(label, tool, "skipped", 0.0 if outcome is None else outcome.seconds, 0)
-    return ChildOutcome(
-        label, tool, outcome.status, outcome.seconds, outcome.attempts, outcome.error, outcome.children,
-        outcome.child_peak,
-    )  # fmt: skip
+    return ChildOutcome.of(label, tool, outcome)
 
 
 def _error_of(outcomes: list[Outcome | None], *, tolerant: bool) -> Exception | None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pforge_lab.meter import Reading
+
 Status = Literal["done", "failed", "skipped"]
 
 
@@ -27,8 +29,8 @@ class ChildOutcome:
         The last error, or None.
     children
         Its own parts.
-    child_peak
-        As that of an `Outcome`.
+    child_peak, memory
+        As those of an `Outcome`.
     """
 
     label: str
@@ -39,6 +41,15 @@ class ChildOutcome:
     error: BaseException | None = None
     children: tuple[ChildOutcome, ...] = ()
     child_peak: int | None = None
+    memory: Reading | None = None
+
+    @classmethod
+    def of(cls, label: str, tool: str, outcome: Outcome) -> ChildOutcome:
+        """Return what a part came to, without its output."""
+        return cls(
+            label, tool, outcome.status, outcome.seconds, outcome.attempts, outcome.error, outcome.children,
+            outcome.child_peak, outcome.memory,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,8 @@ class Outcome:
     child_peak
         Peak of resident memory of the process that the tool started, in bytes, where it can be
         told; `highest_child` knows those of the parts, too.
+    memory
+        The process's memory around the step, where it is a part of another one that is metered.
     """
 
     status: Status
@@ -83,6 +96,7 @@ class Outcome:
     abandoned: bool = False
     next_step: int | None = None
     child_peak: int | None = None
+    memory: Reading | None = None
 
 
 def highest_child(outcome: Outcome | ChildOutcome) -> int | None:

@@ -9,6 +9,7 @@ from functools import partial
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from pforge_lab import meter
 from pforge_lab.errors import Fault, ParamError, TemplateError
 
 from .calls import Call
@@ -43,6 +44,8 @@ class Execution:
         Stops the step from another thread, or None when nothing runs beside it.
     deadline
         Moment (of the monotonic clock) at which an enclosing step's time is over.
+    metered
+        Whether the memory of parts is measured, for 10 µs each.
     """
 
     resources: Mapping[type, object] = field(default_factory=dict)
@@ -50,6 +53,7 @@ class Execution:
     before_retry: Callable[[], Scope] | None = None
     stop: Stop | None = None
     deadline: float | None = None
+    metered: bool = False
 
 
 Ways = tuple[tuple["Condition | None", int], ...]
@@ -78,6 +82,17 @@ class Planned:
         except Exception as error:  # noqa: BLE001 -- told in the outcome; the run decides
             return self.failed(error, started)
         return outcome
+
+    def execute_part(self, scope: Scope, around: Execution) -> Outcome:
+        """Execute the step as a part of another one, whose scope of the meter is open in this context."""
+        if not around.metered:
+            return self.execute(scope, around)
+        part = meter.enter()
+        try:
+            outcome = self.execute(scope, around)
+        finally:
+            reading = meter.exit(part)
+        return replace(outcome, memory=reading)
 
     def act(self, scope: Scope, around: Execution, started: float) -> Outcome:
         """Do what the step is for."""
@@ -188,7 +203,7 @@ class Single(Planned):
             limit = left if limit is None else min(limit, left)
         attempts = self.retry or tool.retry
         last = attempts is None or number >= attempts.attempts
-        call = Call(self.label, limit, around.resources, around.listener, around.stop, last)
+        call = Call(self.label, limit, around.resources, around.listener, around.stop, last, around.metered)
         state.calls = number
         if around.listener is not None:
             around.listener.attempt_started(self.label, number)

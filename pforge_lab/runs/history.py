@@ -36,9 +36,12 @@ def records_frame(records: Iterable[StepRecord]) -> pd.DataFrame:
 def memory_frame(records: Iterable[StepRecord]) -> pd.DataFrame:
     """Return resident memory per position: ``before``, ``peak`` and ``after`` in bytes, and how exact the peak is.
 
+    ``lifetime`` is the highest resident memory of the process up to the end of the step;
+    ``allocated`` and ``arrow`` are what the C library's heap and Arrow's pool had handed out then;
     ``child_peak`` is that of the processes the step started, which is no part of ``peak``.
     """
-    columns = ["index", "label", "before", "peak", "after", "method", "exact", "shared", "child_peak"]
+    columns = ["index", "label", "before", "peak", "after", "method", "exact", "shared"]
+    columns += ["lifetime", "allocated", "arrow", "child_peak"]
     rows = [
         [
             record.index,
@@ -49,12 +52,15 @@ def memory_frame(records: Iterable[StepRecord]) -> pd.DataFrame:
             memory.method,
             memory.exact,
             memory.shared,
+            memory.lifetime,
+            memory.allocated,
+            memory.arrow,
             memory.child_peak,
         ]
         for record in records
         if (memory := record.memory) is not None
     ]
-    return pd.DataFrame(rows, columns=columns).astype({"child_peak": "Int64"})
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[-4:], "Int64"))
 
 
 def sizes_frame(records: Iterable[StepRecord]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from pforge_lab import meter
@@ -82,4 +82,4 @@ def settled(reading: Reading) -> Reading:
     """Return freed memory to the system, and the reading with what is resident then."""
     meter.return_freed_memory()
     now = meter.exit(meter.enter())
-    return replace(reading, after=now.after, arrow=now.arrow, settled=True)
+    return reading._replace(after=now.after, allocated=now.allocated, arrow=now.arrow, settled=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pforge_lab import meter
 from pforge_lab.errors import PforgeError, SpecError
 from pforge_lab.pipeline.engine import execute
+from pforge_lab.pipeline.outcome import highest_child
 from pforge_lab.runs.logs import Log, captured
 from pforge_lab.runs.records import StepRecord
 
@@ -76,6 +77,7 @@ def perform(
                 resources=resources,
                 listener=_Announcements(log),
                 before_retry=before_retry,
+                metered=True,
             )
     finally:
         reading = meter.exit(scope_of_memory)
@@ -124,8 +126,14 @@ def _child(child: ChildOutcome, started: datetime, position: int) -> StepRecord:
         seconds=child.seconds,
         attempts=child.attempts,
         error=one_line(child.error) if child.error else None,
+        memory=_memory(child),
         children=tuple(_child(part, started, position) for part in child.children),
     )
+
+
+def _memory(child: ChildOutcome) -> meter.Reading | None:
+    peak = highest_child(child)
+    return child.memory if child.memory is None or peak is None else child.memory._replace(child_peak=peak)
 
 
 def one_line(error: BaseException) -> str:

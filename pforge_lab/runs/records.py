@@ -142,7 +142,7 @@ class StepRecord:
         """
         return {name: getattr(self, name) for name in self.__slots__} | {
             "started": self.started.isoformat(),
-            "memory": None if self.memory is None else _plain(self.memory),
+            "memory": None if self.memory is None else self.memory._asdict(),
             "sizes": {name: [size.bytes, size.reach, size.approx] for name, size in self.sizes.items()},
             "logs": [[line.stream, line.text] for line in self.logs],
             "children": [child.to_json() for child in self.children],
@@ -163,10 +163,6 @@ class StepRecord:
                 "children": tuple(cls.from_json(child) for child in data["children"]),
             },
         )
-
-
-def _plain(reading: Reading) -> dict[str, Any]:
-    return {name: getattr(reading, name) for name in reading.__slots__}
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,7 @@ class Stepping:
         memory = settled(done.memory) if looks.settle else done.memory
         child_peak = highest_child(done.outcome)
         if trace is not None or child_peak is not None:
-            memory = replace(memory, trace=str(trace) if trace else None, child_peak=child_peak)
+            memory = memory._replace(trace=str(trace) if trace else None, child_peak=child_peak)
         return done if memory is done.memory else replace(done, memory=memory)
 
     def _keep(self, record: StepRecord, outcome: Outcome, index: int, *, last: bool) -> StepRecord:

@@ -169,12 +169,15 @@ def _note(record: StepRecord) -> Cell:
 
 
 def memory_cells(memory: Reading | None, scale: int) -> tuple[Cell, Cell, Cell]:
-    """Return memory after a step, its peak, and a bar of both; ``≥`` where the peak may be higher."""
+    """Return memory after a step, its peak, and a bar of both; ``≥`` where the peak may be higher.
+
+    ``shared`` stands where other parts ran beside it, which have the same peak.
+    """
     if memory is None:
         return (), (), ()
     after, peak = megabytes(memory.after, digits=0), peak_megabytes(memory)
     bar = Bar(memory.after, memory.peak, scale, visible(f"{after} MB after the step, peak {peak} MB"))
-    return words(after), words(peak), (bar,)
+    return words(after), words(peak) + (words("shared", "muted") if memory.shared else ()), (bar,)
 
 
 def peak_megabytes(memory: Reading) -> str:

@@ -14,7 +14,7 @@ from pforge_lab.errors import SpecError
 from pforge_lab.pipeline.calls import Box, Call, Cancelled
 from pforge_lab.pipeline.digests import hash_of
 from pforge_lab.pipeline.models import Faults, inside_validator
-from pforge_lab.pipeline.outcome import ChildOutcome, Outcome
+from pforge_lab.pipeline.outcome import ChildOutcome
 from pforge_lab.pipeline.planned import Execution
 from pforge_lab.pipeline.steps import AnyStep, read_steps
 
@@ -23,6 +23,7 @@ from .definition import Definition
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pforge_lab.pipeline.outcome import Outcome
     from pforge_lab.pipeline.policies import Retry
 
 
@@ -88,7 +89,7 @@ class PipelineTool:
 
         scope = self.pipeline.check_params(_inputs(arguments, self.pipeline.params))
         deadline = None if call.timeout is None else monotonic() + call.timeout
-        around = Execution(call.resources, call.listener, None, call.stop, deadline)
+        around = Execution(call.resources, call.listener, None, call.stop, deadline, metered=call.metered)
         results: list[dict[str, Any]] = []
         steps = plan_of(self.pipeline).steps
         place = taken = 0
@@ -104,12 +105,12 @@ class PipelineTool:
             planned = steps[place]
             before = _Before(scope, self.pipeline.reads(place)) if planned.may_repeat else None
             restored = None if before is None else before.scope
-            outcome = planned.execute(scope, replace(around, before_retry=restored))
+            outcome = planned.execute_part(scope, replace(around, before_retry=restored))
             if outcome.status == "failed" and before is not None:
                 scope = before.scope()
             taken += 1
             call.abandoned = call.abandoned or outcome.abandoned
-            call.children.append(_child(planned.label, planned.tool, outcome))
+            call.children.append(ChildOutcome.of(planned.label, planned.tool, outcome))
             if outcome.error is not None and not planned.tolerant:
                 if deadline is not None and monotonic() >= deadline:
                     raise call.overrun(
@@ -162,13 +163,6 @@ def _inputs(arguments: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[
     if set(arguments) == {"variables"} and "variables" not in params and isinstance(variables, Mapping):
         return variables
     return arguments
-
-
-def _child(label: str, tool: str, outcome: Outcome) -> ChildOutcome:
-    return ChildOutcome(
-        label, tool, outcome.status, outcome.seconds, outcome.attempts, outcome.error, outcome.children,
-        outcome.child_peak,
-    )  # fmt: skip
 
 
 def _result(tool: str, outcome: Outcome) -> dict[str, Any]:
