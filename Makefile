@@ -6,11 +6,11 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 PYTEST = $(PY) -m pytest -n 2 --dist loadfile
 export PYTHONUTF8 = 1
 
-.PHONY: demo test test-full lint lab docs bench setup system lock environment clean
+.PHONY: demo test test-full lint lab docs bench soak setup system lock environment clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo | test | test-full | lint | lab | docs | bench"
+	@echo "make demo | test | test-full | lint | lab | docs | bench | soak"
 
 .tools/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pforge_lab needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)")'
@@ -65,6 +65,10 @@ $(VENV)/.ready-bench: $(VENV)/.ready requirements-bench.lock
 	@touch $@
 
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --all-extras --python-version 3.11 pyproject.toml
+# Ten minutes of threads and processes with kills, restarts, a full disk, damaged files and clocks that jump
+soak: setup system
+	$(PY) -m tests.soak
+
 lock: $(filter .tools/bin/uv,$(UV))
 	$(COMPILE) --group dev --output-file requirements.lock
 	$(COMPILE) --group dev --group bench --constraint requirements.lock --output-file requirements-bench.lock

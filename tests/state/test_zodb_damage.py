@@ -285,6 +285,21 @@ def test_damage_is_not_compacted_away(tmp_path):
         state.compact()
 
 
+def test_damage_that_no_value_shows_is_told_by_compacting_and_does_not_keep_it_from_closing(tmp_path):
+    from ZODB.FileStorage import FileIterator
+
+    path = tmp_path / "lab.fs"
+    with open_state(path, compact="never") as state:
+        for number in range(10):
+            state.set_many(batch_of(number))
+    places = [record.pos for transaction in FileIterator(str(path)) for record in transaction]
+    flip(path, places[-1] + 16, 0)  # the pointer to the record before this one
+    with open_state(path, compact="auto") as state:
+        with pytest.raises(StateCorrupt, match=r"lab\.fs is damaged"):
+            state.compact()
+        assert content_of(state) == after(9)
+
+
 def test_a_torn_end_is_cut_off_kept_and_reported(tmp_path):
     path = tmp_path / "lab.fs"
     with open_state(path) as state:

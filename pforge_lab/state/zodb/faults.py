@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ZODB.FileStorage.format import CorruptedError
 from ZODB.POSException import POSKeyError, ReadConflictError, StateLoadError, StorageError
 
 from pforge_lab.errors import PforgeError, StateCorrupt, StateError, StateFull
@@ -45,6 +46,11 @@ def fault(error: Exception, url: str) -> Exception:
     if isinstance(error, POSKeyError | ReadConflictError):
         return StateCorrupt(
             f"{url} is damaged: a record that is referred to is missing ({said}); restore it from a backup",
+            url=url,
+        )
+    if isinstance(error, CorruptedError):
+        return StateCorrupt(
+            f"{url} is damaged: {said}; what can be read of it, can be read: copy it to a new store, or restore it from a backup",
             url=url,
         )
     drivers = type(error).__module__.startswith(("psycopg2", "ZEO"))
