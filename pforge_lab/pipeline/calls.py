@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import ctypes
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -160,24 +161,51 @@ class Tool(Protocol):
         """Return a hash of the tool's code as it is now, or None if it has none."""
 
 
-def within(seconds: float, function: Callable[[], T]) -> tuple[bool, T | None]:
+def interrupt(thread: int | None) -> None:
+    """Raise ``KeyboardInterrupt`` in another thread, at its next bytecode."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread or 0), ctypes.py_object(KeyboardInterrupt)
+    )
+
+
+def within(seconds: float, function: Callable[[], T], stop: Stop | None = None) -> tuple[bool, T | None]:
     """Call a function on a thread and wait so long; return whether it ended, and its result.
 
     The thread of a function that overruns is abandoned: Python cannot end it.
+
+    Raises
+    ------
+    Cancelled
+        It was stopped meanwhile.
     """
     box: list[T] = []
     failure: list[BaseException] = []
     context = contextvars.copy_context()
+    over = threading.Event()
 
     def work() -> None:
         try:
             box.append(context.run(function))
         except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
             failure.append(error)
+        finally:
+            over.set()
 
     thread = threading.Thread(target=work, name="pforge-lab-step", daemon=True)
     thread.start()
-    thread.join(seconds)
+
+    def end() -> None:
+        interrupt(thread.ident)
+        over.set()
+
+    forget = None if stop is None else stop.add(end)
+    try:
+        over.wait(seconds)
+    finally:
+        if forget is not None:
+            forget()
+    if not box and stop is not None and stop.event.is_set():
+        raise Cancelled
     if failure:
         raise failure[0]
     return (True, box[0]) if box else (False, None)

@@ -21,6 +21,7 @@ from .templates import compile_condition
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .calls import Stop
     from .spec import Pipeline
     from .steps import AnyStep
     from .tools import ToolBox
@@ -34,7 +35,7 @@ _PLAIN: Final = Execution()
 def execute(
     pipeline: Pipeline, step_index: int, scope: Mapping[str, object], *, resources: Mapping[type, object] = _NOTHING,
     listener: Listener | None = None, before_retry: Callable[[], Mapping[str, object]] | None = None,
-    metered: bool = False,
+    metered: bool = False, stop: Stop | None = None,
 ) -> Outcome:  # fmt: skip
     """Execute one step of a pipeline.
 
@@ -55,6 +56,8 @@ def execute(
     metered
         Measure the memory of each part of a nested, parallel or foreach step, 10 µs each; the step
         itself is measured by the caller.
+    stop
+        Ends the step from another thread.
 
     Returns
     -------
@@ -73,8 +76,8 @@ def execute(
     ('done', {'twice': 42})
     """
     around = _PLAIN
-    if resources or listener is not None or before_retry is not None or metered:
-        around = Execution(resources, listener, before_retry, metered=metered)
+    if resources or listener is not None or before_retry is not None or metered or stop is not None:
+        around = Execution(resources, listener, before_retry, stop, metered=metered)
     return plan_of(pipeline).steps[step_index].execute(scope, around)
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from pforge_lab.runs.checkpoint import Checkpoint
     from pforge_lab.runs.output import PipelineOutput
+    from pforge_lab.runs.readable import Readable
     from pforge_lab.runs.retention import Keep
 
     Place = StateManager | str | os.PathLike[str]
@@ -331,6 +332,6 @@ def forget(run: Run) -> None:
     _open.pop((run.state.url, run.state.mode, run.id), None)
 
 
-def summary_of(run: Run) -> RunSummary:
+def summary_of(run: Readable) -> RunSummary:
     """Return the summary of an open run."""
     return _summary(run.id, run.head, run.state.url)

@@ -19,6 +19,7 @@ from pforge_lab.runs.records import StepRecord
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pforge_lab.pipeline.calls import Stop
     from pforge_lab.pipeline.engine import ChildOutcome, Outcome
     from pforge_lab.pipeline.spec import Pipeline
 
@@ -60,6 +61,7 @@ def perform(
     *,
     resources: Mapping[type, object],
     before_retry: Callable[[], Mapping[str, Any]],
+    stop: Stop | None = None,
 ) -> Performance:
     """Execute one step in the calling thread, metered and logged.
 
@@ -78,6 +80,7 @@ def perform(
                 listener=_Announcements(log),
                 before_retry=before_retry,
                 metered=True,
+                stop=stop,
             )
     finally:
         reading = meter.exit(scope_of_memory)

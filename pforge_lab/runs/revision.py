@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pforge_lab.runs.journal import Head
+    from pforge_lab.runs.readable import Readable
     from pforge_lab.runs.records import RunStatus
     from pforge_lab.runs.run import Run
 
@@ -55,7 +56,7 @@ class Revision:
         return ", ".join(map(repr, self.changed))
 
 
-def revision(run: Run, pipeline: Pipeline | None = None) -> Revision | None:
+def revision(run: Readable, pipeline: Pipeline | None = None) -> Revision | None:
     """Return how a pipeline differs from the one that a run executes, or None when it does not.
 
     Parameters
@@ -141,7 +142,7 @@ def _params(run: Run, pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def _nothing(run: Run, pipeline: Pipeline | None) -> str:
+def _nothing(run: Readable, pipeline: Pipeline | None) -> str:
     source = run.timeline.journal.definition()["source"]
     if pipeline is None and source is None:
         return f"the pipeline of run {run.id} came from no file; pass the changed one: fork_changed(pipeline)"

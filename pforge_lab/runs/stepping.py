@@ -18,8 +18,10 @@ from pforge_lab.runs.ledger import Ledger
 from pforge_lab.runs.looks import Looks, settled
 from pforge_lab.runs.performance import culprit, one_line, perform, record_of
 from pforge_lab.runs.records import StepRecord
+from pforge_lab.runs.stopping import Stopper
 from pforge_lab.runs.tracing import trace_file, tracing
 from pforge_lab.runs.variables import Missing
+from pforge_lab.runs.watching import Watchers
 from pforge_lab.state import StateManager
 
 if TYPE_CHECKING:
@@ -74,6 +76,8 @@ class Stepping:
         self._touched: dict[int, frozenset[str]] = {}
         self._exact = False  # whether the step under way is to be sized in full
         self._run = run
+        self.stop = Stopper()
+        self.watchers = Watchers()
         self._pipeline = pipeline
         self._state = state
         self._timeline = timeline
@@ -120,6 +124,7 @@ class Stepping:
         looks |= self._looks
         self.note_edits()
         self._exact = looks.exact
+        self.watchers("started", self._pipeline.labels[index])
         try:
             done = self._perform(index, looks)
         except BaseException:  # an interrupt: the step did not happen
@@ -133,6 +138,12 @@ class Stepping:
             if self._pipeline.steps[index].error_policy != "continue":
                 self._fail(record, error)
         return self._keep(record, done.outcome, index, last=last)
+
+    def check_stopped(self) -> None:
+        """Raise what an interrupt raises when somebody asked to stop between two steps."""
+        if self.stop.asked:
+            self._timeline.interrupt()
+            raise KeyboardInterrupt
 
     def _check_bound(self) -> None:
         """Refuse a step beyond ``max_steps``; a pipeline without a loop may always end."""
@@ -155,13 +166,17 @@ class Stepping:
                 around.enter_context(tracing(trace))
             if looks.settle:
                 meter.return_freed_memory()
+            stop = around.enter_context(self.stop.executing())
             done = perform(
                 self._pipeline,
                 index,
                 self._readable(index),
                 resources={StateManager: self._state},
                 before_retry=partial(self._as_before, index),
+                stop=stop,
             )
+            if stop is not None and stop.event.is_set() and done.outcome.error is not None:
+                raise KeyboardInterrupt  # the error is that of being stopped
         memory = settled(done.memory) if looks.settle else done.memory
         child_peak = highest_child(done.outcome)
         if trace is not None or child_peak is not None:
@@ -250,6 +265,7 @@ class Stepping:
             self._recover()
             raise
         self._scope.adopt(manifest, values)
+        self.watchers("kept", kept.label, kept)
         return kept
 
     def _sizes(

@@ -9,10 +9,10 @@ from pforge_lab.runs.api import summary_of
 from pforge_lab.runs.records import RunView, StepPlan, VariableRow
 
 if TYPE_CHECKING:
-    from pforge_lab.runs.run import Run
+    from pforge_lab.runs.readable import Readable
 
 
-def overview(run: Run) -> RunView:
+def overview(run: Readable) -> RunView:
     """Return the run at a glance; no variable is loaded for it."""
     plan = tuple(
         StepPlan(place, label, step.tool_name, step.output_var, step.condition)
@@ -31,7 +31,7 @@ def overview(run: Run) -> RunView:
     )
 
 
-def _revised(run: Run) -> str:
+def _revised(run: Readable) -> str:
     """Return what differs in the pipeline's file since the run was started, or an empty string."""
     try:
         found = run.revision()
@@ -43,7 +43,7 @@ def _revised(run: Run) -> str:
     return f"{found}; the run goes on as it was started, run.fork_changed() with the change{where}"
 
 
-def variable_rows(run: Run, at: int | str | None = None) -> tuple[VariableRow, ...]:
+def variable_rows(run: Readable, at: int | str | None = None) -> tuple[VariableRow, ...]:
     """Return the variables at a position or label (here, without), those that were just deleted last.
 
     Nothing is loaded: snapshots tell what their variables are. Live variables, which the user may

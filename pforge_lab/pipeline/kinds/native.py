@@ -91,7 +91,7 @@ class NativeTool:
             return self._await(function(*positional, **given), call)
         if call.timeout is None:
             return self._finished(function(*positional, **given), call)
-        ended, result = within(call.timeout, partial(function, *positional, **given))
+        ended, result = within(call.timeout, partial(function, *positional, **given), call.stop)
         if not ended:
             raise call.overrun(self.name, "was abandoned on its thread", abandoned=True)
         return self._finished(result, call)

@@ -1,0 +1,117 @@
+"""What a run cost in memory, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, SupportsIndex
+
+from pforge_lab.errors import RunError
+from pforge_lab.meter import memory_limit
+from pforge_lab.runs import history
+from pforge_lab.runs.advice import advice_frame, advise, dead_by_position, predict
+from pforge_lab.runs.json_size import json_length
+from pforge_lab.runs.readable import Readable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from pforge_lab.runs.advice import Advice
+    from pforge_lab.runs.run import Run
+    from pforge_lab.runs.stepping import Stepping
+    from pforge_lab.runs.tracing import Trace
+
+
+class Costs(Readable):
+    """Memory per step and variable, and advice. A base of `Run`."""
+
+    _steps: Stepping
+
+    @property
+    def memory(self) -> pd.DataFrame:
+        """Resident memory per position, in bytes: ``index label before peak after method exact``."""
+        return history.memory_frame(self.history)
+
+    @property
+    def variable_sizes(self) -> pd.DataFrame:
+        """Bytes per position and variable: ``index label variable bytes reach approx``."""
+        return history.sizes_frame(self.history)
+
+    def plot_memory(self, *, ax: Axes | None = None, beside: Run | None = None) -> Axes:
+        """Draw resident memory per step: what held it, and the peak inside.
+
+        Where `advise` has advice, a second chart shows the run with it followed.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on, without a second chart; by default those of a new figure.
+        beside
+            Another run, for the second chart, on the same scale.
+
+        Returns
+        -------
+        Axes
+            Of the first chart; a notebook shows the whole figure.
+        """
+        from pforge_lab.views.plots import Panel, plot_both, plot_memory  # noqa: PLC0415 - a view, and matplotlib is slow to import
+
+        dead, limit = self.dead, memory_limit()
+        memory, sizes = self.memory, self.variable_sizes
+        if ax is None and beside is not None:
+            other = Panel(beside.memory, beside.variable_sizes, beside.id, beside.dead)
+            return plot_both(Panel(memory, sizes, self.id, dead), other, limit=limit)
+        then = predict(self._advice(dead), dead, memory, sizes) if ax is None else None
+        if then is None:
+            return plot_memory(memory, sizes, ax=ax, limit=limit, dead=dead)
+        now = Panel(memory, sizes, "as it was", dead)
+        told = Panel(then.memory, then.sizes, then.done, dead)
+        return plot_both(now, told, then.finding, limit=limit, mark="peak as it was")
+
+    @property
+    def dead(self) -> dict[int, frozenset[str]]:
+        """By position: variables that no later step reads and that are no results."""
+        return dead_by_position(self.pipeline, self.history, self._steps.kept)
+
+    def _advice(self, dead: Mapping[int, Collection[str]]) -> list[Advice]:
+        measured = [record.memory for record in self.history if record.memory and record.step]
+        settled = all(reading.settled for reading in measured)
+        return advise(dead, self.memory, self.variable_sizes, settled=settled)
+
+    def advise(self) -> pd.DataFrame:
+        """Return which variables to drop, and the peak with and without, in bytes.
+
+        One row per drop, the most effective first: ``variables after_step peak_before peak_after
+        saves advice``. ``start(..., drop_unused=True)`` does it. Empty when nothing dead matters.
+        The peaks are what the run would reach when it was started with ``memory="settle"``, and the
+        best it could reach otherwise.
+        """
+        return advice_frame(self._advice(self.dead))
+
+    def trace(self, at: SupportsIndex | str | None = None) -> Trace:
+        """Return who allocated what in a step that was stepped with ``memory="trace"``.
+
+        Parameters
+        ----------
+        at
+            A position or label of the current line; the current position by default.
+
+        Raises
+        ------
+        RunError
+            That step was not traced.
+        """
+        from pforge_lab.runs.tracing import Trace  # noqa: PLC0415 - only where it is used
+
+        position = self.position if at is None else self.timeline.resolve(at)
+        if not position:
+            raise RunError("nothing was stepped at position 0; give a position or label", run=self.id)
+        return Trace.of(self.timeline.records[position - 1])
+
+    def size_bytes(self) -> int:
+        """Return the book's measure of the variables: lengths of their names and of their JSON.
+
+        A value that is no JSON counts with what it reaches in memory. Loads the variables.
+        """
+        return sum(len(name) + json_length(value) for name, value in self.variables.present().items())

@@ -1,0 +1,210 @@
+"""What can be looked at of a run without changing it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+from pforge_lab.runs import history
+from pforge_lab.runs.checkpoint import Checkpoint
+from pforge_lab.runs.diff import difference
+from pforge_lab.runs.output import PipelineOutput, StepResult
+from pforge_lab.runs.performance import fingerprint
+from pforge_lab.runs.scope import OUTPUT, Scope
+from pforge_lab.runs.variables import Moment, Variables
+from pforge_lab.values.describe import describe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pforge_lab.pipeline.spec import Pipeline
+    from pforge_lab.runs.journal import Head
+    from pforge_lab.runs.lines import Line
+    from pforge_lab.runs.records import RunStatus, StepRecord, VariableRow
+    from pforge_lab.runs.revision import Revision
+    from pforge_lab.runs.snapshots import Snapshots
+    from pforge_lab.runs.timeline import Timeline
+    from pforge_lab.state import StateManager
+
+
+class Readable:
+    """Where a run stands, its variables, records and snapshots. A base of `Run`."""
+
+    id: str
+    pipeline: Pipeline
+    param_names: frozenset[str]
+    timeline: Timeline
+    state: StateManager
+    _snapshots: Snapshots
+    _scope: Scope
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters the run started with, loaded from its first snapshot: a run pins no input."""
+        loaded = self._snapshots.load(self.timeline.journal.manifest(0, 0), self.param_names)
+        return {name: value for name, value in loaded.items() if name in self.param_names}
+
+    @property
+    def head(self) -> Head:
+        """Status, lines, totals and owner, as they are kept in the store."""
+        return self.timeline.head
+
+    @property
+    def status(self) -> RunStatus:
+        """``ready``, ``running``, ``paused``, ``done``, ``failed`` or ``interrupted``."""
+        return self.head.seen_status()
+
+    @property
+    def position(self) -> int:
+        """The position on the current line: 0 is the start, every accepted record adds one."""
+        return self.timeline.position
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All lines of the run; stepping or setting from an earlier position starts a new one."""
+        return self.head.lines.all
+
+    @property
+    def next_label(self) -> str | None:
+        """Label of the step that `step` would execute, or None at the end."""
+        index = self.timeline.next_step()
+        return None if index is None else self.pipeline.labels[index]
+
+    @property
+    def attempt(self) -> StepRecord | None:
+        """The record of the attempt that failed while the status is ``failed``, else None."""
+        return self.timeline.journal.attempt(self.head.attempts) if self.status == "failed" else None
+
+    def stale(self) -> list[str]:
+        """Return labels of steps up to the position whose function's code has changed since they ran."""
+        return [
+            record.label
+            for record in self.timeline.history
+            if record.step is not None
+            and (now := fingerprint(self.pipeline, record.step - 1)) is not None
+            and now != record.code
+        ]
+
+    def revision(self) -> Revision | None:
+        """Return how the pipeline's file differs from what the run executes; None when it does not.
+
+        Raises
+        ------
+        SpecError
+            The file cannot be read, or has no such pipeline any more.
+        """
+        from pforge_lab.runs.revision import revision  # noqa: PLC0415 - loads YAML
+
+        return revision(self)
+
+    @property
+    def variables(self) -> Variables:
+        """The live variables: a read-only mapping of the run's own objects.
+
+        Change one in place and the next step notices: the change becomes an ``edited`` record.
+        """
+        return self._scope.variables(f"at position {self.position}", self._rows, self._elsewhere)
+
+    def describe_live(self) -> dict[str, tuple[str, str, str]]:
+        """Return type, shape and preview of the live variables, as far as they are loaded."""
+        return {name: describe(value) for name, value in self._scope.loaded().items()}
+
+    def __getitem__(self, name: str) -> Any:
+        """Return ``variables[name]``."""
+        return self.variables[name]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.variables)
+
+    def at(self, target: SupportsIndex | str) -> Moment:
+        """Return the run as it was at a position or label of the current line: read-only."""
+        position = self.timeline.resolve(target)
+        record = self.timeline.records[position - 1] if position else None
+        return Moment(
+            position,
+            record,
+            self.timeline.manifest(position),
+            self._snapshots,
+            maker=self._maker_at(position),
+            rows=partial(self._rows, position),
+        )
+
+    def _elsewhere(self, name: str) -> str | None:
+        """Return where a variable was last that is not here any more."""
+        for record in reversed(self.timeline.history):
+            if name in record.changed:
+                return f"; it was dropped or removed by step {record.label!r}, and run.at({record.index - 1})[{name!r}] still has it"
+        return None
+
+    def _rows(self, at: int | None = None) -> tuple[VariableRow, ...]:
+        from pforge_lab.views.overview import variable_rows  # noqa: PLC0415 - a view
+
+        return variable_rows(self, at)
+
+    def diff(
+        self, a: SupportsIndex | str | None = None, b: SupportsIndex | str | None = None
+    ) -> pd.DataFrame:
+        """Return what differs between two positions or labels: ``variable change before after``.
+
+        Without arguments: what the last record changed. With one: between there and here.
+        """
+        end = self.position if b is None else self.timeline.resolve(b)
+        start = max(0, end - 1) if a is None else self.timeline.resolve(a)
+        return difference(self.at(start), self.at(end))
+
+    def output(self) -> PipelineOutput:
+        """Return results and variables up to the position; outputs load from snapshots when looked at."""
+        results = tuple(
+            StepResult(record.tool, record.status == "done", record.error, partial(self._output_of, record))
+            for record in self.timeline.history
+            if record.status in ("done", "failed")
+        )
+        return PipelineOutput(results, self.variables)
+
+    @property
+    def results(self) -> tuple[StepResult, ...]:
+        """The result of every step that was called, up to the position."""
+        return self.output().results
+
+    def _output_of(self, record: StepRecord) -> Any:
+        return self.at(record.index).variables.get(record.output_var or OUTPUT)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return this place as something small to come back to with ``pipeline.resume``, in any process."""
+        return Checkpoint(self.id, self.head.lines.number, self.position, self.state.url)
+
+    @property
+    def history(self) -> tuple[StepRecord, ...]:
+        """The records of the current line up to the position."""
+        return tuple(self.timeline.history)
+
+    @property
+    def line_records(self) -> tuple[StepRecord, ...]:
+        """All records of the current line, those beyond the position included."""
+        return tuple(self.timeline.records)
+
+    @property
+    def records(self) -> pd.DataFrame:
+        """The records up to the position, one row each."""
+        return history.records_frame(self.history)
+
+    def __repr__(self) -> str:
+        """Return the run's table as text."""
+        from pforge_lab.views.overview import overview  # noqa: PLC0415 - a view
+        from pforge_lab.views.text import run_text  # noqa: PLC0415 - a view
+
+        return run_text(overview(self))
+
+    def _repr_html_(self) -> str:
+        from pforge_lab.views.html import run_html  # noqa: PLC0415 - a view
+        from pforge_lab.views.overview import overview  # noqa: PLC0415 - a view
+
+        return run_html(overview(self))
+
+    def refresh(self) -> None:
+        """Stand where the store says: another process may have moved a run that is open for looking only."""
+        self.timeline.reread()
+        self._scope.go(self.timeline.manifest(self.position), self._maker_at(self.position))()
+
+    def _maker_at(self, position: int) -> partial[str | None]:
+        return partial(self.timeline.maker, position=position)
