@@ -168,6 +168,37 @@ def interrupt(thread: int | None) -> None:
     )
 
 
+def interruptible(function: Callable[[], T], stop: Stop | None) -> T:
+    """Call a function that ``stop`` ends at its next bytecode.
+
+    Raises
+    ------
+    Cancelled
+        It was stopped.
+    """
+    if stop is None:
+        return function()
+    thread, lock, over = threading.get_ident(), threading.Lock(), False
+
+    def end() -> None:
+        with lock:  # not once it has returned: its thread does other things then
+            if not over:
+                interrupt(thread)
+
+    try:
+        forget = stop.add(end)
+        try:
+            return function()
+        finally:
+            with lock:
+                over = True
+            forget()
+    except KeyboardInterrupt:
+        if stop.event.is_set():
+            raise Cancelled from None
+        raise
+
+
 def within(seconds: float, function: Callable[[], T], stop: Stop | None = None) -> tuple[bool, T | None]:
     """Call a function on a thread and wait so long; return whether it ended, and its result.
 
@@ -185,7 +216,7 @@ def within(seconds: float, function: Callable[[], T], stop: Stop | None = None) 
 
     def work() -> None:
         try:
-            box.append(context.run(function))
+            box.append(context.run(interruptible, function, stop))
         except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
             failure.append(error)
         finally:
@@ -194,11 +225,7 @@ def within(seconds: float, function: Callable[[], T], stop: Stop | None = None) 
     thread = threading.Thread(target=work, name="pforge-lab-step", daemon=True)
     thread.start()
 
-    def end() -> None:
-        interrupt(thread.ident)
-        over.set()
-
-    forget = None if stop is None else stop.add(end)
+    forget = None if stop is None else stop.add(over.set)
     try:
         over.wait(seconds)
     finally:

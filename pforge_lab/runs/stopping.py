@@ -6,7 +6,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pforge_lab.pipeline.calls import Stop, interrupt
+from pforge_lab.pipeline.calls import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ class Stopper:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._under_way: tuple[Stop, int] | None = None
+        self._under_way: Stop | None = None
         self.asked = False
 
     @contextmanager
@@ -32,7 +32,7 @@ class Stopper:
             return
         stop = Stop()
         with self._lock:
-            self._under_way = (stop, threading.get_ident())
+            self._under_way = stop
         try:
             yield stop
         finally:
@@ -42,10 +42,8 @@ class Stopper:
     def __call__(self) -> bool:
         """Stop what is under way, and whatever would follow; return whether anything was."""
         with self._lock:
-            self.asked = True
-            if self._under_way is None:
-                return False
-            stop, thread = self._under_way
-            interrupt(thread)
+            self.asked, stop = True, self._under_way
+        if stop is None:
+            return False
         stop()
         return True

@@ -11,7 +11,7 @@ from pydantic import Field, StrictStr
 from pforge_lab import asyncbridge
 from pforge_lab.errors import Fault, ParamError
 from pforge_lab.pipeline import resources
-from pforge_lab.pipeline.calls import Box, Call, Cancelled, within
+from pforge_lab.pipeline.calls import Box, Call, Cancelled, interruptible, within
 from pforge_lab.pipeline.fingerprints import code_fingerprint
 from pforge_lab.pipeline.models import Model
 from pforge_lab.pipeline.params import Param, check_values
@@ -90,7 +90,7 @@ class NativeTool:
         if signature.is_async:
             return self._await(function(*positional, **given), call)
         if call.timeout is None:
-            return self._finished(function(*positional, **given), call)
+            return self._finished(interruptible(partial(function, *positional, **given), call.stop), call)
         ended, result = within(call.timeout, partial(function, *positional, **given), call.stop)
         if not ended:
             raise call.overrun(self.name, "was abandoned on its thread", abandoned=True)
