@@ -67,7 +67,30 @@ def owns_buffers(kind: type) -> bool:
     name = library(kind)
     if name == "numpy":
         return issubclass(kind, sys.modules["numpy"].ndarray)
-    return name in FRAMES and "tslibs" not in kind.__module__ and not kind.__name__.endswith("Scalar")
+    return (
+        name in FRAMES and "tslibs" not in kind.__module__ and not kind.__name__.endswith(("Scalar", "Dtype"))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is known of a type.
+
+    Attributes
+    ----------
+    resolve
+        Gives the parts of such an object, or None for one that has none; None where no object has.
+    owns
+        As `owns_buffers` tells.
+    """
+
+    resolve: Callable[[Any], Parts | None] | None
+    owns: bool
+
+
+def opening(kind: type) -> Opening:
+    """Return how objects of a type are opened up. To be asked once per type: it takes a microsecond."""
+    return Opening(_RESOLVERS.get(library(kind)), owns_buffers(kind))
 
 
 def open_up(value: object) -> Parts | None:
@@ -83,7 +106,7 @@ def open_up(value: object) -> Parts | None:
     >>> open_up(whole[10:20]).buffers == open_up(whole).buffers == {whole.ctypes.data: 8000}
     True
     """
-    resolve = _RESOLVERS.get(library(type(value)))
+    resolve = opening(type(value)).resolve
     return None if resolve is None else resolve(value)
 
 
@@ -115,6 +138,12 @@ def _objects(array: Any) -> Sequence[object]:
         flat: Sequence[object] = array.reshape(-1) if array.flags.contiguous else array.ravel(order="K")
         return flat
     return [item for name in array.dtype.names if array.dtype[name].hasobject for item in array[name].ravel()]
+
+
+def _pandas(value: Any) -> Parts | None:
+    """Return the arrays of a frame or series, which are several objects deep within it."""
+    manager = getattr(value, "_mgr", None)
+    return None if manager is None else Parts(children=list(manager.arrays))
 
 
 def _pyarrow(value: Any) -> Parts | None:
@@ -194,6 +223,7 @@ def _beside(value: object) -> int:
 _RESOLVERS: dict[str, Callable[[Any], Parts | None]] = {
     "mmap": _mmap,
     "numpy": _numpy,
+    "pandas": _pandas,
     "polars": _polars,
     "pyarrow": _pyarrow,
     "torch": _torch,

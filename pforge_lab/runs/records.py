@@ -36,11 +36,15 @@ class VariableSize:
         All that the variable keeps alive, shared or not.
     approx
         True when a large container was sampled.
+    hurried
+        True when there was no time to look at it as usual: ``run.variable_sizes`` completes it from
+        the snapshot.
     """
 
     bytes: int
     reach: int
     approx: bool = False
+    hurried: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -143,7 +147,7 @@ class StepRecord:
         return {name: getattr(self, name) for name in self.__slots__} | {
             "started": self.started.isoformat(),
             "memory": None if self.memory is None else self.memory._asdict(),
-            "sizes": {name: [size.bytes, size.reach, size.approx] for name, size in self.sizes.items()},
+            "sizes": {name: _plain(size) for name, size in self.sizes.items()},
             "logs": [[line.stream, line.text] for line in self.logs],
             "children": [child.to_json() for child in self.children],
         }
@@ -163,6 +167,11 @@ class StepRecord:
                 "children": tuple(cls.from_json(child) for child in data["children"]),
             },
         )
+
+
+def _plain(size: VariableSize) -> list[int]:
+    facts = [size.bytes, size.reach, size.approx, size.hurried]
+    return facts if size.hurried else facts[:3]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,25 +7,28 @@ import math
 import sys
 import types
 from dataclasses import dataclass, field
+from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from pforge_lab.runs.buffers import open_up, owns_buffers
-from pforge_lab.runs.sampling import Sample, distinct, draw, kinds, rounds, select
+from pforge_lab.runs.buffers import opening
+from pforge_lab.runs.objects import ALIGNMENT, GC_HEADER, data, instance, references, shallow
+from pforge_lab.runs.sampling import Sample, distinct, draw, kinds, rounds, select, spread
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from pforge_lab.runs.buffers import Parts
+    from pforge_lab.runs.buffers import Opening, Parts
 
 LIMIT = 20_000
 _RARE = LIMIT // 8
-_CLOCK = 128
-_CHUNK = 4_096
-_GLANCE = 50
-_ALIGNMENT = 15
-_GC_HEADER = 16
-_VALUES_APART = sys.version_info < (3, 13)
+_CLOCK = 16
+_CHUNK = 1_024
+_GLANCE = 4
+_BROAD, _NARROW, _DEPTH = 12, 2, 3
+_SAMPLING = 1.5e-4  # seconds that a sample needs
+_SELECTING = 4e-8  # seconds to look at the type of one object
+_SHOWN = 500
 
 _ATOMS = frozenset({int, float, complex, bool, str, bytes, bytearray, type(None), range})
 _CONTAINERS = frozenset({list, tuple, set, frozenset, dict})
@@ -44,10 +47,8 @@ class Holding:
     Attributes
     ----------
     found
-        Bytes by identity: of objects, and addresses of buffers.
-    samples
-        The same for sampled elements of large containers, with the factor by which each sample
-        stands for its container.
+        Bytes by identity: of objects, and addresses of buffers. What was sampled stands for its
+        container with a multiple of its own bytes.
     approx
         Whether anything was sampled or left out.
     hurried
@@ -56,15 +57,37 @@ class Holding:
         Bytes of all of it.
     """
 
-    found: dict[int, int] = field(default_factory=dict)
-    samples: list[tuple[dict[int, int], float]] = field(default_factory=list)
+    found: dict[int, float] = field(default_factory=dict)
     approx: bool = False
     hurried: bool = False
     total: float = 0.0
 
-    def parts(self) -> list[tuple[dict[int, int], float]]:
-        """Return all bytes by identity, each with its factor; no identity is in two of them."""
-        return [(self.found, 1.0), *self.samples]
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time that a walk may take.
+
+    Attributes
+    ----------
+    late
+        When to begin to estimate what was not visited yet, on the clock of ``perf_counter``.
+    end
+        When to be done.
+    """
+
+    late: float = math.inf
+    end: float = math.inf
+
+    @classmethod
+    def of(cls, seconds: float) -> Clock:
+        """Return the clock of so many seconds from now."""
+        now = perf_counter()
+        return cls(now + seconds * 0.6, now + seconds)
+
+    def half(self) -> Clock:
+        """Return the clock of half the time that is left."""
+        end = self.end if self.end == math.inf else (perf_counter() + self.end) / 2
+        return Clock(end, end)
 
 
 class Walk:
@@ -72,84 +95,107 @@ class Walk:
 
     Parameters
     ----------
-    deadline
-        When to give up, on the clock of ``perf_counter``; never, if None.
-    seen
-        Identities that are booked already: a trial of sampled elements shares those of its walk.
+    clock
+        The time it may take.
+    around
+        The walk whose elements are tried out: what that has booked already is shared with it.
     exact
         Visit every element of large containers instead of a sample.
+
+    Attributes
+    ----------
+    holding
+        What was found.
+    seen
+        Identities that are booked already.
+    openings
+        What is known of the types met so far.
     """
 
-    def __init__(self, deadline: float | None, seen: set[int] | None = None, *, exact: bool = False) -> None:
+    def __init__(self, clock: Clock, around: Walk | None = None, *, exact: bool = False) -> None:
         self._limit = math.inf if exact else LIMIT
         self.holding = Holding()
-        self._deadline = deadline
-        self._seen: set[int] = set() if seen is None else seen
+        self._clock = clock
+        self.seen: set[int] = set() if around is None else around.seen
+        self.openings: dict[type, Opening] = {} if around is None else around.openings
 
     def visit(self, level: list[Any]) -> None:
         """Count these objects and all that they refer to."""
-        visited = 0
         while level:
             if len(level) > self._limit:
                 self._sample(level)
                 return
-            atoms = [item for item in level if type(item) in _ATOMS]
-            others = [item for item in level if type(item) not in _ATOMS] if len(atoms) < len(level) else []
             following: list[Any] = []
-            self._count_atoms(atoms)
-            for place, item in enumerate(others):
-                visited += 1
-                if not visited % _CLOCK and self._late():
-                    self._give_up([*others[place:], *following])
+            for start in range(0, len(level), _CHUNK):
+                left = self._visit_some(level[start : start + _CHUNK], following)
+                if left is not None:
+                    self._estimate([*left, *level[start + _CHUNK :], *following])
                     return
-                self._count(item, following)
             level = following
 
-    def _late(self) -> bool:
-        return self._deadline is not None and perf_counter() > self._deadline
+    def _visit_some(self, items: list[Any], following: list[Any]) -> list[Any] | None:
+        """Count objects and collect what they refer to; return those that there was no time for, if it ran out."""
+        atoms = [item for item in items if type(item) in _ATOMS]
+        self._count_atoms(atoms)
+        if len(atoms) < len(items):
+            others = [item for item in items if type(item) not in _ATOMS]
+            for place, item in enumerate(others):
+                if not place % _CLOCK and self.is_late():
+                    return others[place:]
+                self._count(item, following)
+        return [] if self.is_late() else None
+
+    def is_late(self) -> bool:
+        """Return whether to begin to estimate."""
+        return perf_counter() > self._clock.late
 
     def _count_atoms(self, atoms: list[Any]) -> None:
         """Count objects without references, many at a time: most of what there is are numbers and texts."""
-        for start in range(0, len(atoms), _CHUNK):
-            chunk = atoms[start : start + _CHUNK]
-            fresh = dict(zip(map(id, chunk), chunk, strict=True))
-            for known in [identity for identity in fresh if identity in self._seen or identity in _IMMORTAL]:
-                del fresh[known]
-            sizes = [(size + _ALIGNMENT) & ~_ALIGNMENT for size in map(sys.getsizeof, fresh.values())]
-            self._seen.update(fresh)
-            self.holding.found.update(zip(fresh, sizes, strict=True))
-            self.holding.total += sum(sizes)
-            if self._late():
-                self._give_up(atoms[start + _CHUNK :])
-                return
+        fresh = dict(zip(map(id, atoms), atoms, strict=True))
+        for known in [identity for identity in fresh if identity in self.seen or identity in _IMMORTAL]:
+            del fresh[known]
+        sizes = [(size + ALIGNMENT) & ~ALIGNMENT for size in map(sys.getsizeof, fresh.values())]
+        self.seen.update(fresh)
+        self.holding.found.update(zip(fresh, sizes, strict=True))
+        self.holding.total += sum(sizes)
 
-    def _gain(self, identity: int, size: int) -> bool:
+    def _gain(self, identity: int, size: int) -> None:
         """Book memory, unless it is booked already."""
-        if identity in self._seen:
-            return False
-        self._seen.add(identity)
-        self.holding.found[identity] = size
-        self.holding.total += size
-        return True
+        if identity not in self.seen:
+            self.seen.add(identity)
+            self.holding.found[identity] = size
+            self.holding.total += size
 
     def _count(self, item: Any, following: list[Any]) -> None:
         kind, identity = type(item), id(item)
-        if identity in self._seen or identity in _IMMORTAL or issubclass(kind, _PROGRAM):
+        if identity in self.seen or identity in _IMMORTAL or issubclass(kind, _PROGRAM):
             return
         if kind in _CONTAINERS:
-            self._gain(identity, _shallow(item))
+            self._gain(identity, shallow(item))
             for part in (item.keys(), item.values()) if kind is dict else (item,):
                 self._enter(part, following)
-        elif (parts := open_up(item)) is not None:
-            self._gain(identity, kind.__basicsize__ + _GC_HEADER)
+        elif (parts := self._opened(item)) is not None:
+            self._gain(identity, kind.__basicsize__ + GC_HEADER)
             self._open(parts, following)
             following += gc.get_referents(
                 item
             )  # attributes of derived types, such as the mask of a masked array
         else:
-            references = _references(item)
-            self._gain(identity, _instance(item, references))
-            following += references
+            found = references(item)
+            self._gain(identity, instance(item, found))
+            following += found
+
+    def _opened(self, item: Any) -> Parts | None:
+        kind = type(item)
+        if kind not in self.openings:
+            self.openings[kind] = opening(kind)
+        resolve = self.openings[kind].resolve
+        return None if resolve is None else resolve(item)
+
+    def _owns(self, kind: type) -> bool:
+        if kind not in self.openings:
+            self.openings[kind] = opening(kind)
+        return self.openings[kind].owns
 
     def _enter(self, elements: Collection[Any], following: list[Any]) -> None:
         if len(elements) > self._limit:
@@ -165,21 +211,55 @@ class Walk:
         if parts.elements is not None:
             self._enter(parts.elements, following)
 
+    # --- what is too much to be visited -----------------------------------------------------------
+
     def _sample(self, elements: Collection[Any]) -> None:
         """Visit what owns buffers or is rare; extrapolate the rest from a sample."""
         self.holding.approx = True
-        counts = kinds(elements, self._late)
-        apart = {kind for kind, count in counts.items() if owns_buffers(kind) or count <= _RARE}
-        if len(counts) == 1 or self._late():
-            apart = {kind for kind in apart if owns_buffers(kind)}
+        counts = kinds(elements, Walk(self._clock.half()).is_late)
+        apart = {kind for kind, count in counts.items() if self._owns(kind) or count <= _RARE}
+        if len(counts) == 1:
+            apart = {kind for kind in apart if self._owns(kind)}
+        if counts.total() < len(elements):  # there was no time to look at all of them
+            self.holding.hurried, apart = True, set()
         if apart:
-            self._visit_in_full(select(elements, apart))
+            self._visit_parts(select(elements, apart))
         if set(counts) - apart:
             self._extrapolate(elements, len(elements) - sum(counts[kind] for kind in apart), apart)
 
+    def _visit_parts(self, items: list[Any]) -> None:
+        """Visit the largest of what owns buffers or is rare, and what there are a sample's worth of; the rest is alike."""
+        if len(items) > LIMIT and not self.is_late():
+            items = sorted(items, key=data, reverse=True)
+        self.visit(items[:LIMIT])
+        if rest := items[LIMIT:]:
+            self._extrapolate(rest, len(rest), set())
+
+    def _estimate(self, pending: list[Any]) -> None:
+        """Book what there is no time to visit at the size of a few of it, apart for what owns buffers."""
+        if not pending:
+            return
+        self.holding.approx = self.holding.hurried = True
+        left = self._clock.end - perf_counter()
+        if left < _SAMPLING:
+            broad = left > _SAMPLING / 4
+            self._guess(pending, len(pending), _BROAD if broad else _NARROW, _DEPTH if broad else 1)
+            return
+        owning = {kind for kind in set(map(type, spread(pending, _SHOWN))) if self._owns(kind)}
+        if owning and len(pending) * _SELECTING < left / 4:
+            owners = select(pending, owning)
+            self._extrapolate(owners, len(owners), set())
+        else:
+            owners, owning = [], set()
+        if population := len(pending) - len(owners):
+            self._extrapolate(pending, population, owning)
+
     def _extrapolate(self, elements: Collection[Any], population: int, apart: set[type]) -> None:
-        trial = Walk(self._deadline, self._seen)
-        drawn = [element for element in draw(elements, self._late) if type(element) not in apart]
+        clock = self._clock.half()
+        trial = Walk(clock, self)
+        drawn = draw(elements, clock.end - perf_counter())
+        if apart:
+            drawn = [element for element in drawn if type(element) not in apart]
         sample = Sample(distinct(drawn, population))
         met: set[int] = set()
         for few in rounds(drawn):
@@ -190,70 +270,39 @@ class Walk:
                 before = trial.holding.total
                 trial.visit([element])
                 sample.sizes.append(trial.holding.total - before)
-                if len(sample.sizes) >= _GLANCE and self._late():
+                if len(sample.sizes) >= _GLANCE and trial.is_late():
                     break
-            if sample.settled() or self._late():
+            if sample.settled() or trial.is_late():
                 break
-        self.holding.hurried = self.holding.hurried or self._late()
+        self.holding.hurried = self.holding.hurried or trial.holding.hurried or trial.is_late()
         if trial.holding.total:
             self._book(trial.holding, sample.estimate() / trial.holding.total)
 
+    def _guess(self, pending: list[Any], population: int, width: int, depth: int) -> None:
+        """Book objects at the size of a few of them, and those at the size of a few of their own."""
+        few = Walk(self._clock, self)
+        shown = spread(pending, width)
+        for item in shown:
+            few._glance(item, depth)
+        self._book(few.holding, population / len(shown))
+
+    def _glance(self, item: Any, depth: int) -> None:
+        kind = type(item)
+        following: list[Any] = []
+        if kind in _CONTAINERS:
+            if not item or id(item) in self.seen:
+                return
+            self._gain(id(item), shallow(item))
+            following += islice(item, _NARROW)
+            if kind is dict:
+                following += islice(item.values(), _NARROW)
+            population = len(item) * len(following) // min(len(item), _NARROW)
+        else:
+            self._count(item, following)
+            population = len(following)
+        if depth and following:
+            self._guess(following, population, 2 * _NARROW, depth - 1)
+
     def _book(self, sample: Holding, scale: float) -> None:
-        self.holding.samples += [(found, scale * factor) for found, factor in sample.parts() if found]
+        self.holding.found.update((identity, size * scale) for identity, size in sample.found.items())
         self.holding.total += sample.total * scale
-
-    def _visit_in_full(self, items: list[Any]) -> None:
-        deadline, self._deadline = self._deadline, None
-        for start in range(0, len(items), LIMIT):
-            self.visit(items[start : start + LIMIT])
-        self._deadline = deadline
-
-    def _give_up(self, pending: list[Any]) -> None:
-        """Count the rest at the size of a few of them, but whatever owns buffers in full."""
-        self.holding.approx = self.holding.hurried = True
-        self._visit_in_full([item for item in pending if owns_buffers(type(item))])
-        others = [item for item in pending if not owns_buffers(type(item)) and id(item) not in _IMMORTAL]
-        few = others[:: max(1, len(others) // _GLANCE)]
-        sample = Holding({id(item): _shallow(item) for item in few if id(item) not in self._seen})
-        sample.total = sum(sample.found.values())
-        self._seen.update(sample.found)
-        if sample.total:
-            self._book(sample, len(others) / len(few))
-
-
-def _shallow(item: object) -> int:
-    """Return the bytes of the object alone, as allocators round them.
-
-    A ``__sizeof__`` written in Python is not asked: it may raise, and that of pandas walks over
-    all elements.
-    """
-    kind = type(item)
-    size = kind.__basicsize__ + _GC_HEADER
-    if not isinstance(kind.__sizeof__, types.FunctionType):
-        size = sys.getsizeof(item, size)
-    return (size + _ALIGNMENT) & ~_ALIGNMENT
-
-
-def _references(item: Any) -> list[Any]:
-    """Return what an object keeps alive; of a function, what it closes over rather than its module."""
-    if issubclass(type(item), types.FunctionType):  # isinstance would ask a proxy for its __class__
-        return [item.__closure__, item.__defaults__, item.__kwdefaults__]
-    return gc.get_referents(item)
-
-
-def _instance(item: object, references: list[Any]) -> int:
-    """Return the bytes of an instance, with the attribute values that CPython keeps outside of it.
-
-    From 3.11 on an instance has no dictionary until it is asked for, which must not happen here
-    (it would cost 24 % more memory); from 3.13 on the values are part of the instance.
-    """
-    kind = type(item)
-    size = _shallow(item)
-    if _VALUES_APART and kind.__dictoffset__ and not any(type(found) is dict for found in references):
-        slots = len(references)  # the attributes, and one to spare: the type is among the references
-        size += (_pointers(slots + 2) + 8 * slots + _ALIGNMENT) & ~_ALIGNMENT
-    return size
-
-
-def _pointers(size: int) -> int:
-    return (size + 7) & ~7

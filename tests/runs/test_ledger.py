@@ -319,13 +319,36 @@ def test_the_sum_of_bytes_is_what_is_held(variables):
 # --- budgets ----------------------------------------------------------------------------------
 
 
-def test_frames_count_in_full_even_without_time():
+def test_arrays_and_frames_come_first_when_there_is_little_time():
+    """A million dicts before them in the order of the variables do not take their time away."""
+    rows = [{"number": number} for number in range(100_000)]
+    frame = pd.DataFrame({f"c{column}": np.zeros(1000) for column in range(20)})
+    variables = {"rows": rows, "frame": frame, "array": np.zeros(MB)}
+    hurried = account(variables, budget=0.05)
+    assert hurried["frame"] == account({"frame": frame})["frame"]
+    assert hurried["array"].bytes == pytest.approx(8 * MB, rel=0.01)
+    assert hurried["rows"].approx
+
+
+def test_a_wide_frame_is_estimated_where_there_is_no_time():
     frame = pd.DataFrame(
         {f"c{column}": pd.array(["some words"] * 1000, dtype="str") for column in range(200)}
     )
-    hurried = account({"frame": frame, "array": np.zeros(MB)}, budget=0)
-    assert hurried["frame"].bytes == pytest.approx(account({"frame": frame})["frame"].bytes, rel=0.01)
-    assert hurried["array"].bytes == pytest.approx(8 * MB, rel=0.01)
+    size = account({"frame": frame}, budget=0)["frame"]
+    assert size.approx
+    assert size.hurried
+    assert 0 < size.bytes <= 2 * account({"frame": frame})["frame"].bytes
+
+
+def test_many_arrays_are_sampled_and_the_largest_is_found():
+    """Visiting each would take a second, and more memory for the ledger than the arrays have."""
+    value = [np.zeros(10) for _ in range(60_000)]
+    value[31_416] = np.zeros(MB)
+    size = account({"v": value})["v"]
+    truth = sys.getsizeof(value) + 60_000 * (112 + 80) + 8 * MB
+    assert size.approx
+    assert not size.hurried
+    assert size.bytes == pytest.approx(truth, rel=0.15)
 
 
 def test_what_was_not_visited_in_time_is_marked():
