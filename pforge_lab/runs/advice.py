@@ -69,7 +69,7 @@ def advise(
     memory: pd.DataFrame,
     sizes: pd.DataFrame,
     *,
-    owners: Mapping[int, Mapping[frozenset[str], int]] | None = None,
+    owners: Mapping[int, Mapping[tuple[str, ...], int]] | None = None,
     settled: bool = False,
 ) -> list[Advice]:
     """Return a smallest set of drops that reaches the best peak, the most effective first.
@@ -83,7 +83,7 @@ def advise(
     sizes
         One row per position and variable: ``index variable bytes reach``.
     owners
-        By position: bytes by the variables that keep them alive (``Account.held``). Without it
+        By position: bytes by the variables that keep them alive (``StepRecord.owners``). Without it
         what is shared with a variable that stays is taken as kept, so that the gain is never
         promised too high.
     settled
@@ -143,6 +143,7 @@ def predict(
     dead: Mapping[int, Collection[str]],
     memory: pd.DataFrame,
     sizes: pd.DataFrame,
+    owners: Mapping[int, Mapping[tuple[str, ...], int]] | None = None,
 ) -> Prediction | None:
     """Return the run with the advice followed, or None where there is none. Parameters as `advise`.
 
@@ -170,7 +171,7 @@ def predict(
     if not advice[0].settled:
         comes_to = f"lowers the peak of {_mb(before)} by up to {_mb(before - after)}"
     return Prediction(
-        *WhatIf(dead, memory, sizes, None).frames(frozenset(names)),
+        *WhatIf(dead, memory, sizes, owners).frames(frozenset(names)),
         f"Dropping {what} {when} and returning freed memory {comes_to}",
         f"{what} dropped {when}, freed memory returned",
     )

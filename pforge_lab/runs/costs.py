@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, SupportsIndex
 
 from pforge_lab.errors import RunError
 from pforge_lab.meter import memory_limit
 from pforge_lab.runs import history
 from pforge_lab.runs.advice import advice_frame, advise, dead_by_position, predict
+from pforge_lab.runs.completion import Completion
 from pforge_lab.runs.json_size import json_length
 from pforge_lab.runs.readable import Readable
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from pforge_lab.runs.advice import Advice
+    from pforge_lab.runs.records import StepRecord
     from pforge_lab.runs.run import Run
     from pforge_lab.runs.stepping import Stepping
     from pforge_lab.runs.tracing import Trace
@@ -35,8 +38,19 @@ class Costs(Readable):
 
     @property
     def variable_sizes(self) -> pd.DataFrame:
-        """Bytes per position and variable: ``index label variable bytes reach approx``."""
-        return history.sizes_frame(self.history)
+        """Bytes per position and variable: ``index label variable bytes reach approx``.
+
+        What there was no time to look at when its step was done is completed from the snapshots
+        now, which loads it once; `history` has the sizes as they were recorded.
+        """
+        return history.sizes_frame(self._completed())
+
+    @cached_property
+    def _completion(self) -> Completion:
+        return Completion(self.timeline.manifest, self._snapshots)
+
+    def _completed(self) -> tuple[StepRecord, ...]:
+        return self._completion.of(self.history)
 
     def plot_memory(self, *, ax: Axes | None = None, beside: Run | None = None) -> Axes:
         """Draw resident memory per step: what held it, and the peak inside.
@@ -62,7 +76,7 @@ class Costs(Readable):
         if ax is None and beside is not None:
             other = Panel(beside.memory, beside.variable_sizes, beside.id, beside.dead)
             return plot_both(Panel(memory, sizes, self.id, dead), other, limit=limit)
-        then = predict(self._advice(dead), dead, memory, sizes) if ax is None else None
+        then = predict(self._advice(dead), dead, memory, sizes, self._owners()) if ax is None else None
         if then is None:
             return plot_memory(memory, sizes, ax=ax, limit=limit, dead=dead)
         now = Panel(memory, sizes, "as it was", dead)
@@ -77,7 +91,10 @@ class Costs(Readable):
     def _advice(self, dead: Mapping[int, Collection[str]]) -> list[Advice]:
         measured = [record.memory for record in self.history if record.memory and record.step]
         settled = all(reading.settled for reading in measured)
-        return advise(dead, self.memory, self.variable_sizes, settled=settled)
+        return advise(dead, self.memory, self.variable_sizes, owners=self._owners(), settled=settled)
+
+    def _owners(self) -> dict[int, dict[tuple[str, ...], int]]:
+        return {record.index: record.owners() for record in self._completed()}
 
     def advise(self) -> pd.DataFrame:
         """Return which variables to drop, and the peak with and without, in bytes.

@@ -21,6 +21,8 @@ from pforge_lab.runs.sharing import Sharing
 from pforge_lab.runs.walk import Clock, Walk
 
 _WALKING = 0.75  # of the budget; the rest goes into who shares what
+_SMALL = 100_000  # bytes
+_FEW = 10
 _LEAST = 1e-5  # seconds for one variable
 _WORTHWHILE = 2e-4  # seconds that another look takes at least
 _MORE = 4  # times as long as before, in time that is left: then what was hurried is looked at again
@@ -57,6 +59,21 @@ class Account:
         """Return the bytes that would have no owner left without these variables."""
         names = frozenset(dropped)
         return sum(size for owners, size in self.held.items() if names.issuperset(owners))
+
+    def shared(self) -> list[tuple[tuple[str, ...], int]]:
+        """Return what several variables keep alive, as records keep it: a little is kept with all that share a little.
+
+        What those have in common is thereby said to be freed when all of them are dropped, never too early.
+        """
+        several = [(owners, size) for owners, size in self.held.items() if len(owners) > 1]
+        small = [(owners, size) for owners, size in several if size < _SMALL]
+        if len(small) < _FEW:
+            return several
+        names = dict.fromkeys(name for owners, _ in small for name in owners)
+        return [
+            *(pair for pair in several if pair[1] >= _SMALL),
+            (tuple(names), sum(size for _, size in small)),
+        ]
 
 
 def account(variables: Mapping[str, object], *, budget: float | None = None) -> dict[str, VariableSize]:

@@ -80,6 +80,8 @@ class StepRecord:
         The process's memory around the step, or None when the meter was off.
     sizes
         Bytes per variable after the step.
+    shared
+        Bytes that several of these variables keep alive, with the names of those.
     logs
         What it printed and warned about: the first and the last lines, at most 64 KiB.
     children
@@ -107,11 +109,20 @@ class StepRecord:
     changed: tuple[str, ...] = ()
     memory: Reading | None = None
     sizes: dict[str, VariableSize] = field(default_factory=dict)
+    shared: tuple[tuple[tuple[str, ...], int], ...] = ()
     logs: tuple[LogLine, ...] = ()
     children: tuple[StepRecord, ...] = ()
     code: str | None = None
     not_kept: dict[str, str] = field(default_factory=dict)
     goes_to: int | None = None
+
+    def owners(self) -> dict[tuple[str, ...], int]:
+        """Return bytes by the variables that keep them alive: dropping those frees them."""
+        own = {name: size.reach for name, size in self.sizes.items()}
+        for names, size in self.shared:
+            for name in names:
+                own[name] -= size
+        return {(name,): max(size, 0) for name, size in own.items()} | dict(self.shared)
 
     def __repr__(self) -> str:
         """Return one line; print the record, or show it in a notebook, for all of it."""
@@ -163,6 +174,7 @@ class StepRecord:
                 "changed": tuple(data["changed"]),
                 "memory": Reading(**memory) if memory else None,
                 "sizes": {name: VariableSize(*size) for name, size in data["sizes"].items()},
+                "shared": tuple((tuple(names), size) for names, size in data["shared"]),
                 "logs": tuple(LogLine(*line) for line in data["logs"]),
                 "children": tuple(cls.from_json(child) for child in data["children"]),
             },

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from pforge_lab.pipeline.outcome import Outcome
     from pforge_lab.pipeline.spec import Pipeline
+    from pforge_lab.runs.ledger import Account
     from pforge_lab.runs.performance import Performance
-    from pforge_lab.runs.records import VariableSize
     from pforge_lab.runs.scope import Scope
     from pforge_lab.runs.snapshots import Manifest
     from pforge_lab.runs.timeline import Timeline
@@ -250,10 +250,12 @@ class Stepping:
         def keep() -> tuple[StepRecord, Manifest]:
             manifest = self._scope.snapshot(values, output, examine)
             changed = self._scope.changes(manifest)
+            account = self._account(values, changed, max(0.001, record.seconds / 10))
             full = replace(
                 record,
                 changed=changed,
-                sizes=self._sizes(values, changed, max(0.001, record.seconds / 10)),
+                sizes=account.sizes,
+                shared=tuple(account.shared()),
                 not_kept={name: reason for name, reason in manifest.not_kept.items() if name},
             )
             self._timeline.accept(full, manifest, last=last)
@@ -268,15 +270,13 @@ class Stepping:
         self.watchers("kept", kept.label, kept)
         return kept
 
-    def _sizes(
-        self, values: Mapping[str, Any], changed: Collection[str], budget: float
-    ) -> dict[str, VariableSize]:
-        """Return bytes per variable, walking only what changed while the objects stay the same."""
+    def _account(self, values: Mapping[str, Any], changed: Collection[str], budget: float) -> Account:
+        """Return bytes per variable and who shares them, walking only what changed while the objects stay the same."""
         if self._loads != self._scope.loads:
             self._loads, self._ledger = self._scope.loads, Ledger()
         present = {name: value for name, value in values.items() if not isinstance(value, Missing)}
         limit = None if self._exact else budget
-        return self._ledger.examine(present, changed=changed, budget=limit, exact=self._exact).sizes
+        return self._ledger.examine(present, changed=changed, budget=limit, exact=self._exact)
 
     def _recover(self) -> None:
         """Stand where the store says: an interrupt may have come after the record had landed."""

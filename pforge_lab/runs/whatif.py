@@ -36,7 +36,7 @@ class WhatIf:
         dead: Mapping[int, Collection[str]],
         memory: pd.DataFrame,
         sizes: pd.DataFrame,
-        owners: Mapping[int, Mapping[frozenset[str], int]] | None,
+        owners: Mapping[int, Mapping[tuple[str, ...], int]] | None,
     ) -> None:
         self._memory, self._sizes = memory, sizes
         measured = memory.dropna(subset=["peak"]).sort_values("index")
@@ -103,7 +103,7 @@ class WhatIf:
         if not gone:
             return 0
         if place in self._owners:
-            return sum(size for names, size in self._owners[place].items() if names <= gone)
+            return sum(size for names, size in self._owners[place].items() if gone.issuperset(names))
         held = self._held[place]
         kept_by_others = self._shared[place] - sum(held[name][1] for name in gone)
         return max(0, sum(held[name][0] for name in gone) - kept_by_others)

@@ -72,7 +72,7 @@ def test_two_owners_of_the_same_memory_are_dropped_together():
 
 def test_known_owners_are_exact():
     memory, sizes = frames([300, 700], [{"raw": (200, 200), "a": (0, 150), "b": (0, 150)}, {}])
-    owners = {1: {frozenset({"raw"}): 50 * MB, frozenset({"raw", "a", "b"}): 150 * MB}}
+    owners = {1: {("raw",): 50 * MB, ("raw", "a", "b"): 150 * MB}}
     (advice,) = advise({1: {"raw"}}, memory, sizes, owners=owners)
     assert advice.before - advice.after == 50 * MB
 

@@ -1,0 +1,69 @@
+"""Sizes of variables that there was no time for when their step was done, taken from its snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pforge_lab.errors import UntrustedData
+from pforge_lab.runs.ledger import examine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pforge_lab.runs.ledger import Account
+    from pforge_lab.runs.records import StepRecord
+    from pforge_lab.runs.snapshots import Group, Manifest, Snapshots
+
+
+class Completion:
+    """Completes records on demand; what is the same in several snapshots is loaded once.
+
+    Costs the time to load such a variable, and its memory while it is looked at. The copy from the
+    snapshot may differ a little from what was live, so that its size stays marked as approximate.
+    What may not be loaded, or is no longer kept, stays as it was estimated.
+
+    Parameters
+    ----------
+    manifest
+        Gives the snapshot at a position.
+    snapshots
+        Loads.
+    """
+
+    def __init__(self, manifest: Callable[[int], Manifest], snapshots: Snapshots) -> None:
+        self._manifest = manifest
+        self._snapshots = snapshots
+        self._known: dict[str, Account | None] = {}
+
+    def of(self, records: Iterable[StepRecord]) -> tuple[StepRecord, ...]:
+        """Return the records, sizes of hurried variables completed."""
+        return tuple(
+            self._completed(record) if any(size.hurried for size in record.sizes.values()) else record
+            for record in records
+        )
+
+    def _completed(self, record: StepRecord) -> StepRecord:
+        manifest = self._manifest(record.index)
+        sizes, shared = dict(record.sizes), list(record.shared)
+        for group in manifest.groups:
+            names = [name for name in sizes if name in group.names]
+            if not any(sizes[name].hurried for name in names):
+                continue
+            account = self._account(manifest, group, names)
+            if account is None:
+                continue
+            sizes |= {name: replace(account.sizes[name], approx=True) for name in names}
+            shared = [(owners, size) for owners, size in shared if not set(names) & set(owners)]
+            shared += account.shared()
+        return replace(record, sizes=sizes, shared=tuple(shared))
+
+    def _account(self, manifest: Manifest, group: Group, names: list[str]) -> Account | None:
+        if group.digest not in self._known:
+            try:
+                values = self._snapshots.load(manifest, names)
+            except UntrustedData:  # looking at sizes asks for nobody's trust
+                self._known[group.digest] = None
+            else:
+                self._known[group.digest] = examine({name: values[name] for name in names})
+        return self._known[group.digest]
