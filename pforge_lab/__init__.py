@@ -115,14 +115,34 @@ __all__ = [
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Give a notebook ``%pforge`` and ``%%pforge``; called by ``%load_ext pforge_lab``."""
+    """Give a notebook ``%pforge`` and ``%%pforge``; called by ``%load_ext pforge_lab``.
+
+    Examples
+    --------
+    >>> from IPython.core.interactiveshell import InteractiveShell
+    >>> shell = InteractiveShell()
+    >>> load_ipython_extension(shell)
+    >>> "pforge" in shell.magics_manager.magics["line"]
+    True
+    >>> unload_ipython_extension(shell)
+    """
     from pforge_lab.notebook.magics import load  # noqa: PLC0415 - imports IPython
 
     load(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Take everything away again that `load_ipython_extension` gave."""
+    """Take everything away again that `load_ipython_extension` gave.
+
+    Examples
+    --------
+    >>> from IPython.core.interactiveshell import InteractiveShell
+    >>> shell = InteractiveShell()
+    >>> load_ipython_extension(shell)
+    >>> unload_ipython_extension(shell)
+    >>> "pforge" in shell.magics_manager.magics["line"]
+    False
+    """
     from pforge_lab.notebook.magics import unload  # noqa: PLC0415 - imports IPython
 
     unload(shell)

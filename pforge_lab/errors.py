@@ -136,15 +136,43 @@ class _Faulty(PforgeError):
 
 
 class SpecError(_Faulty):
-    """A pipeline definition is wrong; ``faults`` lists everything that is."""
+    """A pipeline definition is wrong; ``faults`` lists everything that is.
+
+    Examples
+    --------
+    >>> import pforge_lab as pf
+    >>> pf.Pipeline("daily", steps=[{"tool": "fetch", "inptu": {}}])
+    Traceback (most recent call last):
+        ...
+    pforge_lab.errors.SpecError: steps.0.inptu: unknown field 'inptu', did you mean 'input'?
+    """
 
 
 class ParamError(_Faulty):
-    """Parameters are missing, unknown or wrong; ``faults`` lists everything that is."""
+    """Parameters are missing, unknown or wrong; ``faults`` lists everything that is.
+
+    Examples
+    --------
+    >>> import pforge_lab as pf
+    >>> def half(x: float): return x / 2
+    >>> pf.Pipeline.from_functions("halves", half).start({"x": "3"}, state="memory:")
+    Traceback (most recent call last):
+        ...
+    pforge_lab.errors.ParamError: x: must be a float, not '3' (string)
+    """
 
 
 class TemplateError(PforgeError):
-    """A template or condition cannot be evaluated."""
+    """A template or condition cannot be evaluated.
+
+    Examples
+    --------
+    >>> from pforge_lab.pipeline.templates import compile_value
+    >>> compile_value("{{ user.amount }}").render({"user": {"amuont": 3}})
+    Traceback (most recent call last):
+        ...
+    pforge_lab.errors.TemplateError: '{{ user.amount }}': there is no 'amount', did you mean 'amuont'?
+    """
 
     step: str | None = None
     expression: str | None = None
@@ -152,7 +180,14 @@ class TemplateError(PforgeError):
 
 
 class ToolError(PforgeError):
-    """A command or a request failed. ``exit_code`` is the command's, ``status`` the answer's."""
+    """A command or a request failed. ``exit_code`` is the command's, ``status`` the answer's.
+
+    Examples
+    --------
+    >>> error = ToolError("'ls' ended with exit code 2", tool="ls", exit_code=2, stderr="no such file")
+    >>> error.exit_code, error.status
+    (2, None)
+    """
 
     tool: str | None = None
     exit_code: int | None = None
@@ -163,7 +198,21 @@ class ToolError(PforgeError):
 
 
 class StepError(PforgeError):
-    """A tool raised; the original is ``__cause__``. The run is at the position before the step."""
+    """A tool raised; the original is ``__cause__``. The run is at the position before the step.
+
+    Examples
+    --------
+    >>> import pforge_lab as pf
+    >>> def ratio(x: int): return 1 / x
+    >>> run = pf.Pipeline.from_functions("ratios", ratio).start({"x": 0}, state="memory:")
+    >>> try:
+    ...     run.step()
+    ... except pf.StepError as error:
+    ...     error.step, error.label, error.__cause__
+    (1, 'ratio', ZeroDivisionError('division by zero'))
+    >>> run.position, run.status
+    (0, 'failed')
+    """
 
     run: str | None = None
     step: int | None = None
@@ -172,40 +221,110 @@ class StepError(PforgeError):
 
 
 class StepTimeout(StepError):
-    """A tool took longer than its timeout (``seconds``)."""
+    """A tool took longer than its timeout (``seconds``).
+
+    Examples
+    --------
+    >>> import time, pforge_lab as pf
+    >>> nap = pf.Step(lambda: time.sleep(0.2), label="nap", timeout_ms=10)
+    >>> try:
+    ...     pf.Pipeline("naps", steps=[nap]).run(state="memory:")
+    ... except pf.StepTimeout as error:
+    ...     error.label, error.seconds
+    ('nap', 0.01)
+    """
 
     seconds: float | None = None
 
 
 class RunError(PforgeError):
-    """A run cannot do what was asked."""
+    """A run cannot do what was asked.
+
+    Examples
+    --------
+    >>> import pforge_lab as pf
+    >>> def one(): return 1
+    >>> pf.Pipeline.from_functions("p", one).start(state="memory:").set()
+    Traceback (most recent call last):
+        ...
+    pforge_lab.errors.RunError: set takes at least one NAME=VALUE
+    """
 
     run: str | None = None
 
 
 class RunNotFound(RunError, LookupError):
-    """There is no run of that id in the places that were looked at."""
+    """There is no run of that id in the places that were looked at.
+
+    Examples
+    --------
+    >>> import pforge_lab as pf
+    >>> pf.open_run("nope", state="memory:nothing-here")
+    Traceback (most recent call last):
+        ...
+    pforge_lab.errors.RunNotFound: there are no runs in memory:nothing-here yet; ...
+    """
 
 
 class PositionError(RunError, LookupError):
-    """There is no such position or label on the run's current line."""
+    """There is no such position or label on the run's current line.
+
+    Examples
+    --------
+    >>> import pforge_lab as pf
+    >>> def half(x: float): return x / 2
+    >>> pf.Pipeline.from_functions("halves", half).start({"x": 1.0}, state="memory:").goto("hlaf")
+    Traceback (most recent call last):
+        ...
+    pforge_lab.errors.PositionError: there is no step 'hlaf', did you mean 'half'?
+    """
 
 
 class VariableNotFound(RunError, LookupError):
-    """There is no variable of that name at that position."""
+    """There is no variable of that name at that position.
+
+    Examples
+    --------
+    >>> import pforge_lab as pf
+    >>> def half(x: float): return x / 2
+    >>> pf.Pipeline.from_functions("halves", half).start({"x": 1.0}, state="memory:")["y"]
+    Traceback (most recent call last):
+        ...
+    pforge_lab.errors.VariableNotFound: there is no variable 'y' at position 0; there are 'x'
+    """
 
     name: str | None = None
 
 
 class RunBusy(RunError):
-    """The run is being advanced by somebody else."""
+    """The run is being advanced by somebody else.
+
+    Examples
+    --------
+    >>> error = RunBusy("run r1 is being advanced by process 42", run="r1", owner="process 42")
+    >>> error.run, error.owner
+    ('r1', 'process 42')
+    """
 
     owner: str | None = None
     since: datetime | None = None
 
 
 class NotKept(RunError):
-    """The value could not be serialised when its snapshot was taken."""
+    """The value could not be serialised when its snapshot was taken.
+
+    Examples
+    --------
+    >>> import pforge_lab as pf
+    >>> def numbers(): return (i for i in range(3))
+    >>> run = pf.Pipeline.from_functions("p", numbers).start(state="memory:")
+    >>> record = run.step()
+    >>> try:
+    ...     run.at(1)["numbers"]
+    ... except pf.NotKept as error:
+    ...     error.name, error.label
+    ('numbers', 'numbers')
+    """
 
     name: str | None = None
     reason: str | None = None
@@ -213,14 +332,28 @@ class NotKept(RunError):
 
 
 class StateError(PforgeError):
-    """A store cannot do what was asked."""
+    """A store cannot do what was asked.
+
+    Examples
+    --------
+    >>> error = StateError("redis://lab cannot be reached", url="redis://lab")
+    >>> error.url
+    'redis://lab'
+    """
 
     url: str | None = None
     key: str | None = None
 
 
 class StateLocked(StateError):
-    """Another process has the store open for writing."""
+    """Another process has the store open for writing.
+
+    Examples
+    --------
+    >>> error = StateLocked("lab.fs is in use by process 42", pid=42)
+    >>> error.pid, error.notebook
+    (42, None)
+    """
 
     path: Path | None = None
     pid: int | None = None
@@ -229,45 +362,135 @@ class StateLocked(StateError):
 
 
 class StateCorrupt(StateError):
-    """The store is damaged, truncated, or is not one of ours. Nothing was written."""
+    """The store is damaged, truncated, or is not one of ours. Nothing was written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, pforge_lab as pf
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "lab.fs")
+    ...     size = path.write_bytes(b"hello" * 100)
+    ...     pf.open_state(path)
+    Traceback (most recent call last):
+        ...
+    pforge_lab.errors.StateCorrupt: ... is no ZODB file (it begins with b'hell'); nothing was written, give another path
+    """
 
 
 class StateClosed(StateError, ValueError):
-    """The store was used after ``close()``."""
+    """The store was used after ``close()``.
+
+    Examples
+    --------
+    >>> import pforge_lab as pf
+    >>> state = pf.open_state("memory:closed")
+    >>> state.close()
+    >>> state.get("k")
+    Traceback (most recent call last):
+        ...
+    pforge_lab.errors.StateClosed: memory:closed is closed; open it again with open_state('memory:closed')
+    """
 
 
 class StateReadOnly(StateError):
-    """The store was opened with ``mode="r"`` and cannot be written to."""
+    """The store was opened with ``mode="r"`` and cannot be written to.
+
+    Examples
+    --------
+    >>> import tempfile, pforge_lab as pf
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     pf.open_state(f"{folder}/lab.fs").close()
+    ...     with pf.open_state(f"{folder}/lab.fs", mode="r") as reader:
+    ...         reader.set("k", b"v")
+    Traceback (most recent call last):
+        ...
+    pforge_lab.errors.StateReadOnly: ... is open with mode='r'; open it with mode='w' to write
+    """
 
 
 class StateConflict(StateError):
-    """The guard of a batch no longer matches, so nothing of the batch was written."""
+    """The guard of a batch no longer matches, so nothing of the batch was written.
+
+    Examples
+    --------
+    >>> import pforge_lab as pf
+    >>> state = pf.open_state("memory:")
+    >>> try:
+    ...     with state.batch(guard={"k": b"what I read"}) as batch:
+    ...         batch.set("k", b"what I make of it")
+    ... except pf.StateConflict as error:
+    ...     error.keys
+    ('k',)
+    """
 
     keys: tuple[str, ...] = ()
 
 
 class StateFull(StateError):
-    """The disk, a quota or a size limit is reached. What was stored before stands."""
+    """The disk, a quota or a size limit is reached. What was stored before stands.
+
+    Examples
+    --------
+    >>> from pforge_lab.state import MemoryStateManager
+    >>> MemoryStateManager(max_bytes=100).set("k", bytes(200))
+    Traceback (most recent call last):
+        ...
+    pforge_lab.errors.StateFull: ...
+    """
 
 
 class UntrustedData(PforgeError):
-    """Data names code beyond the safe list and carries no valid signature. Nothing was executed."""
+    """Data names code beyond the safe list and carries no valid signature. Nothing was executed.
+
+    Examples
+    --------
+    >>> error = UntrustedData("run r1 names os.system", name="os.system")
+    >>> error.name
+    'os.system'
+    """
 
     name: str | None = None
 
 
 class UsageError(PforgeError):
-    """A command or a call was used wrongly."""
+    """A command or a call was used wrongly.
+
+    Examples
+    --------
+    >>> import pforge_lab as pf
+    >>> pf.open_state("mongo://x")
+    Traceback (most recent call last):
+        ...
+    pforge_lab.errors.UsageError: 'mongo://x' is no kind of store known here ...
+    """
 
 
 class WrongType(UsageError, TypeError):
-    """An argument is of the wrong type; the message says which type it should be."""
+    """An argument is of the wrong type; the message says which type it should be.
+
+    Examples
+    --------
+    >>> import pforge_lab as pf
+    >>> pf.open_state("memory:").set("k", "text")
+    Traceback (most recent call last):
+        ...
+    pforge_lab.errors.WrongType: the value of 'k' is bytes, not str ('text'); encode it, or use set_json
+    """
 
     key: str | None = None
 
 
 class WrongValue(UsageError, ValueError):
-    """An argument is of the right type but out of range; the message says what may be."""
+    """An argument is of the right type but out of range; the message says what may be.
+
+    Examples
+    --------
+    >>> import pforge_lab as pf
+    >>> pf.open_state("memory:").set("k", b"", ttl=-1)
+    Traceback (most recent call last):
+        ...
+    pforge_lab.errors.WrongValue: a ttl is 0 or more seconds, not -1.0; ...
+    """
 
     key: str | None = None
 

@@ -53,6 +53,16 @@ def test_every_public_name_is_described():
     assert undescribed == []
 
 
+def test_every_public_name_shows_an_example():
+    """Examples run as doctests; errors show what raises them."""
+    without = [
+        name
+        for name in pf.__all__
+        if name != "__version__" and ">>> " not in (inspect.getdoc(getattr(pf, name)) or "")
+    ]
+    assert without == []
+
+
 @pytest.mark.parametrize("owner", [pf.Run, pf.Pipeline, pf.Step, pf.StateManager])
 def test_every_public_member_is_described(owner):
     members = {name: member for name, member in vars(owner).items() if not name.startswith(("_", "model_"))}

@@ -67,6 +67,24 @@ def load_forge(path: str | Path) -> Forge:
     ------
     SpecError
         Everything that is wrong with the file, each with its line.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> text = '''
+    ... forge: { name: lab }
+    ... tools:
+    ...   - type: pipeline
+    ...     name: hello
+    ...     steps: [{ tool: greet }]
+    ...   - { type: cli, name: greet, command: echo, args: [hello] }
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "pforge.yaml")
+    ...     size = path.write_text(text)
+    ...     forge = load_forge(path)
+    >>> list(forge), forge["hello"].labels
+    (['hello'], ('greet',))
     """
     loaded = load_file(path)
     if isinstance(loaded, Forge):

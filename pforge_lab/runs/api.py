@@ -168,6 +168,15 @@ def runs(state: Place | None = None) -> RunsFrame:
     ----------
     state
         Where to look; by default into all files of ``.pforge/``, those of live processes read-only.
+
+    Examples
+    --------
+    >>> import pforge_lab as pf
+    >>> def one(): return 1
+    >>> run = pf.Pipeline.from_functions("p", one).start(state="memory:listing")
+    >>> output = run.finish()
+    >>> pf.runs("memory:listing")[["pipeline", "status", "steps_done"]].values.tolist()
+    [['p', 'done', 1]]
     """
     return runs_frame(summaries(state))
 
@@ -209,6 +218,14 @@ def open_run(
     ------
     RunNotFound
         No run, or several, go by that id.
+
+    Examples
+    --------
+    >>> import pforge_lab as pf
+    >>> def one(): return 1
+    >>> run = pf.Pipeline.from_functions("p", one).start(state="memory:opening")
+    >>> pf.open_run(state="memory:opening").finish().variables["one"]
+    1
     """
     found = summaries(state)
     chosen = _choose(id, found, state)

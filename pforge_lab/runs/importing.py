@@ -74,6 +74,18 @@ def import_run(
     Tools of modules are looked up from the current folder, as files of the one who exported may not
     be here; carried variables stay where they were. Costs two reads of the file and a write of what
     the store has not.
+
+    Examples
+    --------
+    >>> import tempfile, pforge_lab as pf
+    >>> def one(): return [1, 2, 3]
+    >>> run = pf.Pipeline.from_functions("p", one).start(state="memory:")
+    >>> record = run.step()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pf.export_run(run, f"{folder}/run.pfz")
+    ...     theirs = pf.import_run(f"{folder}/run.pfz", state="memory:theirs")
+    >>> theirs.position, theirs["one"]
+    (1, [1, 2, 3])
     """
     with ArchiveReader(Path(path), max_bytes) as archive:
         head, parts = _checked(archive)

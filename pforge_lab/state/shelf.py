@@ -1,4 +1,13 @@
-"""The standard library's ``shelve``, on a store."""
+"""The standard library's ``shelve``, on a store.
+
+Examples
+--------
+>>> import pforge_lab as pf
+>>> with pf.open_state("memory:").shelf("friends/") as shelf:
+...     shelf["ada"] = {"born": 1815}
+...     dict(shelf)
+{'ada': {'born': 1815}}
+"""
 
 from __future__ import annotations
 

@@ -1,18 +1,71 @@
-"""All benchmarks, one after the other: ``make bench``. Ratios hold within one run; nothing is asserted."""
+"""All benchmarks, one after the other: ``make bench``. Ratios hold within one run; nothing is asserted.
+
+What they print is shown, and written to ``docs/benchmarks.md`` with the machine, the date and the versions.
+"""
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
 import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
+PEERS = (
+    *("ZODB", "RelStorage", "redis", "diskcache", "lmdb", "sqlitedict", "apache-burr", "langgraph"),
+    *(
+        "langgraph-checkpoint-sqlite",
+        "pipefunc",
+        "apache-hamilton",
+        "memray",
+        "memory-profiler",
+        "psutil",
+        "papermill",
+    ),
+    *("numpy", "pandas", "pyarrow"),
+)
+
+
+def told(script: Path) -> tuple[str, int]:
+    """Execute a script, show what it prints as it comes, and return it with the exit code."""
+    lines = []
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line)
+    return "".join(lines).strip(), process.returncode
+
+
+def where() -> str:
+    """Return date, machine and versions as one paragraph."""
+    found = []
+    for name in PEERS:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"{name} not installed")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    machine = f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()}, {platform.machine()}"
+    return f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {machine}. {', '.join(found)}."
 
 
 def main() -> int:
-    """Run every script of this folder and return the highest exit code."""
-    worst = 0
-    for script in sorted(Path(__file__).parent.glob("[a-z]*.py")):
+    """Run every script of this folder, write the page, and return the highest exit code."""
+    worst, parts = 0, [where()]
+    for script in sorted(HERE.glob("[a-z]*.py")):
         print(f"\n== {script.stem} ==", flush=True)
-        worst = max(worst, subprocess.run([sys.executable, str(script)], check=False).returncode)
+        text, code = told(script)
+        worst = max(worst, code)
+        failed = f"\n(ended with exit code {code})" if code else ""
+        parts.append(f"## {script.stem.capitalize()}\n\n```text\n{text}{failed}\n```")
+    parts.append("## Growth\n\n![Time as steps, keys and bytes grow](images/growth.svg)")
+    PAGE.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    print(f"\n{PAGE}")
     return worst
 
 
