@@ -9,7 +9,6 @@ from typing import Any
 
 ALIGNMENT = 15
 GC_HEADER = 16
-_VALUES_APART = sys.version_info < (3, 13)
 
 
 def data(item: object) -> int:
@@ -39,14 +38,14 @@ def references(item: Any) -> list[Any]:
 
 
 def instance(item: object, references: list[Any]) -> int:
-    """Return the bytes of an instance, with the attribute values that CPython keeps outside of it.
+    """Return the bytes of an instance, with its attribute values, which ``sys.getsizeof`` does not count.
 
     From 3.11 on an instance has no dictionary until it is asked for, which must not happen here
-    (it would cost 24 % more memory); from 3.13 on the values are part of the instance.
+    (it would cost 24 % more memory). The values are apart from it, from 3.13 on behind it.
     """
     kind = type(item)
     size = shallow(item)
-    if _VALUES_APART and kind.__dictoffset__ and not any(type(found) is dict for found in references):
+    if kind.__dictoffset__ and not any(type(found) is dict for found in references):
         slots = len(references)  # the attributes, and one to spare: the type is among the references
         size += (_pointers(slots + 2) + 8 * slots + ALIGNMENT) & ~ALIGNMENT
     return size
