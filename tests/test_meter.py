@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextvars
-import gc
-import mmap
+import json
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 
-import numpy as np
 import pytest
 
 from pforge_lab import meter
@@ -22,23 +21,55 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's mark is
 MB = 10**6
 
 
+PRELUDE = """
+import gc, json, mmap, sys, threading, time
+import numpy as np
+from pforge_lab import meter
+
+MB = 10**6
+
 def touch(megabytes):
-    """Make that much memory resident and give it back to the system."""
     with mmap.mmap(-1, megabytes * MB) as block:
         for start in range(0, megabytes * MB, mmap.PAGESIZE):
             block[start] = 1
 
-
 def busy(seconds):
-    """Compute for a while, as a step does around its spike."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         sum(range(100))
 
-
 def rise(reading):
-    """Return how far the peak was above the start, in MB."""
     return (reading.peak - reading.before) / MB
+
+def measured(function):
+    scope = meter.enter()
+    function()
+    return meter.exit(scope)
+
+measured(lambda: None)
+
+def show(**facts):
+    print(json.dumps(facts))
+"""
+
+
+def fresh(code, *arguments):
+    """Run code in an interpreter of its own, where no other test has freed memory, and return what it shows."""
+    done = subprocess.run(
+        [sys.executable, "-c", PRELUDE + textwrap.dedent(code), *map(str, arguments)],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def busy(seconds):
+    """Compute for a while."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        sum(range(100))
 
 
 def measured(function):
@@ -49,27 +80,33 @@ def measured(function):
 
 @linux
 def test_the_peak_of_freed_arrays_is_exact():
-    def work():
-        first = np.ones(25_000_000)
-        second = np.ones(31_250_000)
-        del first, second
+    found = fresh("""
+        def work():
+            first = np.ones(25_000_000)
+            second = np.ones(31_250_000)
+            del first, second
 
-    reading = measured(work)
-    assert rise(reading) == pytest.approx(450, rel=0.01)
-    assert reading.method == "VmHWM"
-    assert reading.exact
-    assert not reading.shared
+        reading = measured(work)
+        show(rise=rise(reading), method=reading.method, exact=reading.exact, shared=reading.shared)
+    """)
+    assert found == {"rise": pytest.approx(450, rel=0.01), "method": "VmHWM", "exact": True, "shared": False}
 
 
 @linux
 def test_a_short_spike_inside_a_long_step_is_never_missed(heavy):
-    def step():
-        busy(0.25)
-        touch(30)
-        busy(0.25)
+    """30 MB for a few milliseconds within half a second."""
+    found = fresh(
+        """
+        def step():
+            busy(0.25)
+            touch(30)
+            busy(0.25)
 
-    rises = [rise(measured(step)) for _ in range(heavy(40))]
-    assert all(abs(found - 30) <= 1 for found in rises), rises
+        show(rises=[rise(measured(step)) for _ in range(int(sys.argv[1]))])
+        """,
+        heavy(40),
+    )
+    assert all(abs(rise - 30) <= 1 for rise in found["rises"]), found
 
 
 @linux
@@ -110,35 +147,38 @@ print((reading.peak - reading.before) / 200e6, reading.arrow / 200e6)
 
 @linux
 def test_an_outer_scope_keeps_the_peak_of_an_inner_one():
-    outer = meter.enter()
-    inner = measured(lambda: touch(100))
-    quiet = measured(lambda: None)
-    reading = meter.exit(outer)
-    assert rise(inner) == pytest.approx(100, abs=1)
-    assert rise(quiet) == pytest.approx(0, abs=1)
-    assert rise(reading) == pytest.approx(100, abs=1)
-    assert not any(found.shared for found in (reading, inner, quiet))
+    found = fresh("""
+        outer = meter.enter()
+        inner = measured(lambda: touch(100))
+        quiet = measured(lambda: None)
+        outer = meter.exit(outer)
+        readings = inner, quiet, outer
+        show(rises=[rise(reading) for reading in readings], shared=[reading.shared for reading in readings])
+    """)
+    assert found["rises"] == pytest.approx([100, 0, 100], abs=1)
+    assert not any(found["shared"])
 
 
 @linux
 def test_scopes_of_two_threads_share_their_peak_and_say_so():
-    readings, opened = {}, threading.Barrier(2)
+    found = fresh("""
+        readings, together = {}, threading.Barrier(2)
 
-    def work(name, megabytes):
-        scope = meter.enter()
-        opened.wait()
-        touch(megabytes)
-        opened.wait()
-        readings[name] = meter.exit(scope)
+        def work(name, megabytes):
+            scope = meter.enter()
+            together.wait()
+            touch(megabytes)
+            together.wait()
+            readings[name] = meter.exit(scope)
 
-    threads = [threading.Thread(target=work, args=job) for job in (("large", 100), ("small", 1))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert readings["large"].shared
-    assert readings["small"].shared
-    assert rise(readings["small"]) >= 99
+        threads = [threading.Thread(target=work, args=job) for job in (("large", 100), ("small", 1))]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        show(large=readings["large"].shared, small=readings["small"].shared, rise=rise(readings["small"]))
+    """)
+    assert found["large"]
+    assert found["small"]
+    assert found["rise"] >= 99
 
 
 def test_a_worker_thread_is_inside_the_scope_it_works_for():
@@ -227,10 +267,39 @@ print(sum(os.fstat(file).st_size for file in files))
 
 @linux
 def test_lifetime_peak_survives_resets():
-    """Resetting the mark lowers ru_maxrss; the meter remembers."""
-    peak = measured(lambda: touch(300)).peak
-    measured(lambda: None)
-    assert meter.lifetime_peak() >= peak
+    """Resetting the mark lowers ru_maxrss; the meter and its readings remember."""
+    found = fresh("""
+        import resource
+        peak = measured(lambda: touch(300)).peak
+        quiet = measured(lambda: None)
+        show(peak=peak, lifetime=meter.lifetime_peak(), told=quiet.lifetime)
+    """)
+    assert found["lifetime"] >= found["told"] >= found["peak"]
+
+
+@linux
+def test_a_peak_between_two_scopes_counts_for_the_lifetime():
+    found = fresh("""
+        before = measured(lambda: None)
+        touch(200)
+        after = measured(lambda: None)
+        show(rise=(after.lifetime - before.after) / MB, within=rise(after))
+    """)
+    assert found["rise"] >= 199
+    assert found["within"] < 2
+
+
+@linux
+def test_a_reading_of_a_long_scope_tells_what_the_heap_holds():
+    """Not that of a short one: asking would take longer than the scope."""
+    found = fresh("""
+        kept = []
+        short = measured(lambda: None)
+        before = measured(lambda: busy(0.1)).allocated
+        long = measured(lambda: (busy(0.1), kept.append(np.ones(10_000_000))))
+        show(short=short.allocated, grown=(long.allocated - before) / MB)
+    """)
+    assert found == {"short": None, "grown": pytest.approx(80, rel=0.01)}
 
 
 def test_the_portable_gauge_is_exact_only_when_the_lifetime_peak_rose():
@@ -302,13 +371,14 @@ def test_a_refusing_gauge_is_replaced_and_the_reading_says_so(monkeypatch):
 
 @linux
 def test_return_freed_memory_lowers_what_is_resident():
-    kept = [np.ones(2_500) for _ in range(4_000)]
-    del kept[1::2], kept[:-1]
-    gc.collect()
-    scope = meter.enter()
-    meter.return_freed_memory()
-    reading = meter.exit(scope)
-    assert reading.before - reading.after > 40 * MB
+    found = fresh("""
+        kept = [np.ones(2_500) for _ in range(4_000)]
+        del kept[1::2], kept[:-1]
+        gc.collect()
+        reading = measured(meter.return_freed_memory)
+        show(returned=(reading.before - reading.after) / MB)
+    """)
+    assert found["returned"] > 40
 
 
 @pytest.mark.parametrize(
@@ -339,6 +409,9 @@ def test_no_limit_is_known_where_there_is_no_proc(tmp_path):
 
 @linux
 def test_allocator_totals_follow_malloc():
-    before = meter.allocators().malloc_used
-    block = np.empty(100 * MB, np.uint8)
-    assert meter.allocators().malloc_used - before == pytest.approx(block.nbytes, rel=0.01)
+    found = fresh("""
+        before = meter.allocators().malloc_used
+        block = np.empty(100 * MB, np.uint8)
+        show(rise=(meter.allocators().malloc_used - before) / block.nbytes)
+    """)
+    assert found["rise"] == pytest.approx(1, rel=0.01)

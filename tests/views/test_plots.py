@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -254,7 +253,7 @@ def test_the_title_of_two_runs_says_which_peaks_higher(memory, sizes):
 
 
 @pytest.mark.parametrize("steps", [7, 60, 300])
-def test_advice_is_drawn_for_every_length(steps, tmp_path):
+def test_advice_is_drawn_for_every_length(steps):
     """One chart above the other when there are many steps."""
     memory, sizes = made_up(steps, 12)
     sizes = sizes.assign(reach=sizes["bytes"])
@@ -265,7 +264,7 @@ def test_advice_is_drawn_for_every_length(steps, tmp_path):
     figure = both(memory, sizes, dead)
     first, second = (axes.get_subplotspec().get_topmost_subplotspec().rowspan.start for axes in figure.axes)
     assert (first, second) == ((0, 0) if steps == 7 else (0, 1))
-    keep(figure, tmp_path, f"advice-{steps}-steps")
+    keep(figure, f"advice-{steps}-steps")
 
 
 def test_a_run_draws_its_advice_and_another_run():
@@ -294,21 +293,23 @@ def test_a_run_draws_its_advice_and_another_run():
     assert len(alone.get_figure().axes) == 1
 
 
-def keep(figure, tmp_path, name):
-    """Write a picture on a light and a dark page, where PFORGE_TEST_ARTEFACTS points, to be looked at."""
-    folder = Path(os.environ.get("PFORGE_TEST_ARTEFACTS", tmp_path))
-    folder.mkdir(parents=True, exist_ok=True)
+CHARTS = Path(__file__).parents[2] / "artifacts" / "charts"  # not in the repository
+
+
+def keep(figure, name):
+    """Keep a picture on a light and on a dark page, to be looked at."""
+    CHARTS.mkdir(parents=True, exist_ok=True)
     for page in ("white", "#111111"):
-        file = folder / f"{name}-{page.strip('#')}.png"
+        file = CHARTS / f"{name}-{'light' if page == 'white' else 'dark'}.png"
         figure.savefig(file, facecolor=page)
         assert file.stat().st_size > 5_000
 
 
 @pytest.mark.parametrize("variables", [1, 40])
 @pytest.mark.parametrize("steps", [1, 7, 60, 300])
-def test_every_shape_of_run_is_drawn(steps, variables, tmp_path):
+def test_every_shape_of_run_is_drawn(steps, variables):
     figure = plot_memory(*made_up(steps, variables)).get_figure()
-    keep(figure, tmp_path, f"memory-{steps}-steps-{variables}-variables")
+    keep(figure, f"memory-{steps}-steps-{variables}-variables")
 
 
 def test_a_run_without_steps_has_an_empty_chart(memory, sizes):
