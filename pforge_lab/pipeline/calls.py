@@ -181,8 +181,10 @@ def interruptible(function: Callable[[], T], stop: Stop | None) -> T:
     thread, lock, over = threading.get_ident(), threading.Lock(), False
 
     def end() -> None:
+        nonlocal over
         with lock:  # not once it has returned: its thread does other things then
             if not over:
+                over = True  # nor twice: the second would meet the thread while it takes note of the first
                 interrupt(thread)
 
     try:
