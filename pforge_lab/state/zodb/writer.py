@@ -17,6 +17,7 @@ from pforge_lab.state.transaction import Drop, Overlay, Put, Touch
 from pforge_lab.state.zodb.faults import fault
 from pforge_lab.state.zodb.layout import RECORD_BYTES, entry_of, entry_until, expiry_of, head_of
 from pforge_lab.state.zodb.queue import CommitQueue, Job
+from pforge_lab.state.zodb.voting import LastVote, OutcomeUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,8 @@ class Writer:
 
     Each job is atomic for itself: it sees the changes of those before it, and one that
     raises changes nothing. A commit that fails as a whole is tried again job by job, so that
-    a value too large for the disk fails alone.
+    a value too large for the disk fails alone; not when it failed at a moment at which it may have
+    been stored.
 
     Parameters
     ----------
@@ -98,6 +100,9 @@ class Writer:
     def _commit_all(self, jobs: list[Job]) -> None:
         try:
             self._commit(jobs)
+        except OutcomeUnknown as error:  # to try again could store it twice
+            for job in jobs:
+                job.error = job.error or error
         except Exception as error:  # noqa: BLE001 - handed to the callers that wait
             if len(jobs) == 1:
                 jobs[0].error = fault(error, self._url)
@@ -146,12 +151,26 @@ class Writer:
                 if self._shared and overlay is not None and overlay.changes:
                     for key in sorted(overlay.looked_at - overlay.changes.keys()):
                         self._pin(key)
-            self._view.manager.commit()
+            self._finish()
         finally:
             for file in files:
                 file.unlink(missing_ok=True)
         for size in dead:
             self._dead(size)
+
+    def _finish(self) -> None:
+        vote = LastVote()
+        self._view.manager.get().join(vote)
+        try:
+            self._view.manager.commit()
+        except Exception as error:
+            if not vote.given:
+                raise
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise OutcomeUnknown(
+                f"{self._url} failed while it was storing ({said}); it is not known whether this was stored: read it again",
+                url=self._url,
+            ) from error
 
     def _worked(self, job: Job) -> Overlay | None:
         """Run a job; return its changes, or None if it raised, which concerns this job alone."""
