@@ -70,8 +70,8 @@ class Graph:
             edges.append(Edge(variable, source, target, lane))
         return cls(name, rows, tuple(edges))
 
-    def to_svg(self) -> str:
-        """Return the drawing: no scripts, no fonts and no addresses of other places in it."""
+    def to_svg(self, *, current: str | None = None) -> str:
+        """Return the drawing, with the step of a label marked: no scripts, no fonts, no addresses in it."""
         wide = max(len(line) for row in self.rows for line in _lines(row)) * _CHARACTER + 24
         lanes = 1 + max((edge.lane for edge in self.edges), default=0)
         size = f'width="{wide + 44 + lanes * _LANE:.0f}" height="{len(self.rows) * _ROW + 8}"'
@@ -81,7 +81,11 @@ class Graph:
         )
         parts = [
             opening,
-            *(part for i, row in enumerate(self.rows) for part in _box(row, 8 + i * _ROW, wide)),
+            *(
+                part
+                for i, row in enumerate(self.rows)
+                for part in _box(row, 8 + i * _ROW, wide, marked=row.label == current)
+            ),
             *(_arc(edge, wide + 8) for edge in self.edges),
             "</svg>",
         ]
@@ -103,11 +107,12 @@ def _lines(row: StepFlow) -> tuple[str, str]:
     return f"{row.label}{tool}", f"-> {made}" if made else ""
 
 
-def _box(row: StepFlow, top: int, wide: float) -> Iterator[str]:
+def _box(row: StepFlow, top: int, wide: float, *, marked: bool) -> Iterator[str]:
     dashed = ' stroke-dasharray="4 3"' if row.warnings else ""
+    mark = ' stroke-width="3"' if marked else ' opacity="0.7"'
     first, second = map(escape, _lines(row))
     yield f"<g><title>{escape('; '.join(row.warnings) or row.label)}</title>"
-    yield f'<rect x="8" y="{top}" width="{wide:.0f}" height="{_BOX}" rx="5" fill="none" opacity="0.7"{dashed}/>'
+    yield f'<rect x="8" y="{top}" width="{wide:.0f}" height="{_BOX}" rx="5" fill="none"{mark}{dashed}/>'
     yield f'<text x="18" y="{top + 16}" stroke="none" font-weight="bold">{first}</text>'
     yield f'<text x="18" y="{top + 32}" stroke="none" opacity="0.75">{second}</text></g>'
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pforge_lab.runs.snapshots import Snapshots
     from pforge_lab.runs.watching import Watcher
     from pforge_lab.state import StateManager
+    from pforge_lab.widgets.stepper import Stepper
 
 
 class Run(Costs):
@@ -294,6 +295,15 @@ class Run(Costs):
         >>> ignore()
         """
         return self._steps.watchers.add(watcher)
+
+    def ui(self) -> Stepper:
+        """Return a stepper: this run to click through in a notebook.
+
+        Its buttons execute steps in a thread of its own, and it shows moves made by any other door.
+        """
+        from pforge_lab.widgets.stepper import Stepper  # noqa: PLC0415 - a view, and ipywidgets is slow to import
+
+        return Stepper(self)
 
     # -- going elsewhere -----------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ def run_blocks(view: RunView) -> Iterator[Block]:
     if view.revised:
         yield Line(words("Pipeline file changed:", "edited") + words(view.revised))
     yield step_table(
-        _steps(view), position=summary.position, attempt=view.attempt, stale=frozenset(view.stale)
+        listed_steps(view), position=summary.position, attempt=view.attempt, stale=frozenset(view.stale)
     )
     if view.variables:
         where = f"position {summary.position:,}" + (f", {shorten(here, 60)}" if here else "")
@@ -116,7 +116,7 @@ def _label_at(view: RunView) -> str:
     return next((record.label for record in reversed(view.records) if record.index == at), "")
 
 
-def _steps(view: RunView) -> list[StepRecord | StepPlan]:
+def listed_steps(view: RunView) -> list[StepRecord | StepPlan]:
     """Return records up to the position, the failed attempt, records stepped back over, the rest of the plan."""
     at = view.summary.position
     seen = {record.step for record in view.records}

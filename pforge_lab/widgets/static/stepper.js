@@ -1,0 +1,351 @@
+// The stepper. Python says what is shown (`view`) and answers what is asked for; only what can be seen is drawn.
+const ROW = 28, SPARE = 8;
+const GLYPHS = { done: "✓", failed: "✕", skipped: "↷", edited: "✎", running: "▶", pending: "○" };
+const ICONS = {
+  reset: "M12 5V1L7 6l5 5V7a5 5 0 1 1-5 5H5a7 7 0 1 0 7-7z", back: "M6 6h2v12H6zm3.5 6 8.5 6V6z",
+  step: "M6 18l8.5-6L6 6zM16 6v12h2V6z", finish: "M4 18l8.5-6L4 6zm9-12v12l8.5-6z", stop: "M6 6h12v12H6z",
+};
+const NAMES = { reset: "Reset", back: "Back", step: "Step", finish: "Run to end", stop: "Stop" };
+const TABS = { variables: "Variables", record: "Record", diff: "Diff", memory: "Memory", flow: "Data flow" };
+let made = 0;
+
+function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+// Jupyter's own shortcuts must not fire on what is focused in here.
+function shield(node) {
+  const focusable = "button, select, textarea, summary, a[href], [tabindex]";
+  for (const each of node.querySelectorAll(focusable)) each.dataset.lmSuppressShortcuts = "true";
+}
+
+function icon(name) {
+  const span = element("span", { class: "pfs-icon", "aria-hidden": "true" });
+  span.innerHTML = `<svg viewBox="0 0 24 24" width="16" height="16"><path fill="currentColor" d="${ICONS[name]}"/></svg>`;
+  return span;
+}
+
+// A list of rows of one height, of which only those in sight are in the page; one of them is chosen.
+class Rows {
+  constructor(prefix, label, draw, choose) {
+    Object.assign(this, { prefix, draw, choose, items: [], at: 0 });
+    this.inner = element("div", { role: "presentation", class: "pfs-inner" });
+    this.node = element("div", { role: "listbox", "aria-label": label, tabindex: "0", class: "pfs-rows",
+      "data-lm-suppress-shortcuts": "true" }, this.inner);
+    this.node.addEventListener("scroll", () => this.paint());
+    this.node.addEventListener("click", (event) => {
+      const row = event.target.closest("[data-row]");
+      if (row) this.move(Number(row.dataset.row));
+    });
+    this.node.addEventListener("keydown", (event) => {
+      const page = Math.max(1, Math.floor(this.node.clientHeight / ROW) - 1);
+      const to = { ArrowDown: this.at + 1, ArrowUp: this.at - 1, Home: 0, End: this.items.length - 1,
+        PageDown: this.at + page, PageUp: this.at - page }[event.key];
+      if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      this.move(to);
+    });
+  }
+  move(to) {
+    this.at = Math.max(0, Math.min(this.items.length - 1, to));
+    this.reveal();
+    this.paint();
+    this.choose(this.at);
+  }
+  show(items, at) {
+    this.items = items;
+    this.at = Math.max(0, Math.min(items.length - 1, at));
+    this.inner.style.height = `${items.length * ROW}px`;
+    this.paint();
+  }
+  reveal() {
+    const top = this.at * ROW, { scrollTop, clientHeight } = this.node;
+    if (top < scrollTop) this.node.scrollTop = top;
+    else if (clientHeight && top + ROW > scrollTop + clientHeight) this.node.scrollTop = top + ROW - clientHeight;
+  }
+  paint() {
+    const height = this.node.clientHeight || 420;
+    const first = Math.max(0, Math.floor(this.node.scrollTop / ROW) - SPARE);
+    const last = Math.min(this.items.length, Math.ceil((this.node.scrollTop + height) / ROW) + SPARE);
+    const rows = [];
+    const places = Array.from({ length: Math.max(0, last - first) }, (_, place) => first + place);
+    if (this.items.length && (this.at < first || this.at >= last)) places.push(this.at);
+    for (const place of places) {
+      const row = this.draw(this.items[place], place);
+      row.id = `${this.prefix}-${place}`;
+      row.style.top = `${place * ROW}px`;
+      row.dataset.row = place;
+      row.setAttribute("role", "option");
+      row.setAttribute("aria-setsize", this.items.length);
+      row.setAttribute("aria-posinset", place + 1);
+      row.setAttribute("aria-selected", place === this.at);
+      rows.push(row);
+    }
+    this.inner.replaceChildren(...rows);
+    if (this.items.length) this.node.setAttribute("aria-activedescendant", `${this.prefix}-${this.at}`);
+    else this.node.removeAttribute("aria-activedescendant");
+  }
+}
+
+class Stepper {
+  constructor(model) {
+    this.model = model;
+    this.id = `pfs${made += 1}-${Math.random().toString(36).slice(2, 8)}`;
+    this.tab = "variables";
+    this.asked = 0;
+    this.waiting = {};
+    this.against = null;
+    this.build();
+    this.redraw(true);
+  }
+
+  build() {
+    this.buttons = {};
+    const bar = element("div", { role: "toolbar", "aria-label": "Run", class: "pfs-bar" });
+    for (const name of Object.keys(NAMES)) {
+      const button = element("button", { type: "button", "data-do": name, title: NAMES[name],
+        "aria-label": NAMES[name], class: name === "step" ? "pfs-primary" : "" }, icon(name));
+      if (name === "step") button.append(NAMES[name]);
+      button.addEventListener("click", () => this.act(name));
+      this.buttons[name] = button;
+      bar.append(button);
+    }
+    this.status = element("span", { role: "status", "aria-live": "polite", class: "pfs-status" });
+    bar.append(this.status);
+    this.notice = element("p", { role: "alert", class: "pfs-notice" });
+    this.steps = new Rows(`${this.id}-s`, "Steps", (step) => this.stepRow(step), () => this.look());
+    this.steps.node.addEventListener("keydown", (event) => {
+      const name = { Enter: "step", Backspace: "back" }[event.key];
+      if (!name) return;
+      event.preventDefault();
+      this.act(name);
+    });
+    this.variables = new Rows(`${this.id}-v`, "Variables", (row) => this.variableRow(row), () => this.preview());
+    this.variables.node.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") { event.preventDefault(); this.preview(); }
+    });
+    this.title = element("p", { class: "pfs-title" });
+    this.detail = element("div", { class: "pfs-detail" });
+    this.panel = element("div", { role: "tabpanel", id: `${this.id}-p`, tabindex: "0", class: "pfs-panel" });
+    const right = element("div", { class: "pfs-right" }, this.tabs(), this.title, this.panel);
+    const panes = element("div", { class: "pfs-panes" }, this.steps.node, right);
+    this.root = element("section", { class: "pforge-view pfs", "aria-label": "Stepper" }, bar, this.notice, panes);
+    // What is typed in here is for here alone.
+    this.root.addEventListener("keydown", (event) => event.stopPropagation());
+  }
+
+  tabs() {
+    const list = element("div", { role: "tablist", "aria-label": "Look at", class: "pfs-tabs" });
+    for (const [name, words] of Object.entries(TABS)) {
+      const tab = element("button", { type: "button", role: "tab", id: `${this.id}-t-${name}`, "data-tab": name,
+        "aria-controls": `${this.id}-p` }, words);
+      tab.addEventListener("click", () => { this.tab = name; this.look(); });
+      list.append(tab);
+    }
+    list.addEventListener("keydown", (event) => {
+      const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!by) return;
+      event.preventDefault();
+      const names = Object.keys(TABS);
+      this.tab = names[(names.indexOf(this.tab) + by + names.length) % names.length];
+      this.look();
+      list.querySelector(`[data-tab=${this.tab}]`).focus();
+    });
+    this.tablist = list;
+    return list;
+  }
+
+  stepRow(step) {
+    const here = step.at !== null && step.at === this.view.position;
+    const ahead = step.at !== null && step.at > this.view.position;
+    const glyph = element("span", { class: `pfs-glyph pf-${step.status}`, "aria-hidden": "true" }, GLYPHS[step.status] ?? "•");
+    const bar = element("span", { class: "pfs-memory", title: step.memory || null, "aria-hidden": "true" });
+    if (step.memory) {
+      bar.append(element("i", { style: `width:${step.peak * 100}%` }), element("b", { style: `width:${step.after * 100}%` }));
+    }
+    return element("div", { class: `pfs-step${here ? " pfs-here" : ""}${ahead || step.at === null ? " pfs-muted" : ""}`,
+      "aria-label": [step.label, step.status, step.time, step.memory, here ? "the run stands here" : ""].filter(Boolean).join(", ") },
+      glyph, element("span", { class: "pfs-name" }, step.label, element("small", {}, step.tool === step.label ? "" : step.tool)),
+      element("span", { class: "pfs-time" }, step.time), bar,
+      element("span", { class: "pfs-peak" }, step.memory.split(" MB")[0]));
+  }
+
+  variableRow(row) {
+    return element("div", { class: "pfs-variable", "aria-label": `${row.name}, ${row.type} ${row.shape}, ${row.size}, ${row.change}` },
+      element("code", { title: row.name }, row.name), element("span", { class: "pfs-type", title: row.type }, row.type),
+      element("span", { class: "pfs-number" }, row.shape), element("span", { class: "pfs-number" }, row.size),
+      element("span", { class: `pfs-change pf-${row.change.replace(" ", "-")}` }, row.change),
+      element("span", { class: "pfs-sketch", title: row.preview }, row.preview));
+  }
+
+  act(name) {
+    if (this.buttons[name].getAttribute("aria-disabled") === "true") return;
+    performance.mark("pforge-click");
+    this.model.send({ do: name });
+  }
+
+  // Choose what the run stands after when it has moved; keep what was chosen otherwise.
+  redraw(moved) {
+    performance.mark("pforge-draw");
+    const before = this.view;
+    this.view = this.model.get("view");
+    this.items = [{ label: "Start", tool: "", status: "edited", at: 0, time: "", memory: "" }, ...this.view.steps];
+    const changed = moved || before.position !== this.view.position || before.id !== this.view.id;
+    const here = this.items.findIndex((step) => step.at === this.view.position);
+    this.steps.show(this.items, changed ? here : this.steps.at);
+    if (changed) { this.steps.reveal(); this.steps.paint(); }
+    this.words();
+    this.look();
+    performance.measure("pforge-redraw", "pforge-draw");
+    if (performance.getEntriesByName("pforge-click").length && !this.model.get("busy")) {
+      performance.measure("pforge-click-to-redraw", "pforge-click");
+      performance.clearMarks("pforge-click");
+    }
+  }
+
+  words() {
+    const { view } = this, busy = this.model.get("busy") || view.status === "running";
+    const here = this.items.find((step) => step.at === view.position);
+    const where = view.under_way ? `running ${view.under_way}` : `position ${view.position} · ${here ? here.label : ""}`;
+    const told = `${view.pipeline} · ${where} · ${busy ? "running" : view.status}`;
+    if (this.status.textContent !== told) this.status.textContent = told;
+    const off = { reset: busy || !view.position, back: busy || !view.position, step: busy || !view.next,
+      finish: busy || !view.next, stop: !busy };
+    for (const [name, button] of Object.entries(this.buttons)) {
+      button.setAttribute("aria-disabled", Boolean(off[name] || (view.readonly && name !== "stop")));
+    }
+    const notice = this.model.get("notice") || (view.status === "failed" ? view.error : "");
+    if (this.notice.textContent !== notice) this.notice.textContent = notice;
+    this.notice.hidden = !notice;
+  }
+
+  get chosen() { return this.items[this.steps.at]; }
+
+  ask(look, more, then) {
+    this.asked += 1;
+    this.waiting[look] = { asked: this.asked, then };
+    this.model.send({ look, asked: this.asked, ...more });
+  }
+
+  received(answer) {
+    const waiting = this.waiting[answer.look];
+    if (!waiting || waiting.asked !== answer.asked) return;
+    if (answer.error !== undefined) this.tell(answer.error);
+    else waiting.then(answer.data);
+  }
+
+  tell(text) { this.panel.replaceChildren(element("p", { class: "pf-error" }, text)); }
+
+  html(place, html) {
+    place.innerHTML = html;
+    shield(place);
+  }
+
+  look() {
+    for (const tab of this.tablist.children) {
+      const chosen = tab.dataset.tab === this.tab;
+      tab.setAttribute("aria-selected", chosen);
+      tab.tabIndex = chosen ? 0 : -1;
+      tab.dataset.lmSuppressShortcuts = "true";
+    }
+    this.panel.setAttribute("aria-labelledby", `${this.id}-t-${this.tab}`);
+    const { chosen, panel } = this;
+    panel.dataset.lmSuppressShortcuts = "true";
+    const name = chosen.at === 0 ? "the start" : chosen.label;
+    const titles = { variables: `Variables after ${name}`, record: `Record of ${name}`, diff: `What differs at ${name}`,
+      memory: "Memory of the run", flow: "Data flow; the step the run stands after is marked" };
+    this.title.replaceChildren(titles[this.tab]);
+    if (["variables", "diff"].includes(this.tab) && chosen.at === null) {
+      this.tell("");
+      panel.replaceChildren(element("p", { class: "pf-muted" }, chosen.status === "failed"
+        ? "This step failed; the variables are as before it. Record shows its traceback." : "This step has not run yet."));
+      return;
+    }
+    if (this.tab === "variables") {
+      this.ask("variables", { at: chosen.at }, (rows) => this.showVariables(rows));
+    } else if (this.tab === "diff") this.diff();
+    else this.ask(this.tab, { at: chosen.at }, (html) => this.html(panel, html));
+  }
+
+  showVariables(rows) {
+    const kept = this.variables.items[this.variables.at]?.name;
+    const head = element("div", { class: "pfs-variable pfs-head", "aria-hidden": "true" },
+      ...["Name", "Type", "Shape", "Size", "Change", "Preview"].map((word) => element("span", {}, word)));
+    const again = this.variables.node.isConnected && this.panel.contains(this.variables.node);
+    if (!again) this.panel.replaceChildren(head, this.variables.node, this.detail);
+    const at = Math.max(0, rows.findIndex((row) => row.name === kept));
+    this.variables.show(rows, at);
+    if (this.opened && rows.some((row) => row.name === this.opened)) this.preview(); else this.detail.replaceChildren();
+  }
+
+  preview() {
+    const row = this.variables.items[this.variables.at], at = this.chosen.at;
+    if (!row || row.change === "deleted") { this.detail.replaceChildren(); return; }
+    this.opened = row.name;
+    this.ask("preview", { at, name: row.name }, (data) => {
+      const shown = element("div");
+      this.html(shown, data.html);
+      this.detail.replaceChildren(shown, ...(data.json === null || this.view.readonly ? [] : [this.editor(row.name, at, data.json)]));
+    });
+  }
+
+  editor(name, at, json) {
+    const box = element("textarea", { rows: Math.min(8, json.split("\n").length), spellcheck: "false",
+      "aria-label": `Value of ${name} as JSON` });
+    box.value = json;
+    const send = (what) => this.model.send({ do: what, name, at, value: box.value });
+    const fork = element("button", { type: "button", "data-do": "fork" }, "Fork from here");
+    fork.addEventListener("click", () => send("fork"));
+    const buttons = [fork];
+    if (at === this.view.position) {
+      const set = element("button", { type: "button", "data-do": "set" }, "Set");
+      set.addEventListener("click", () => send("set"));
+      buttons.unshift(set);
+    }
+    const form = element("div", { class: "pfs-editor" }, box, ...buttons);
+    shield(form);
+    return form;
+  }
+
+  diff() {
+    const at = this.chosen.at;
+    const others = this.items.filter((step) => step.at !== null && step.at !== at);
+    if (!others.length) { this.panel.replaceChildren(element("p", { class: "pf-muted" }, "There is nothing to compare with yet.")); return; }
+    if (!others.some((step) => step.at === this.against)) this.against = (others.find((step) => step.at === at - 1) ?? others[0]).at;
+    const select = element("select", { "aria-label": "Compare with" },
+      ...others.map((step) => element("option", { value: step.at, selected: step.at === this.against ? "" : null }, `${step.at} ${step.label}`)));
+    const shown = element("div");
+    const ask = () => this.ask("diff", { at, before: this.against }, (html) => this.html(shown, html));
+    select.addEventListener("change", () => { this.against = Number(select.value); ask(); });
+    this.panel.replaceChildren(element("label", {}, "From ", select), shown);
+    shield(this.panel);
+    ask();
+  }
+}
+
+function render({ model, el }) {
+  const stepper = new Stepper(model);
+  shield(stepper.root);
+  el.append(stepper.root);
+  stepper.steps.paint();
+  const redraw = () => stepper.redraw(false);
+  const words = () => stepper.words();
+  const received = (answer) => stepper.received(answer);
+  model.on("change:view", redraw);
+  model.on("change:busy", words);
+  model.on("change:notice", words);
+  model.on("msg:custom", received);
+  return () => {
+    model.off("change:view", redraw);
+    model.off("change:busy", words);
+    model.off("change:notice", words);
+    model.off("msg:custom", received);
+  };
+}
+
+export default { render };

@@ -1,0 +1,156 @@
+"""The stepper: a run to click through in a notebook.
+
+Buttons execute steps in one worker thread, what is looked at is read in another, so the view stays
+live while a step runs. No logic lives here: `model` says what is shown, the run does what is asked.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from pforge_lab.errors import PforgeError
+from pforge_lab.views.html import run_html
+from pforge_lab.views.html_blocks import stylesheet
+from pforge_lab.views.overview import overview
+from pforge_lab.views.text import run_text
+from pforge_lab.widgets import model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pforge_lab.runs.run import Run
+    from pforge_lab.runs.watching import Event
+
+_STATIC = files("pforge_lab.widgets").joinpath("static")
+_PAUSE = 0.1  # seconds between two redraws while steps follow each other
+
+
+class Stepper(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  # anywidget is untyped here
+    """A run with buttons to step it, and its variables, cost and data flow beside them.
+
+    Parameters
+    ----------
+    run
+        What is shown; after a fork, the fork. Moves by any other door show at once.
+
+    Notes
+    -----
+    Steps started here execute in a thread of the stepper, others where they were called. **Stop** ends
+    commands, requests and coroutines at once and a Python function at its next bytecode; a C call ends first.
+    """
+
+    _esm = _STATIC.joinpath("stepper.js").read_text(encoding="utf-8")
+    _css = stylesheet() + _STATIC.joinpath("stepper.css").read_text(encoding="utf-8")
+    view = traitlets.Dict().tag(sync=True)
+    busy = traitlets.Bool(default_value=False).tag(sync=True)
+    notice = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._moves = ThreadPoolExecutor(1, thread_name_prefix="pforge-lab-stepper")
+        self._looks = ThreadPoolExecutor(1, thread_name_prefix="pforge-lab-stepper-looks")
+        self._drawing = threading.RLock()
+        self._drawn = 0.0
+        self._under_way: str | None = None
+        super().__init__(view=model.view_of(run))
+        self._ignore = run.watch(self._moved)
+        self.on_msg(self._received)
+
+    def close(self) -> None:
+        """Stop looking on; the run stays as it is."""
+        self._ignore()
+        self._moves.shutdown(wait=False, cancel_futures=True)
+        self._looks.shutdown(wait=False, cancel_futures=True)
+        super().close()
+
+    def redraw(self) -> None:
+        """Show the run as it is now."""
+        with self._drawing:
+            self._drawn = time.monotonic()
+            self.view = model.view_of(self.run, self._under_way)
+
+    def _moved(self, event: Event) -> None:
+        self._under_way = event.label if event.kind == "started" else None
+        if event.kind in ("ended", "moved") or time.monotonic() - self._drawn >= _PAUSE:
+            self.redraw()
+
+    # -- what the browser asks for -------------------------------------------------------------
+
+    def _received(self, _: object, message: dict[str, Any], __: object) -> None:
+        kind = message.get("do")
+        if kind == "stop":
+            self.notice = "Stopping; a C call finishes first." if self.run.stop() else "Nothing is running."
+        elif kind in _MOVES:
+            if not self.busy:
+                self.busy = True
+                self.notice = ""
+                self._moves.submit(self._move, _MOVES[kind], message)
+        elif (look := _LOOKS.get(str(message.get("look")))) is not None:
+            self._looks.submit(self._look, look, message)
+
+    def _move(self, move: Callable[[Stepper, dict[str, Any]], None], message: dict[str, Any]) -> None:
+        try:
+            move(self, message)
+        except KeyboardInterrupt:
+            self.notice = "Stopped; what was complete is kept. Step tries that step again."
+        except PforgeError as error:
+            self.notice = str(error)
+        except Exception as error:  # noqa: BLE001 - shown to whoever clicked
+            self.notice = f"{type(error).__name__}: {error}"
+        finally:
+            self._under_way = None
+            self.busy = False
+            self.redraw()
+
+    def _look(self, look: Callable[[Run, dict[str, Any]], Any], message: dict[str, Any]) -> None:
+        answer = {"look": message["look"], "asked": message.get("asked")}
+        try:
+            self.send(answer | {"data": look(self.run, message)})
+        except Exception as error:  # noqa: BLE001 - a value's class may raise anything; it is shown
+            self.send(answer | {"error": f"{type(error).__name__}: {error}"})
+
+    def _fork(self, message: dict[str, Any]) -> None:
+        name, at = message["name"], message["at"]
+        new = self.run.fork(at=at, set={name: model.edited(message["value"])})
+        old, self.run = self.run, new
+        self._ignore()
+        self._ignore = new.watch(self._moved)
+        self.notice = f"{new.id} is a fork of {old.id} from position {at} with another {name}."
+
+    def _set(self, message: dict[str, Any]) -> None:
+        self.run.set(**{message["name"]: model.edited(message["value"])})
+
+    # -- what stays ----------------------------------------------------------------------------
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Return the widget, and the run's tables for where there is no kernel any more."""
+        made = super()._repr_mimebundle_(**options)
+        data, metadata = made if isinstance(made, tuple) else (made, {})
+        seen = overview(self.run)
+        return {**data, "text/html": run_html(seen), "text/plain": run_text(seen)}, metadata
+
+
+_MOVES: dict[Any, Callable[[Stepper, dict[str, Any]], Any]] = {
+    "reset": lambda stepper, _: stepper.run.goto(0),
+    "back": lambda stepper, _: stepper.run.back(),
+    "step": lambda stepper, _: stepper.run.step(),
+    "finish": lambda stepper, _: stepper.run.finish(),
+    "goto": lambda stepper, message: stepper.run.goto(message["at"]),
+    "fork": Stepper._fork,  # noqa: SLF001 - its own
+    "set": Stepper._set,  # noqa: SLF001 - its own
+}
+_LOOKS: dict[str, Callable[[Run, dict[str, Any]], Any]] = {
+    "variables": lambda run, asked: model.variables_at(run, asked["at"]),
+    "preview": lambda run, asked: model.preview_at(run, asked["at"], asked["name"]),
+    "diff": lambda run, asked: model.diff_at(run, asked["before"], asked["at"]),
+    "record": lambda run, asked: model.record_at(run, asked["at"]),
+    "memory": lambda run, _: model.chart_of(run),
+    "flow": lambda run, _: model.graph_of(run),
+}

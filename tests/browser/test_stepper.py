@@ -1,0 +1,112 @@
+"""The stepper in real browsers: clicked, typed at, stopped, forked, reopened, exported."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.kernel
+
+TOOLS = """import pforge_lab as pf, time
+import numpy as np, pandas as pd
+def flights(n: int, by: str = "carrier"): return pd.DataFrame({"carrier": ["AA", "UA"] * n, "delay": np.arange(2.0 * n)})
+def clean(flights): return flights[flights.delay > 1]
+def delays(clean, by): return clean.groupby(by).delay.mean()
+pipeline = pf.Pipeline.from_functions("daily", flights, clean, delays)
+run = pipeline.start({"n": 1000})
+"""
+SPIN = """import pforge_lab as pf, time
+def spin():
+    while True: time.monotonic()
+run = pf.Pipeline.from_functions("long", spin).start()
+"""
+HERE = ".pfs"
+
+
+def position(page, number):
+    from playwright.sync_api import expect
+
+    expect(page.locator(".pfs-status")).to_contain_text(re.compile(rf"position {number} ·"))
+
+
+@pytest.mark.parametrize("door", ["lab", "notebook"])
+def test_a_run_is_stepped_looked_at_edited_and_forked(door, server, open_notebook, keep_picture, violations):
+    server.write(f"step-{door}.ipynb", TOOLS, "run.ui()")
+    page = open_notebook(f"step-{door}.ipynb", door=door)
+    page.locator(HERE).wait_for()
+    page.get_by_role("button", name="Step", exact=True).click()
+    position(page, 1)
+    page.get_by_role("button", name="Run to end").click()
+    position(page, 3)
+    page.get_by_role("button", name="Back").click()
+    position(page, 2)
+    page.get_by_role("option", name=re.compile("^clean, DataFrame")).click()
+    page.locator(".pfs-detail caption").first.wait_for()
+    assert violations(page, HERE) == []
+    keep_picture(page.locator(HERE), f"stepper-{door}")
+    page.get_by_role("option", name=re.compile("^by, str")).click()
+    page.get_by_role("textbox", name="Value of by as JSON").fill('"delay"')
+    page.get_by_role("button", name="Fork from here").click()
+    page.get_by_text("is a fork of").wait_for()
+    position(page, 3)
+    page.get_by_role("tab", name="Diff").click()
+    page.locator(".pfs-panel table").first.wait_for()
+    page.get_by_role("tab", name="Memory").click()
+    page.locator("img.pf-chart").wait_for()
+    keep_picture(page.locator(HERE), f"stepper-{door}-memory")
+    page.get_by_role("tab", name="Data flow").click()
+    page.locator(".pfs-panel svg").first.wait_for()
+    assert violations(page, HERE) == []
+
+
+def test_a_run_is_stepped_in_voila(server, open_page, keep_picture):
+    server.write("step-voila.ipynb", TOOLS, "run.ui()")
+    page = open_page("voila/render/step-voila.ipynb")
+    page.locator(HERE).wait_for()
+    page.get_by_role("button", name="Step", exact=True).click()
+    position(page, 1)
+    keep_picture(page.locator(HERE), "stepper-voila")
+
+
+def test_a_long_step_is_stopped(server, open_notebook):
+    server.write("stop.ipynb", SPIN, "run.ui()")
+    page = open_notebook("stop.ipynb")
+    page.get_by_role("button", name="Step", exact=True).click()
+    page.get_by_text("running spin").wait_for()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("Stopped; what was complete is kept").wait_for()
+
+
+def test_keys_alone_will_do_and_none_reaches_lab(server, open_notebook):
+    server.write("keys.ipynb", TOOLS, "run.ui()")
+    page = open_notebook("keys.ipynb")
+    cells = page.locator(".jp-Notebook .jp-Cell").count()
+    page.get_by_role("listbox", name="Steps").focus()
+    for key, number in (("Enter", 1), ("Enter", 2), ("Backspace", 1)):
+        page.keyboard.press(key)
+        position(page, number)
+    for key in ("a", "b", "x", "d", "d", "Home"):
+        page.keyboard.press(key)
+    assert page.locator(".jp-Notebook .jp-Cell").count() == cells
+    assert page.evaluate("() => document.activeElement.getAttribute('aria-label')") == "Steps"
+
+
+@pytest.mark.parametrize(("width", "scale"), [(700, 1), (1024, 1.25)])
+def test_it_is_legible_in_the_dark_narrow_and_enlarged(
+    width, scale, server, open_notebook, keep_picture, violations
+):
+    server.write("dark.ipynb", TOOLS, "run.finish(); run.back()", "run.ui()")
+    page = open_notebook("dark.ipynb", width=width, scale=scale, scheme="dark")
+    page.evaluate(
+        "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
+    )
+    page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
+    page.get_by_role("option", name=re.compile("^clean, DataFrame")).click()
+    page.locator(".pfs-detail caption").first.wait_for()
+    assert violations(page, HERE) == []
+    keep_picture(page.locator(HERE), f"stepper-dark-{width}")
+
+
+def test_no_page_asked_another_host(server):
+    assert server.asked == set()
