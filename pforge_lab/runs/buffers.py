@@ -201,14 +201,30 @@ def _polars(value: Any) -> Parts | None:
 def _torch(value: Any) -> Parts | None:
     if not hasattr(value, "untyped_storage"):
         return None
+    gradient = [value.grad] if getattr(value, "grad", None) is not None else []
     try:
         storage = value.untyped_storage()
-    except (NotImplementedError, RuntimeError):  # sparse tensors have none
-        return Parts(approx=True)
-    parts = Parts(children=[value.grad] if getattr(value, "grad", None) is not None else [])
+    except (NotImplementedError, RuntimeError):  # sparse tensors have none, but are made of tensors that do
+        inner = _of_sparse(value)
+        return Parts(children=[*gradient, *inner], approx=not inner)
+    parts = Parts(children=gradient)
     if value.device.type == "cpu":
         parts.buffers[storage.data_ptr()] = storage.nbytes()
     return parts
+
+
+_SPARSE = ("_indices", "_values", "crow_indices", "ccol_indices", "col_indices", "row_indices", "values")
+
+
+def _of_sparse(tensor: Any) -> list[object]:
+    """Return the dense tensors of a sparse one, of whichever layout: those it has."""
+    inner = []
+    for name in _SPARSE:
+        try:
+            inner.append(getattr(tensor, name)())
+        except (AttributeError, NotImplementedError, RuntimeError):  # not of this layout
+            continue
+    return inner
 
 
 def _mmap(value: Any) -> Parts | None:

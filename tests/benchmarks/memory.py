@@ -13,6 +13,8 @@ import sys
 import threading
 import time
 import tracemalloc
+from functools import partial
+from importlib.util import find_spec
 
 MB = 10**6
 ROUNDS = 4
@@ -176,6 +178,25 @@ def memory_profiler_meter():
     return measure
 
 
+def pipefunc_profiler():
+    """Resident memory at the start, and then every ten seconds."""
+    import os
+
+    import psutil
+    from pipefunc._profile import ProfilingStats, ResourceProfiler
+
+    process = psutil.Process()
+
+    def measure(step):
+        before, stats = process.memory_info().rss, ProfilingStats()
+        with ResourceProfiler(os.getpid(), stats):  # as PipeFunc(..., profile=True) does
+            kept = step()
+        del kept
+        return stats.memory.max - before
+
+    return measure
+
+
 METERS = {
     "pforge_lab": pforge_lab,
     "psutil before/after": psutil,
@@ -183,9 +204,10 @@ METERS = {
     "tracemalloc": python_tracemalloc,
     "memray": memray_meter,
     "memory_profiler": memory_profiler_meter,
+    "pipefunc": pipefunc_profiler,
 }
 
-SLOW = ("memray", "memory_profiler")  # milliseconds a step
+SLOW = ("memray", "memory_profiler", "pipefunc")  # milliseconds a step
 
 # --- the measurement --------------------------------------------------------------------------
 
@@ -238,6 +260,9 @@ def peaks(repeats):
     print(f"{'':22}" + "".join(f"{step:>17}" for step in steps) + f"{'us a tiny step':>17}")
     truth = {step: truth_of(step, repeats) for step in steps}
     for meter in METERS:
+        if meter == "pipefunc" and find_spec("pipefunc") is None:
+            print("pipefunc is not installed: make bench installs it")
+            continue
         row = f"{meter:22}"
         for step in steps:
             rise, ratio, _ = fresh(meter, step, repeats)
@@ -279,6 +304,41 @@ def sizes(repeats):
         print(row, flush=True)
 
 
+def budgets():
+    """Print what the ledger takes when it may take a millisecond, and how far off it is then."""
+    import numpy as np
+    import pandas as pd
+
+    from pforge_lab.runs.ledger import Ledger, account
+
+    cases = {
+        "300k dicts": [{"a": number, "b": number / 2} for number in range(300_000)],
+        "300k arrays": [np.zeros(3) for _ in range(300_000)],
+        "a dict of a million": {number: float(number) for number in range(MB)},
+        "nested lists": [[[float(number) for number in range(20)] for _ in range(50)] for _ in range(50)],
+        "200 Arrow columns": pd.DataFrame(
+            {f"c{i}": pd.array(["some words"] * 1000, dtype="str") for i in range(200)}
+        ),
+        "a frame of 20 columns": pd.DataFrame({f"c{i}": np.zeros(1000) for i in range(20)}),
+    }
+    print(
+        "\nmilliseconds of an account that may take 1 ms (min, median), of the next one, and bytes / unhurried bytes"
+    )
+    for name, value in cases.items():
+        times, again = [], []
+        for _ in range(ROUNDS + 1):
+            ledger = Ledger()
+            times.append(_seconds(partial(ledger.examine, {"v": value}, budget=0.001), 1))
+            again.append(_seconds(partial(ledger.examine, {"v": value}, changed=(), budget=0.001), 1))
+        found = Ledger().examine({"v": value}, budget=0.001).sizes["v"].bytes
+        truth = account({"v": value})["v"].bytes
+        middle = sorted(times)[len(times) // 2]
+        print(
+            f"{name:24}{min(times) * 1e3:7.2f}{middle * 1e3:7.2f}{min(again) * 1e3:8.3f}{found / truth:7.2f}",
+            flush=True,
+        )
+
+
 def _shallow(value):
     if hasattr(value, "memory_usage"):
         return int(value.memory_usage(deep=True).sum())
@@ -295,6 +355,7 @@ def main():
         print(json.dumps(cell(*options.cell)))
         return
     peaks(options.repeats)
+    budgets()
     sizes(options.repeats)
 
 

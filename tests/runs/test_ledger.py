@@ -204,6 +204,46 @@ def test_bytes_behind_an_array_count_once():
     assert sizes["view"].reach >= MB
 
 
+def test_a_sparse_tensor_counts_the_dense_ones_it_is_made_of(monkeypatch):
+    """Types that answer as those of torch do: dense ones have a storage, sparse ones raise and have parts."""
+
+    class Dense:
+        __module__ = "torch"
+        device = type("Device", (), {"type": "cpu"})()
+
+        def __init__(self, size):
+            self.storage = np.zeros(size, np.uint8)
+
+        def untyped_storage(self):
+            array = self.storage
+            return type(
+                "Storage", (), {"data_ptr": lambda _: array.ctypes.data, "nbytes": lambda _: array.nbytes}
+            )()
+
+    class Sparse(Dense):
+        def __init__(self):
+            self.parts = {"crow_indices": Dense(MB), "col_indices": Dense(2 * MB), "values": Dense(4 * MB)}
+
+        def untyped_storage(self):
+            raise NotImplementedError
+
+        def crow_indices(self):
+            return self.parts["crow_indices"]
+
+        def col_indices(self):
+            return self.parts["col_indices"]
+
+        def values(self):
+            return self.parts["values"]
+
+        def _indices(self):
+            raise RuntimeError("not of this layout")
+
+    size = account({"v": Sparse()})["v"]
+    assert size.bytes == pytest.approx(7 * MB, rel=0.01)
+    assert not size.approx
+
+
 def test_pandas_categories_and_dates_are_found():
     frame = pd.DataFrame(
         {
