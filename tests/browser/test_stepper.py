@@ -93,7 +93,7 @@ def test_keys_alone_will_do_and_none_reaches_lab(server, open_notebook):
 
 
 @pytest.mark.parametrize(("width", "scale"), [(700, 1), (1024, 1.25)])
-def test_it_is_legible_in_the_dark_narrow_and_enlarged(
+def test_it_is_legible_in_the_dark_narrow_and_enlarged(  # noqa: PLR0917 - fixtures come by name
     width, scale, server, open_notebook, keep_picture, violations
 ):
     server.write("dark.ipynb", TOOLS, "run.finish(); run.back()", "run.ui()")
