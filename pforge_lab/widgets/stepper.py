@@ -134,7 +134,7 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  # anyw
         made = super()._repr_mimebundle_(**options)
         data, metadata = made if isinstance(made, tuple) else (made, {})
         seen = overview(self.run)
-        return {**data, "text/html": run_html(seen), "text/plain": run_text(seen)}, metadata
+        return {**(data or {}), "text/html": run_html(seen), "text/plain": run_text(seen)}, metadata
 
 
 _MOVES: dict[Any, Callable[[Stepper, dict[str, Any]], Any]] = {
