@@ -170,6 +170,7 @@ def test_a_limit_that_is_near_is_a_line(memory, sizes):
     axes = plot_memory(memory, sizes, limit=1100 * MB)
     assert "limit 1,100 MB" in texts(axes)
     assert axes.get_ylim()[1] > 1100
+    keep(axes.get_figure(), "memory-limit")
 
 
 def test_a_limit_that_is_far_does_not_flatten_the_chart(memory, sizes):
@@ -243,6 +244,7 @@ def test_the_title_of_two_runs_says_which_peaks_higher(memory, sizes):
     less = memory.assign(peak=memory["peak"] * 0.7, after=memory["after"] * 0.7)
     figure = plot_both(Panel(memory, sizes, "monday"), Panel(less, sizes, "tuesday")).get_figure()
     assert figure.get_suptitle() == "tuesday peaks 291 MB lower than monday: 679 MB against 970 MB"
+    keep(figure, "two-runs")
     figure = plot_both(Panel(memory, sizes, "monday"), Panel(memory, sizes, "tuesday")).get_figure()
     assert figure.get_suptitle() == "monday and tuesday both peak at 970 MB"
     nothing = Panel(memory.iloc[:0], sizes.iloc[:0], "sunday")
