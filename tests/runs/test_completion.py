@@ -21,8 +21,9 @@ def tree():
 
 
 @pytest.fixture
-def run(memory):
-    """Return a run with a variable that takes longer to walk over than a quick step allows."""
+def run(memory, monkeypatch):
+    """Return a run with a variable that there was no time to walk over, however quick the machine is."""
+    monkeypatch.setattr("pforge_lab.runs.ledger._WALKING", 1e-9)
     made = tree()
     run = pf.Pipeline("p", params={"made": "array"}, steps=[
         pf.Step(len, label="count", input={"obj": "{{ made }}"}, output_var="n"),
