@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 
 import numpy as np
 import pytest
 
 import pforge_lab as pf
 from pforge_lab.runs.completion import Completion
-from pforge_lab.runs.ledger import account, examine
+from pforge_lab.runs.ledger import Ledger, account, examine
 from pforge_lab.runs.records import StepRecord, VariableSize
 
 MB = 10**6
@@ -23,7 +24,7 @@ def tree():
 @pytest.fixture
 def run(memory, monkeypatch):
     """Return a run with a variable that there was no time to walk over, however quick the machine is."""
-    monkeypatch.setattr("pforge_lab.runs.ledger._WALKING", 1e-9)
+    monkeypatch.setattr(sys.modules[Ledger.__module__], "_WALKING", 1e-9)
     made = tree()
     run = pf.Pipeline("p", params={"made": "array"}, steps=[
         pf.Step(len, label="count", input={"obj": "{{ made }}"}, output_var="n"),
