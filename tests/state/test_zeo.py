@@ -62,6 +62,34 @@ def test_a_killed_server_loses_nothing_and_can_be_started_again(tmp_path, serve)
         assert state.get_buffer("large").nbytes == 2_000_000
 
 
+def test_who_stayed_while_the_server_was_killed_stores_on_beside_others(tmp_path, serve):
+    import contextlib
+    import time
+
+    def store(state, name):
+        """Store new records until the server takes them."""
+        deadline = time.monotonic() + 60
+        for number in range(30):
+            while True:
+                with contextlib.suppress(StateError):
+                    state.set(f"{name}/{number}", name.encode() * 1000)
+                    break
+                assert time.monotonic() < deadline
+
+    url = f"zeo:{tmp_path / 'lab.sock'}"
+    server = serve()
+    with open_state(url) as state:
+        state.set("first", b"1" * 1000)
+        server.kill()
+        serve()
+        with type(state).open(state.url, "w") as other:
+            store(other, "other")
+            store(state, "state")
+            store(other, "again")
+            for name in ("other", "state", "again"):
+                assert state.get(f"{name}/29") == name.encode() * 1000
+
+
 def test_something_else_in_the_place_of_the_socket_is_left_alone(tmp_path):
     from pforge_lab.state.zodb.zeo import StateServer
 

@@ -118,6 +118,11 @@ class UnmergedClient(ClientStorage):  # type: ignore[misc] # ZEO has no types
         """Refuse."""
         raise ConflictError(oid=oid, serials=serials[:2])
 
+    def notify_connected(self, conn: Any, info: Any) -> None:
+        """Forget ids of objects that the server of before gave out: the one of now gives them to others."""
+        self._oids = []
+        super().notify_connected(conn, info)
+
 
 class ZEOStateManager(ObjectStateManager):
     """A store in a ZODB file that ``StateServer`` keeps open, for the processes of one user.
