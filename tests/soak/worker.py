@@ -71,7 +71,8 @@ def work(url: str, name: str, thread: int, first: int) -> None:
 
 def main() -> None:
     """Start the threads and wait to be killed."""
-    logging.lastResort = None  # what libraries log of servers that go away is said as errors here
+    # What libraries log of servers that go away is said as errors here
+    logging.getLogger().addHandler(logging.NullHandler())
     url, name, threads, *firsts = sys.argv[1:]
     for thread in range(int(threads)):
         first = int(firsts[thread]) if firsts else 0
