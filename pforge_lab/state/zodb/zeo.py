@@ -120,7 +120,7 @@ class UnmergedClient(ClientStorage):  # type: ignore[misc] # ZEO has no types
 
     def notify_connected(self, conn: Any, info: Any) -> None:
         """Forget ids of objects that the server of before gave out: the one of now gives them to others."""
-        self._oids = []
+        self._oids: list[bytes] = []
         super().notify_connected(conn, info)
 
 
