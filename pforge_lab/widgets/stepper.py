@@ -132,7 +132,7 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  # anyw
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Return the widget, and the run's tables for where there is no kernel any more."""
         made = super()._repr_mimebundle_(**options)
-        data, metadata = made if isinstance(made, tuple) else (made, {})
+        data, metadata = made if isinstance(made, tuple) else (made or {}, {})  # type: ignore[redundant-expr]
         seen = overview(self.run)
         return {**(data or {}), "text/html": run_html(seen), "text/plain": run_text(seen)}, metadata
 

@@ -30,8 +30,19 @@ def position(page, number):
     expect(page.locator(".pfs-status")).to_contain_text(re.compile(rf"position {number} ·"))
 
 
+@pytest.fixture
+def look_at(keep_picture, violations):
+    """Return a function that keeps a picture of the stepper and lists what axe-core finds wrong in it."""
+
+    def look(page, name):
+        keep_picture(page.locator(HERE), name)
+        return violations(page, HERE)
+
+    return look
+
+
 @pytest.mark.parametrize("door", ["lab", "notebook"])
-def test_a_run_is_stepped_looked_at_edited_and_forked(door, server, open_notebook, keep_picture, violations):
+def test_a_run_is_stepped_looked_at_edited_and_forked(door, server, open_notebook, look_at):
     server.write(f"step-{door}.ipynb", TOOLS, "run.ui()")
     page = open_notebook(f"step-{door}.ipynb", door=door)
     page.locator(HERE).wait_for()
@@ -43,8 +54,7 @@ def test_a_run_is_stepped_looked_at_edited_and_forked(door, server, open_noteboo
     position(page, 2)
     page.get_by_role("option", name=re.compile("^clean, DataFrame")).click()
     page.locator(".pfs-detail caption").first.wait_for()
-    assert violations(page, HERE) == []
-    keep_picture(page.locator(HERE), f"stepper-{door}")
+    assert look_at(page, f"stepper-{door}") == []
     page.get_by_role("option", name=re.compile("^by, str")).click()
     page.get_by_role("textbox", name="Value of by as JSON").fill('"delay"')
     page.get_by_role("button", name="Fork from here").click()
@@ -54,10 +64,10 @@ def test_a_run_is_stepped_looked_at_edited_and_forked(door, server, open_noteboo
     page.locator(".pfs-panel table").first.wait_for()
     page.get_by_role("tab", name="Memory").click()
     page.locator("img.pf-chart").wait_for()
-    keep_picture(page.locator(HERE), f"stepper-{door}-memory")
+    assert look_at(page, f"stepper-{door}-memory") == []
     page.get_by_role("tab", name="Data flow").click()
     page.locator(".pfs-panel svg").first.wait_for()
-    assert violations(page, HERE) == []
+    assert look_at(page, f"stepper-{door}-flow") == []
 
 
 def test_a_run_is_stepped_in_voila(server, open_page, keep_picture):
@@ -93,9 +103,7 @@ def test_keys_alone_will_do_and_none_reaches_lab(server, open_notebook):
 
 
 @pytest.mark.parametrize(("width", "scale"), [(700, 1), (1024, 1.25)])
-def test_it_is_legible_in_the_dark_narrow_and_enlarged(  # noqa: PLR0917 - fixtures come by name
-    width, scale, server, open_notebook, keep_picture, violations
-):
+def test_it_is_legible_in_the_dark_narrow_and_enlarged(width, scale, server, open_notebook, look_at):
     server.write("dark.ipynb", TOOLS, "run.finish(); run.back()", "run.ui()")
     page = open_notebook("dark.ipynb", width=width, scale=scale, scheme="dark")
     page.evaluate(
@@ -104,8 +112,7 @@ def test_it_is_legible_in_the_dark_narrow_and_enlarged(  # noqa: PLR0917 - fixtu
     page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
     page.get_by_role("option", name=re.compile("^clean, DataFrame")).click()
     page.locator(".pfs-detail caption").first.wait_for()
-    assert violations(page, HERE) == []
-    keep_picture(page.locator(HERE), f"stepper-dark-{width}")
+    assert look_at(page, f"stepper-dark-{width}") == []
 
 
 def test_no_page_asked_another_host(server):

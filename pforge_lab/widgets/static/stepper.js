@@ -1,6 +1,6 @@
 // The stepper. Python says what is shown (`view`) and answers what is asked for; only what can be seen is drawn.
 const ROW = 28, SPARE = 8;
-const GLYPHS = { done: "✓", failed: "✕", skipped: "↷", edited: "✎", running: "▶", pending: "○" };
+const GLYPHS = { done: "✓", failed: "✕", skipped: "↷", edited: "✎", running: "▶", pending: "○", start: "•" };
 const ICONS = {
   reset: "M12 5V1L7 6l5 5V7a5 5 0 1 1-5 5H5a7 7 0 1 0 7-7z", back: "M6 6h2v12H6zm3.5 6 8.5 6V6z",
   step: "M6 18l8.5-6L6 6zM16 6v12h2V6z", finish: "M4 18l8.5-6L4 6zm9-12v12l8.5-6z", stop: "M6 6h12v12H6z",
@@ -164,12 +164,12 @@ class Stepper {
     const here = step.at !== null && step.at === this.view.position;
     const ahead = step.at !== null && step.at > this.view.position;
     const glyph = element("span", { class: `pfs-glyph pf-${step.status}`, "aria-hidden": "true" }, GLYPHS[step.status] ?? "•");
-    const bar = element("span", { class: "pfs-memory", title: step.memory || null, "aria-hidden": "true" });
+    const bar = element("span", { class: step.memory || step.at === null ? "pfs-memory" : "", title: step.memory || null, "aria-hidden": "true" });
     if (step.memory) {
       bar.append(element("i", { style: `width:${step.peak * 100}%` }), element("b", { style: `width:${step.after * 100}%` }));
     }
     return element("div", { class: `pfs-step${here ? " pfs-here" : ""}${ahead || step.at === null ? " pfs-muted" : ""}`,
-      "aria-label": [step.label, step.status, step.time, step.memory, here ? "the run stands here" : ""].filter(Boolean).join(", ") },
+      "aria-label": [step.label, step.status === "start" ? "" : step.status, step.time, step.memory, here ? "the run stands here" : ""].filter(Boolean).join(", ") },
       glyph, element("span", { class: "pfs-name" }, step.label, element("small", {}, step.tool === step.label ? "" : step.tool)),
       element("span", { class: "pfs-time" }, step.time), bar,
       element("span", { class: "pfs-peak" }, step.memory.split(" MB")[0]));
@@ -194,7 +194,7 @@ class Stepper {
     performance.mark("pforge-draw");
     const before = this.view;
     this.view = this.model.get("view");
-    this.items = [{ label: "Start", tool: "", status: "edited", at: 0, time: "", memory: "" }, ...this.view.steps];
+    this.items = [{ label: "Start", tool: "", status: "start", at: 0, time: "", memory: "" }, ...this.view.steps];
     const changed = moved || before.position !== this.view.position || before.id !== this.view.id;
     const here = this.items.findIndex((step) => step.at === this.view.position);
     this.steps.show(this.items, changed ? here : this.steps.at);
