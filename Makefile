@@ -5,6 +5,7 @@ PY := $(VENV)/bin/python
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 PYTEST = $(PY) -m pytest -n 2 --dist loadfile
 export PYTHONUTF8 = 1
+START := $(shell date +%s)
 
 .PHONY: demo test test-full lint lab docs bench soak setup system lock environment clean
 .DEFAULT_GOAL := help
@@ -27,6 +28,7 @@ setup: $(VENV)/.ready
 
 demo: setup
 	$(PY) -m pforge_lab demo
+	@echo "From the start of make to the last picture: $$(($$(date +%s) - $(START))) s."
 
 # The servers and the browser that tests start; without them those tests are skipped, with the reason.
 system:
