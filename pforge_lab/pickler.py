@@ -48,7 +48,10 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
         Arrays met, without those inside frames.
     """
 
-    def __init__(self, memories: Mapping[Hashable, memory.Memory], *, in_band: bool) -> None:
+    def __init__(
+        self, memories: Mapping[Hashable, memory.Memory], *, in_band: bool, here: bool = False
+    ) -> None:
+        self._here = vars(sys.modules["__main__"]) if here else None
         self.file = io.BytesIO()
         self.buffers: list[memoryview] = []
         self.arrays: list[np.ndarray[Any, Any]] = []
@@ -66,7 +69,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
         }
         return shared | {memory.identity(array): array for array in self.arrays if array.size}
 
-    def reducer_override(self, obj: Any) -> Any:
+    def reducer_override(self, obj: Any) -> Any:  # noqa: PLR0911 - one rule a kind
         """Return how one object is rebuilt."""
         kind = type(obj)
         if kind is np.ndarray:
@@ -82,7 +85,10 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
             return _polars(obj, kind)
         if kind is io.TextIOWrapper:  # cloudpickle would read the file, and give back its text for a file
             raise pickle.PicklingError("cannot pickle an open file")
-        return super().reducer_override(obj)
+        reduced = super().reducer_override(obj)
+        if kind is types.FunctionType and obj.__globals__ is self._here and isinstance(reduced, tuple):
+            return _without_globals(reduced)
+        return reduced
 
     def _array(self, array: np.ndarray[Any, Any]) -> Any:
         if id(array) not in self._inside:
@@ -145,6 +151,16 @@ def _aliasable(obj: object) -> bool:
     if root == "pandas":
         return not kind.__name__.endswith(_UNALIASED_PANDAS)
     return root not in _UNALIASED_ROOTS
+
+
+def _without_globals(reduced: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return how a function of the notebook is rebuilt that goes on reading the notebook's own variables."""
+    (_, (code, _, _, _, closure), (state, slots), *rest) = reduced
+    return (_function_here, (code, closure), (state, slots | {"__globals__": {}}), *rest)
+
+
+def _function_here(code: types.CodeType, closure: Any) -> types.FunctionType:
+    return types.FunctionType(code, vars(sys.modules["__main__"]), None, None, closure)
 
 
 def _as_is(array: np.ndarray[Any, Any], writeable: bool) -> np.ndarray[Any, Any]:

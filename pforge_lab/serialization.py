@@ -51,7 +51,7 @@ class Packed:
         return len(self.stream) + sum(buffer.nbytes for buffer in self.buffers)
 
 
-def pack(value: object, *, in_band: bool = False) -> Packed:
+def pack(value: object, *, in_band: bool = False, here: bool = False) -> Packed:
     """Serialise ``value``: pickle protocol 5 with large buffers left where they are.
 
     Functions, lambdas and classes of the notebook go along by value (cloudpickle); everything
@@ -64,6 +64,9 @@ def pack(value: object, *, in_band: bool = False) -> Packed:
         Any object.
     in_band
         Copy buffers into the stream, which then stands alone.
+    here
+        Functions of the notebook leave its variables behind, and read those of the notebook they are
+        rebuilt in.
 
     Raises
     ------
@@ -84,14 +87,16 @@ def pack(value: object, *, in_band: bool = False) -> Packed:
     >>> unpack(packed.stream, packed.buffers, trusted=False)["x"][-1]
     np.int64(99999)
     """
-    first = _pickled(value, {}, in_band=in_band)
+    first = _pickled(value, {}, in_band=in_band, here=here)
     overlapping = memory.overlapping(first.arrays)
-    pickler = _pickled(value, overlapping, in_band=in_band) if overlapping else first
+    pickler = _pickled(value, overlapping, in_band=in_band, here=here) if overlapping else first
     return Packed(pickler.file.getvalue(), tuple(pickler.buffers), first.shared())
 
 
-def _pickled(value: object, memories: Mapping[Hashable, memory.Memory], *, in_band: bool) -> Pickler:
-    pickler = Pickler(memories, in_band=in_band)
+def _pickled(
+    value: object, memories: Mapping[Hashable, memory.Memory], *, in_band: bool, here: bool
+) -> Pickler:
+    pickler = Pickler(memories, in_band=in_band, here=here)
     pickler.dump(value)
     return pickler
 

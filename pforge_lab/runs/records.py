@@ -93,6 +93,9 @@ class StepRecord:
     goes_to
         Place of the step that follows when it is not the next one (1 is the first; one more than
         the number of steps is the end), else None.
+    source, outputs
+        The code of a notebook's cell and what it displayed, as nbformat outputs; None and empty for
+        steps of pipelines.
     """
 
     index: int
@@ -115,6 +118,8 @@ class StepRecord:
     code: str | None = None
     not_kept: dict[str, str] = field(default_factory=dict)
     goes_to: int | None = None
+    source: str | None = None
+    outputs: tuple[dict[str, Any], ...] = ()
 
     def owners(self) -> dict[tuple[str, ...], int]:
         """Return bytes by the variables that keep them alive: dropping those frees them."""
@@ -176,6 +181,7 @@ class StepRecord:
                 "sizes": {name: VariableSize(*size) for name, size in data["sizes"].items()},
                 "shared": tuple((tuple(names), size) for names, size in data["shared"]),
                 "logs": tuple(LogLine(*line) for line in data["logs"]),
+                "outputs": tuple(data["outputs"]),
                 "children": tuple(cls.from_json(child) for child in data["children"]),
             },
         )

@@ -161,6 +161,8 @@ class Snapshots:
         Where the chunks live.
     trusted
         Names beyond the safe list that may be built from unsigned data.
+    here
+        The variables are those of a notebook: its functions go on reading them after loading.
 
     Examples
     --------
@@ -174,7 +176,8 @@ class Snapshots:
     ([1, 2], True, 7)
     """
 
-    def __init__(self, state: StateManager, trusted: Collection[str] = ()) -> None:
+    def __init__(self, state: StateManager, trusted: Collection[str] = (), *, here: bool = False) -> None:
+        self._here = here
         self._chunks = Chunks(state)
         self._trusted = frozenset(trusted)
         self._atoms: dict[str, tuple[object, Group, str]] = {}
@@ -230,7 +233,7 @@ class Snapshots:
                 groups.append(group)
                 continue
             try:
-                packs[name] = pack(value)
+                packs[name] = pack(value, here=self._here)
             except Exception as error:  # noqa: BLE001 - whatever a user's class raises when it is reduced
                 not_kept[name] = f"{type(error).__name__}: {error}"
                 del prints[name]
@@ -241,7 +244,7 @@ class Snapshots:
                 groups.append(self._group(names, packed, before))
                 prints[names[0]] = _fingerprint(packed.stream, groups[-1].buffers)
             else:
-                together = pack({name: variables[name] for name in names})
+                together = pack({name: variables[name] for name in names}, here=self._here)
                 groups.append(self._group(names, together, before))
                 prints |= {name: _print_of(packs[name], None) for name in names}
         self._chunks.flush()
@@ -255,13 +258,16 @@ class Snapshots:
 
     def prints(self, variables: Mapping[str, object], like: Manifest) -> dict[str, str]:
         """Return the fingerprints that `take` would give to ``variables`` after the snapshot ``like``; stores nothing."""
-        return {name: _print_of(pack(value), like.group((name,))) for name, value in variables.items()}
+        return {
+            name: _print_of(pack(value, here=self._here), like.group((name,)))
+            for name, value in variables.items()
+        }
 
     def _atom(self, name: str, value: object) -> tuple[Group, str]:
         known = self._atoms.get(name)
         if known is not None and known[0] is value:
             return known[1:]
-        packed = pack(value)
+        packed = pack(value, here=self._here)
         group, mark = self._group((name,), packed, None), _fingerprint(packed.stream, ())
         self._atoms[name] = (value, group, mark)
         return group, mark

@@ -1,0 +1,181 @@
+"""Recording a namespace that others execute code in: each piece of code becomes a step of a run."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import types
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pforge_lab.runs.cells import with_child_peak
+from pforge_lab.runs.exclusion import Exclusion, told_of
+from pforge_lab.runs.generation import until_kept
+from pforge_lab.runs.ledger import Ledger
+from pforge_lab.runs.snapshots import ATOMS, Manifest, Snapshots
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, MutableMapping
+
+    from pforge_lab.runs.records import StepRecord
+    from pforge_lab.runs.run import Run
+
+_OF_THE_SHELL = re.compile(r"_{1,3}|_i{0,3}\d*|_(dh|oh|ih)|In|Out|get_ipython|exit|quit|open|__\w+__")
+
+
+class NamespaceRecorder:
+    """Keeps a namespace after each piece of code, as the variables of a run.
+
+    Nothing of the namespace is held on to between pieces of code: what the user deletes is freed.
+
+    Parameters
+    ----------
+    run
+        The run; its position is what the namespace is in step with.
+    namespace
+        The variables.
+    hidden
+        Names that are no variables of the user's.
+    snapshots
+        Whether the values are kept, or only what is told of them.
+
+    Notes
+    -----
+    A large array or frame that nothing but its variable holds, and that the code does not name, is
+    taken to be as it was; everything else is pickled after each piece of code, and what is new of it is
+    written.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        namespace: MutableMapping[str, Any],
+        hidden: Collection[str] = (),
+        *,
+        snapshots: bool = True,
+    ) -> None:
+        self.run = run
+        self._namespace = namespace
+        self._hidden = frozenset(hidden)
+        self._takes = snapshots
+        self._snapshots = Snapshots(run.state, here=True)
+        self._exclusion = Exclusion.of(run.head.exclude)
+        self._manifest = run.timeline.manifest(run.position)
+        self._ledger = Ledger()
+        self._same: dict[str, int] = {}
+
+    def restore(self) -> dict[str, str]:
+        """Give the namespace the variables of the run's position; return what could not be kept, with the reason."""
+        self._namespace.update(self._snapshots.load(self._manifest))
+        return dict(self._manifest.not_kept)
+
+    def begin(self) -> None:
+        """Take the right to advance the run."""
+        self.run.timeline.begin()
+
+    def end(self) -> None:
+        """Give the right to advance the run back."""
+        self.run.timeline.settle()
+
+    def keep(self, record: StepRecord, named: Collection[str] | None = None) -> StepRecord:
+        """Keep a record and the namespace after it, both or neither.
+
+        Parameters
+        ----------
+        record
+            Of the code that was executed.
+        named
+            The names in that code and in functions it may call; None when that cannot be told.
+
+        Raises
+        ------
+        StateError
+            The store did not take them; the run stands where it was.
+        """
+        record = replace(record, index=self.run.position + 1)
+
+        def accept() -> tuple[StepRecord, Manifest]:
+            manifest = self._take(named)
+            changed = tuple(sorted(manifest.changed_since(self._manifest)))
+            account = self._ledger.examine(
+                self._present(manifest), changed=changed, budget=max(0.001, record.seconds / 50)
+            )
+            full = replace(record, changed=changed, sizes=account.sizes, not_kept=dict(manifest.not_kept))
+            self.run.timeline.accept(full, manifest, last=False)
+            return full, manifest
+
+        kept, self._manifest = until_kept(accept, self._snapshots.forget)
+        self._same = {name: id(value) for name, value in self._variables().items()}
+        return kept
+
+    def fail(self, record: StepRecord) -> None:
+        """Log code that raised and ended the execution: it takes no position."""
+        self.run.timeline.log_failure(replace(record, index=self.run.position + 1))
+
+    def note_child_peak(self, peak: int) -> None:
+        """Add to the last record what its child processes held, in bytes."""
+        timeline = self.run.timeline
+        record = with_child_peak(timeline.records[-1], peak)
+        timeline.records[-1] = record
+        lines = timeline.head.lines
+        key = timeline.journal.key(lines.number, lines.position, "record")
+        self.run.state.set(key, json.dumps(record.to_json()).encode(), ttl=float("inf"))
+
+    def _variables(self) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in list(self._namespace.items())
+            if name not in self._hidden and not _OF_THE_SHELL.fullmatch(name)
+        }
+
+    def _present(self, manifest: Manifest) -> dict[str, Any]:
+        variables = self._variables()
+        return {name: variables[name] for name in manifest.prints if name in variables}
+
+    def _take(self, named: Collection[str] | None) -> Manifest:
+        examine = None if named is None else self._examine(named)
+        variables = self._variables()
+        lost = self._exclusion.reasons(variables)
+        if not self._takes:
+            lost = dict.fromkeys(variables, "snapshots are off") | lost
+        kept = {name: value for name, value in variables.items() if name not in lost}
+        manifest = self._snapshots.take(kept, self._manifest, examine)
+        told = {name: told_of(variables[name]) for name in lost}
+        return (
+            replace(manifest, not_kept=manifest.not_kept | lost, told=manifest.told | told)
+            if lost
+            else manifest
+        )
+
+    def _examine(self, named: Collection[str]) -> set[str]:
+        """Return what the code may have changed: all but what is whole, nobody else's, the same, and not named."""
+        namespace, same = self._namespace, self._same
+        return {  # values get no name here: that would be a holder more
+            name
+            for name in self._variables()
+            if name in named
+            or same.get(name) != id(namespace[name])
+            or not (
+                isinstance(namespace[name], (*ATOMS, types.ModuleType))
+                or (_is_whole(namespace[name]) and _holders(namespace, name) <= _ALONE)
+            )
+        }
+
+
+def _is_whole(value: object) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.base is None and not value.dtype.hasobject
+    return isinstance(value, pd.DataFrame) and not any(
+        dtype.hasobject for dtype in value.dtypes if isinstance(dtype, np.dtype)
+    )
+
+
+def _holders(values: MutableMapping[str, Any], name: str) -> int:
+    return sys.getrefcount(values[name])
+
+
+_ALONE = _holders({"": object()}, "")
