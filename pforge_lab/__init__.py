@@ -60,6 +60,7 @@ from pforge_lab.state import (
     open_state,
     shelf,
 )
+from pforge_lab.sweeps.api import sweep
 from pforge_lab.version import __version__
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ __all__ = [
     "open_state",
     "runs",
     "shelf",
+    "sweep",
     "tool",
     "unload_ipython_extension",
 ]

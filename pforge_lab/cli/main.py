@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pforge_lab.cli import keeping, looking, moving, notebook, store
+from pforge_lab.cli import keeping, looking, moving, notebook, store, sweeping
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.cli.shown import print_record, print_result
 from pforge_lab.errors import (
@@ -154,6 +154,7 @@ for command in (
     *(keeping.delete, keeping.export, keeping.import_file),
     store.state,
     notebook.notebook,
+    sweeping.sweep,
 ):
     cli.add_command(command)
 

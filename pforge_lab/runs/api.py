@@ -237,23 +237,44 @@ def open_run(
         if store.mode == "r":
             known.refresh()
         return known
-    journal = Journal(store, chosen.id)
+    return _remember(load(store, chosen.id, trust=trust))
+
+
+def load(
+    store: StateManager,
+    id: str,  # noqa: A002 - as in open_run
+    *,
+    trust: Collection[str] = (),
+    pipeline: Pipeline | None = None,
+) -> Run:
+    """Load a run of a store by its whole id, whether it is open already or not.
+
+    Parameters
+    ----------
+    store, id, trust
+        As `open_run`.
+    pipeline
+        Go on with this one, of the same definition, whose functions may have changed; by default
+        with the one that is kept.
+    """
+    journal = Journal(store, id)
     facts = journal.definition()
     register_folder(Path(facts["base_dir"]))  # where pickled classes of modules beside the file are found
-    kept = functions.restore(journal.functions(), chosen.id, trusted="functions" in trust)
-    pipeline = Pipeline.from_dict(
-        facts["pipeline"], base_dir=facts["base_dir"], source=facts["source"], functions=kept
-    )
-    snapshots = Snapshots(store, trust)
-    return _remember(
-        Run(
-            journal,
-            pipeline,
-            facts["params"],
-            snapshots,
-            drop_unused=facts["drop_unused"],
-            left_out=facts["left_out"],
+    if pipeline is None:
+        kept = functions.restore(journal.functions(), id, trusted="functions" in trust)
+        pipeline = Pipeline.from_dict(
+            facts["pipeline"], base_dir=facts["base_dir"], source=facts["source"], functions=kept
         )
+        left_out = facts["left_out"]
+    else:
+        left_out = {}
+    return Run(
+        journal,
+        pipeline,
+        facts["params"],
+        Snapshots(store, trust),
+        drop_unused=facts["drop_unused"],
+        left_out=left_out,
     )
 
 
@@ -347,6 +368,11 @@ def opened(state: StateManager, id: str) -> Run | None:  # noqa: A002 - as in op
 def forget(run: Run) -> None:
     """Let `open_run` find a run in its store, and no longer the one that is open."""
     _open.pop((run.state.url, run.state.mode, run.id), None)
+
+
+def summary(store: StateManager, id: str) -> RunSummary:  # noqa: A002 - as in open_run
+    """Return the summary of one run of a store by its whole id."""
+    return _summary(id, Journal(store, id).read_head(), store.url)
 
 
 def summary_of(run: Readable) -> RunSummary:

@@ -103,12 +103,38 @@ def import_run(
     return api.open_run(journal.run, state=store)
 
 
+def adopt_run(path: Path, store: StateManager) -> None:
+    """Put a run that a worker of this user exported into a store, in place of an earlier state of it.
+
+    The run keeps its id and the folder of its pipeline.
+
+    Raises
+    ------
+    StateCorrupt
+        As `import_run`.
+    """
+    with ArchiveReader(path, MAX_BYTES) as archive:
+        head, parts = _checked(archive, at_home=False)
+        journal = Journal(store, archive.run)
+
+        def keep() -> None:
+            _put_chunks(store, archive)
+            if journal.exists():
+                journal.read_head()
+            journal.restore(head, parts)
+
+        until_kept(keep)
+        earlier = api.opened(store, archive.run)
+        if earlier is not None:
+            earlier.refresh()
+
+
 def _free_id(store: StateManager, run: str) -> str:
     names = chain([run], (f"{run}-{number}" for number in count(2)))
     return next(name for name in names if not Journal(store, name).exists())
 
 
-def _checked(archive: ArchiveReader) -> tuple[Head, dict[str, bytes]]:
+def _checked(archive: ArchiveReader, *, at_home: bool = True) -> tuple[Head, dict[str, bytes]]:
     """Return the head and the parts of the run; all is there, nothing else is, and all can be read."""
     head = _read(archive, "head", _read_head)
     if not _are_sound(head.lines, len(archive.names)) or not 0 <= head.attempts <= len(archive.names):
@@ -124,7 +150,8 @@ def _checked(archive: ArchiveReader) -> tuple[Head, dict[str, bytes]]:
     if differing:
         raise archive.corrupt(f"member {differing[0]!r} is missing or belongs to nothing")
     _check_chunks(archive, parts)
-    parts["definition"] = _at_home(parts["definition"])
+    if at_home:
+        parts["definition"] = _at_home(parts["definition"])
     status = "interrupted" if head.status == "running" else head.status
     return replace(head, status=status, owner=None, carry=None), parts
 
