@@ -56,7 +56,7 @@ def sweep(  # noqa: PLR0917 - click passes them by name
     session.load(file, pipeline)
     chosen = session.need_pipeline(pipeline)
     grid = _grid(chosen, params, sets)
-    options = {"state": session.store(file.stem), "outputs": outputs, "workers": workers}
+    options: dict[str, Any] = {"state": session.store(file.stem), "outputs": outputs, "workers": workers}
     if dask is None:
         frame = execute(chosen, grid, **options)
     else:
@@ -98,6 +98,6 @@ def _dask_client(address: str) -> Any:
             "a Dask cluster needs distributed; install it with: python -m pip install 'pforge_lab[dask]'"
         ) from error
     try:
-        return Client(address)
+        return Client(address)  # type: ignore[no-untyped-call]  # distributed has no types here
     except (OSError, ValueError) as error:
         raise UsageError(f"there is no Dask scheduler at {address}: {error}") from error

@@ -77,7 +77,7 @@ class Workers:
         if not self._own:
             return
         if kill and "kill_workers" in inspect.signature(self._executor.shutdown).parameters:  # loky's
-            self._executor.shutdown(wait=True, kill_workers=True)
+            self._executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]  # loky's own
         else:
             self._executor.shutdown(wait=not kill)
 
