@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from pforge_lab.errors import StateFull, UsageError, WrongValue
@@ -65,7 +66,7 @@ class MemoryStateManager(StateManager):
             raise WrongValue(f"evict is 'oldest' or 'never', not {evict!r}")
         self.max_bytes = max_bytes
         self.evict = evict
-        self._entries: dict[str, Entry] = {}
+        self._entries: OrderedDict[str, Entry] = OrderedDict()  # in the order of writing
         self._bytes = 0
         self._lock = threading.RLock()
 
@@ -144,7 +145,7 @@ class MemoryStateManager(StateManager):
 
     def _close(self) -> None:
         with self._lock:
-            self._entries = {}
+            self._entries = OrderedDict()
             self._bytes = 0
 
     def _live(self, key: str) -> Entry | None:
@@ -160,11 +161,13 @@ class MemoryStateManager(StateManager):
                 self._entries[key] = (old[0], change.expires)
             return
         if old is not None:
-            del self._entries[key]  # an overwritten key moves to the end: dicts keep the order of writing
             self._bytes -= _size(key, old[0])
-        if isinstance(change, Put):
+        if isinstance(change, Put):  # in one go: readers without a lock never miss a key that is overwritten
             self._entries[key] = (change.value, change.expires)
+            self._entries.move_to_end(key)
             self._bytes += _size(key, change.value)
+        elif old is not None:
+            del self._entries[key]
 
     def _make_room(self, changes: dict[str, Change]) -> None:
         """Evict until the changes fit, or raise before any of them is applied."""

@@ -1,0 +1,34 @@
+"""What the memory store promises beyond the contract."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from pforge_lab.state import MemoryStateManager
+
+
+@pytest.fixture
+def restless():
+    """Let threads take turns far more often than usual, so that a race shows."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("restless")
+def test_a_key_that_is_overwritten_is_never_missing_for_readers(in_threads):
+    """Readers take no lock; between the old value and the new one there is no moment without any."""
+    state = MemoryStateManager()
+    state.set("k", b"0")
+
+    def work(number):
+        for turn in range(20_000):
+            if number == 0:
+                state.set("k", b"%d" % turn)
+            else:
+                assert state.get("k") is not None
+
+    in_threads(3, work)
