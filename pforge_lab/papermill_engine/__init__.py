@@ -1,0 +1,9 @@
+"""Any notebook as a recorded, resumable run: ``papermill IN OUT --engine pforge``."""
+
+from __future__ import annotations
+
+from pforge_lab.papermill_engine.engine import PforgeEngine, RecordingFailed
+from pforge_lab.papermill_engine.options import Options
+from pforge_lab.papermill_engine.report import attach_command
+
+__all__ = ["Options", "PforgeEngine", "RecordingFailed", "attach_command"]
