@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pforge_lab.cli.options import params_option, parse_params, target
+from pforge_lab.cli.options import (
+    memory_option,
+    params_option,
+    parse_params,
+    run_options,
+    start_options,
+    target,
+)
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.cli.values import assignment
 from pforge_lab.runs import api
@@ -22,23 +29,26 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command()
 @click.argument("pipeline", required=False)
 @params_option
+@run_options
 @pass_session
-def start(session: Session, pipeline: str | None, params: tuple[str, ...]) -> Run:
+def start(session: Session, pipeline: str | None, params: tuple[str, ...], **options: Any) -> Run:
     """Start a run of the loaded PIPELINE, or of one in a file; nothing is executed yet."""
     place = None
     if pipeline is not None and pipeline not in session.pipelines and (file := Path(pipeline)).is_file():
         session.load(file)
         pipeline, place = None, file.stem
     chosen = session.need_pipeline(pipeline)
-    return session.start(chosen, parse_params(session, chosen, params), place=place)
+    values = parse_params(session, chosen, params)
+    return session.start(chosen, values, place=place, **start_options(options))
 
 
 @click.command()
 @click.argument("n", type=click.IntRange(min=1), default=1)
+@memory_option
 @pass_session
-def step(session: Session, n: int) -> StepRecord:
+def step(session: Session, n: int, memory: tuple[str, ...]) -> StepRecord:
     """Execute the next step, or the next N, and return the last record."""
-    return session.need_run().step(n)
+    return session.need_run().step(n, memory=memory)
 
 
 @click.command()
@@ -76,12 +86,16 @@ def finish(session: Session, until: str | None, *, retry_failed: bool) -> Run:
 @click.argument("file", type=FILE)
 @click.option("--pipeline", metavar="NAME", help="Which one, when the file has several.")
 @params_option
+@run_options
 @pass_session
-def run_file(session: Session, file: Path, pipeline: str | None, params: tuple[str, ...]) -> Run:
+def run_file(
+    session: Session, file: Path, pipeline: str | None, params: tuple[str, ...], **options: Any
+) -> Run:
     """Load a FILE, start its pipeline and finish it."""
     session.load(file, pipeline)
     chosen = session.need_pipeline(pipeline)
-    started = session.start(chosen, parse_params(session, chosen, params), place=file.stem)
+    values = parse_params(session, chosen, params)
+    started = session.start(chosen, values, place=file.stem, **start_options(options))
     started.finish(each=session.on_record)
     return started
 

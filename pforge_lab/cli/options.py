@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from pforge_lab.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pforge_lab.cli.session import Session
     from pforge_lab.pipeline.spec import Pipeline
+
+F = TypeVar("F", bound="Callable[..., object]")
 
 params_option = click.option(
     "-p",
@@ -19,6 +23,51 @@ params_option = click.option(
     multiple=True,
     metavar="NAME=VALUE",
     help="A parameter of the pipeline; text is read by the parameter's type. In a notebook $NAME is a variable of it.",
+)
+
+memory_option = click.option(
+    "--memory",
+    multiple=True,
+    type=click.Choice(["settle", "exact", "trace"]),
+    help="A deeper look at memory in each step: freed memory returned first, every object visited, or who allocated (memray).",
+)
+
+
+def run_options(command: F) -> F:
+    """Give a command the options of `pforge_lab.Pipeline.start`; ``start_options`` reads them."""
+    for option in reversed(_RUN_OPTIONS):
+        command = option(command)
+    return command
+
+
+def start_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Return what ``run_options`` gave a command, as arguments of `pforge_lab.Pipeline.start`."""
+    keep = options.pop("keep")
+    if keep is not None:
+        options["keep"] = int(keep) if keep.isdigit() else keep
+    return options
+
+
+_RUN_OPTIONS = (
+    memory_option,
+    click.option(
+        "--drop-unused/--no-drop-unused",
+        default=None,
+        help="Drop variables that no later step reads, and return their memory; snapshots keep them.",
+    ),
+    click.option("--keep", metavar="N|all|records", help="Which snapshots stay."),
+    click.option(
+        "--exclude",
+        multiple=True,
+        metavar="PATTERN",
+        help="Names of variables that are never kept: '*token*'.",
+    ),
+    click.option(
+        "--carry",
+        metavar="NAME",
+        help="Start with what the last run under this name ended with, and keep this one's.",
+    ),
+    click.option("--id", metavar="ID", help="Name of the run; by default the pipeline's name and the time."),
 )
 
 

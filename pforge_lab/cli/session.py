@@ -99,9 +99,11 @@ class Session:
             self.pipeline = None
         return loaded
 
-    def start(self, pipeline: Pipeline, params: dict[str, Any], *, place: str | None = None) -> Run:
-        """Start a run and make it the current one."""
-        self.run = api.start(pipeline, params, state=self.store(place))
+    def start(
+        self, pipeline: Pipeline, params: dict[str, Any], *, place: str | None = None, **options: Any
+    ) -> Run:
+        """Start a run, with the options of `pforge_lab.Pipeline.start`, and make it the current one."""
+        self.run = api.start(pipeline, params, state=self.store(place), **options)
         return self.run
 
     def store(self, place: str | None = None) -> StateManager | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from fcntl import F_GETSIG, F_SETSIG, fcntl
+from os import pread
 from resource import RUSAGE_SELF, getrusage
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -44,7 +45,7 @@ class KernelMark:
 
     def look(self) -> tuple[int, int, bool]:
         """Return the mark, resident bytes now, and True: the mark is always certain."""
-        fields = os.pread(self._statm_file, 128, 0).split()
+        fields = pread(self._statm_file, 128, 0).split()
         if len(fields) != _STATM_FIELDS:
             raise OSError("the descriptor of /proc/self/statm is another file now")
         resident = int(fields[1]) * _PAGE
@@ -74,7 +75,7 @@ class KernelMark:
         """Nothing runs between scopes."""
 
     def _status(self) -> int:
-        text = os.pread(self._status_file, 4096, 0)
+        text = pread(self._status_file, 4096, 0)
         start = text.find(b"VmHWM:")
         if start < 0:
             raise OSError("/proc/self/status has no VmHWM")
