@@ -31,7 +31,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @params_option
 @run_options
 @pass_session
-def start(session: Session, pipeline: str | None, params: tuple[str, ...], **options: Any) -> Run:
+def start(session: Session, /, pipeline: str | None, params: tuple[str, ...], **options: Any) -> Run:
     """Start a run of the loaded PIPELINE, or of one in a file; nothing is executed yet."""
     place = None
     if pipeline is not None and pipeline not in session.pipelines and (file := Path(pipeline)).is_file():
@@ -89,7 +89,7 @@ def finish(session: Session, until: str | None, *, retry_failed: bool) -> Run:
 @run_options
 @pass_session
 def run_file(
-    session: Session, file: Path, pipeline: str | None, params: tuple[str, ...], **options: Any
+    session: Session, /, file: Path, pipeline: str | None, params: tuple[str, ...], **options: Any
 ) -> Run:
     """Load a FILE, start its pipeline and finish it."""
     session.load(file, pipeline)
