@@ -34,7 +34,7 @@ class Completion:
     def __init__(self, manifest: Callable[[int], Manifest], snapshots: Snapshots) -> None:
         self._manifest = manifest
         self._snapshots = snapshots
-        self._known: dict[str, Account | None] = {}
+        self._known: dict[tuple[str, ...], Account | None] = {}  # by digest and names
 
     def of(self, records: Iterable[StepRecord]) -> tuple[StepRecord, ...]:
         """Return the records, sizes of hurried variables completed."""
@@ -59,11 +59,12 @@ class Completion:
         return replace(record, sizes=sizes, shared=tuple(shared))
 
     def _account(self, manifest: Manifest, group: Group, names: list[str]) -> Account | None:
-        if group.digest not in self._known:
+        key = (group.digest, *names)
+        if key not in self._known:
             try:
                 values = self._snapshots.load(manifest, names)
             except UntrustedData:  # looking at sizes asks for nobody's trust
-                self._known[group.digest] = None
+                self._known[key] = None
             else:
-                self._known[group.digest] = examine({name: values[name] for name in names})
-        return self._known[group.digest]
+                self._known[key] = examine({name: values[name] for name in names})
+        return self._known[key]

@@ -16,6 +16,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from pforge_lab.runs.buffers import owns_buffers
+from pforge_lab.runs.objects import data, shallow
 from pforge_lab.runs.records import VariableSize
 from pforge_lab.runs.sharing import Sharing
 from pforge_lab.runs.walk import Clock, Walk
@@ -23,7 +24,7 @@ from pforge_lab.runs.walk import Clock, Walk
 _WALKING = 0.75  # of the budget; the rest goes into who shares what
 _SMALL = 100_000  # bytes
 _FEW = 10
-_LEAST = 1e-5  # seconds for one variable
+_LEAST = 1e-5  # seconds for one variable; when less is left, it is not looked into
 _WORTHWHILE = 2e-4  # seconds that another look takes at least
 _MORE = 4  # times as long as before, in time that is left: then what was hurried is looked at again
 
@@ -161,8 +162,11 @@ class Ledger:
         ]
         with _collector_paused():
             for done, name in enumerate(sorted(anew, key=lambda name: _effort(variables[name]))):
-                share = (end - perf_counter()) / (len(anew) - done)
-                self._look(name, variables[name], share, exact=exact)
+                left = end - perf_counter()
+                if left < _LEAST and done >= _FEW:
+                    self._skim(name, variables[name])
+                else:
+                    self._look(name, variables[name], max(left / (len(anew) - done), _LEAST), exact=exact)
             for name, page in list(self._pages.items()):
                 if page.hurried and (left := end - perf_counter()) > max(_WORTHWHILE, _MORE * page.seconds):
                     self._look(name, variables[name], left, exact=exact)
@@ -170,12 +174,17 @@ class Ledger:
 
     def _look(self, name: str, value: object, seconds: float, *, exact: bool) -> None:
         """Walk over one variable and note what it holds."""
-        seconds = max(seconds, _LEAST)
         walk = Walk(Clock.of(seconds), exact=exact)
         walk.visit([value])
         found = walk.holding
         self._pages[name] = _Page(id(value), found.approx, found.hurried, seconds)
         self._sharing.put(name, found.found, found.total)
+
+    def _skim(self, name: str, value: object) -> None:
+        """Note what a variable says of itself, when there is no time to look into it."""
+        size = max(shallow(value), data(value))
+        self._pages[name] = _Page(id(value), approx=True, hurried=True, seconds=_LEAST)
+        self._sharing.put(name, {id(value): size}, size)
 
     def _account(self, names: list[str]) -> Account:
         held = self._sharing.held(names)

@@ -106,3 +106,15 @@ def test_little_that_is_shared_is_kept_with_all_that_share_it():
     ((names, size),) = taken.shared()
     assert len(names) == 39
     assert size == sum(size for owners, size in taken.held.items() if len(owners) > 1)
+
+
+def test_two_variables_of_the_same_content_are_both_completed(memory, monkeypatch):
+    """Their snapshots are one chunk; each is completed under its own name."""
+    monkeypatch.setattr(sys.modules[Ledger.__module__], "_WALKING", 1e-9)
+    run = pf.Pipeline("p", params={"a": "array", "b": "array"}, steps=[
+        pf.Step(len, label="count", input={"obj": "{{ a }}"}, output_var="n"),
+    ]).start({"a": tree(), "b": tree()}, state=memory)  # fmt: skip
+    run.finish()
+    truth = account({"made": tree()})["made"].bytes
+    sizes = run.variable_sizes.query("variable in ('a', 'b')")
+    assert sizes["bytes"].tolist() == pytest.approx([truth] * 2, rel=0.05)

@@ -459,3 +459,13 @@ def test_what_was_hurried_is_completed_when_there_is_time():
     assert ledger.examine({"tree": tree}, budget=0).sizes["tree"].approx
     assert ledger.examine({"tree": tree}, changed=(), budget=0).sizes["tree"].approx
     assert ledger.examine({"tree": tree}, changed=()).sizes == account({"tree": tree})
+
+
+def test_what_there_is_no_time_for_is_taken_at_its_word_and_marked():
+    """Without time all but a few variables have the size they say of themselves; the next account looks at them."""
+    values = {f"v{number}": [float(element) for element in range(50)] for number in range(100)}
+    ledger = Ledger()
+    hasty = ledger.examine(values, budget=0).sizes
+    assert sum(size.approx and size.hurried for size in hasty.values()) >= 90
+    assert all(size.bytes >= 400 for size in hasty.values())
+    assert ledger.examine(values, changed=()).sizes == account(values)
