@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from pforge_lab.meter import Reading
 
@@ -29,7 +30,7 @@ class ChildOutcome:
         The last error, or None.
     children
         Its own parts.
-    child_peak, memory
+    child_peak, memory, started
         As those of an `Outcome`.
     """
 
@@ -42,13 +43,14 @@ class ChildOutcome:
     children: tuple[ChildOutcome, ...] = ()
     child_peak: int | None = None
     memory: Reading | None = None
+    started: datetime | None = None
 
     @classmethod
     def of(cls, label: str, tool: str, outcome: Outcome) -> ChildOutcome:
         """Return what a part came to, without its output."""
         return cls(
             label, tool, outcome.status, outcome.seconds, outcome.attempts, outcome.error, outcome.children,
-            outcome.child_peak, outcome.memory,
+            outcome.child_peak, outcome.memory, outcome.started,
         )  # fmt: skip
 
 
@@ -84,6 +86,8 @@ class Outcome:
         told; `highest_child` knows those of the parts, too.
     memory
         The process's memory around the step, where it is a part of another one that is metered.
+    started
+        When it started, with a time zone, where it is such a part.
     """
 
     status: Status
@@ -97,6 +101,7 @@ class Outcome:
     next_step: int | None = None
     child_peak: int | None = None
     memory: Reading | None = None
+    started: datetime | None = None
 
 
 def highest_child(outcome: Outcome | ChildOutcome) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -87,12 +88,12 @@ class Planned:
         """Execute the step as a part of another one, whose scope of the meter is open in this context."""
         if not around.metered:
             return self.execute(scope, around)
-        part = meter.enter()
+        started, part = datetime.now(UTC), meter.enter()
         try:
             outcome = self.execute(scope, around)
         finally:
             reading = meter.exit(part)
-        return replace(outcome, memory=reading)
+        return replace(outcome, memory=reading, started=started)
 
     def act(self, scope: Scope, around: Execution, started: float) -> Outcome:
         """Do what the step is for."""

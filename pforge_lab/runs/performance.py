@@ -118,7 +118,8 @@ def fingerprint(pipeline: Pipeline, index: int) -> str | None:
         return None
 
 
-def _child(child: ChildOutcome, started: datetime, position: int) -> StepRecord:
+def _child(child: ChildOutcome, within: datetime, position: int) -> StepRecord:
+    started = child.started or within
     return StepRecord(
         index=position,
         step=None,

@@ -355,3 +355,13 @@ def test_stale_names_completed_steps_whose_function_was_defined_again(scripts):
         """,
     )
     assert printed == ["[] 2", "['two']", "[]", "[] 101"]
+
+
+def test_parts_of_a_step_say_when_each_of_them_started():
+    """One after the other, the second part starts when the first has ended."""
+    run = pf.Pipeline("p", params={"xs": "array"}, steps=[
+        pf.Step(str, label="texts", input={"object": "{{ x }}"}, foreach="{{ xs }}", as_="x", max_parallel=1, output_var="ys"),
+    ]).start({"xs": [1, 2, 3]}, state="memory:parts")  # fmt: skip
+    record = run.step()
+    times = [record.started, *(child.started for child in record.children)]
+    assert times == sorted(set(times))
