@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import api, coding
 from pforge_lab.runs.archive import CHUNK, ArchiveReader
 from pforge_lab.runs.chunks import BATCH, PREFIX as CHUNKS, identity
+from pforge_lab.runs.encoding import decoded, encoded
 from pforge_lab.runs.exclusion import Exclusion
 from pforge_lab.runs.exporting import chunks_of
 from pforge_lab.runs.generation import until_kept
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pforge_lab.state import StateManager
 
 MAX_BYTES = 16 << 30
+_MOST_SIZES = 10_000_000  # in all records together: each may be written as little beside the one before
 _UNREADABLE = (PforgeError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
@@ -141,9 +143,10 @@ def _checked(archive: ArchiveReader, *, at_home: bool = True) -> tuple[Head, dic
         raise archive.corrupt("member 'head' has lines that no run has")
     wanted = [*part_names(head), *({"functions"} & archive.names)]
     for name in wanted:
-        _read(
-            archive, name, _READERS[name.rpartition("/")[2] if name[0].isdigit() else name.partition("/")[0]]
-        )
+        if not name.endswith("/record"):
+            kind = name.rpartition("/")[2] if name[0].isdigit() else name.partition("/")[0]
+            _read(archive, name, _READERS[kind])
+    _check_records(archive, head.lines)
     parts = {name: archive.read(name) for name in wanted}
     chunks = {CHUNK + name for name in chunks_of(parts)}
     differing = sorted(archive.names ^ {"head", *wanted, *chunks})
@@ -156,12 +159,30 @@ def _checked(archive: ArchiveReader, *, at_home: bool = True) -> tuple[Head, dic
     return replace(head, status=status, owner=None, carry=None), parts
 
 
+def _check_records(archive: ArchiveReader, lines: Lines) -> None:
+    """Check that all records can be read, each over the one before it, and make up no more than a run may."""
+    records: dict[tuple[int, int], StepRecord] = {}
+    sizes = 0
+    for line, position in lines.places():
+        if position:
+            name = f"{line:08d}/{position:08d}/record"
+            before = records.get((lines.switched(line).holder(position - 1), position - 1))
+            records[line, position] = record = _read(archive, name, partial(_read_record, before=before))
+            sizes += len(record.sizes)
+            if sizes > _MOST_SIZES:
+                raise archive.corrupt(f"its records tell sizes of more than {_MOST_SIZES:,} variables")
+
+
+def _read_record(text: bytes, before: StepRecord | None = None) -> StepRecord:
+    return StepRecord.from_json(decoded(text), before)
+
+
 def _check_chunks(archive: ArchiveReader, parts: dict[str, bytes]) -> None:
     """Check that chunks are what their ids say, and make up the buffers that manifests claim."""
     names = (name.removeprefix(CHUNK) for name in archive.names if name.startswith(CHUNK))
     lengths = {name: len(_whole(archive, name)) for name in names}
     for name, text in parts.items():
-        groups = Manifest.from_json(json.loads(text)).groups if name.endswith("/manifest") else ()
+        groups = Manifest.from_json(decoded(text)).groups if name.endswith("/manifest") else ()
         for cut in (cut for group in groups for cut in (group.stream, *group.buffers)):
             if sum(lengths[chunk] for chunk in cut.ids) != cut.size:
                 raise archive.corrupt(f"member {name!r} claims a buffer of another size than its chunks")
@@ -183,7 +204,7 @@ def _read_head(text: bytes) -> Head:
 
 
 def _read_definition(text: bytes) -> None:
-    facts = json.loads(text)
+    facts = decoded(text)
     Pipeline.from_dict(facts["pipeline"])
     for name in ("params", "left_out", "drop_unused", "memory"):
         facts[name]
@@ -191,16 +212,15 @@ def _read_definition(text: bytes) -> None:
 
 def _read_functions(text: bytes) -> None:
     header, _, _ = text.partition(b"\n")
-    facts = json.loads(header)
+    facts = decoded(header)
     [*map(str, facts["tools"])], str(facts["signature"])
 
 
 _READERS: dict[str, Callable[[bytes], Any]] = {
     "definition": _read_definition,
     "functions": _read_functions,
-    "record": lambda text: StepRecord.from_json(json.loads(text)),
-    "attempt": lambda text: StepRecord.from_json(json.loads(text)),
-    "manifest": lambda text: Manifest.from_json(json.loads(text)),
+    "attempt": _read_record,
+    "manifest": lambda text: Manifest.from_json(decoded(text)),
 }
 
 
@@ -223,8 +243,8 @@ def _are_sound(lines: Lines, most: int) -> bool:
 
 def _at_home(definition: bytes) -> bytes:
     """Return the definition with the paths of whoever exported it replaced by the current folder."""
-    facts = json.loads(definition)
-    return json.dumps(facts | {"base_dir": str(Path.cwd()), "source": None}).encode()
+    facts = decoded(definition)
+    return encoded(facts | {"base_dir": str(Path.cwd()), "source": None})
 
 
 def _whole(archive: ArchiveReader, name: str, *, base: bool = False) -> bytes | memoryview:

@@ -16,13 +16,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import RunBusy, RunNotFound, StateConflict, StateCorrupt
+from pforge_lab.runs.encoding import decoded, encoded
 from pforge_lab.runs.generation import CREATED, GENERATION, ChunksCollected, token
 from pforge_lab.runs.lease import SECONDS, holder, new_lease, renewer
 from pforge_lab.runs.lines import Lines
@@ -97,12 +97,12 @@ class Head:
             "updated": self.updated.isoformat(),
             "owner": self.owner and self.owner.to_json(),
         }
-        return json.dumps(data).encode()
+        return encoded(data)
 
     @classmethod
     def from_bytes(cls, text: bytes) -> Head:
         """Make a head from what `to_bytes` returned."""
-        data = json.loads(text)
+        data = decoded(text)
         if (number := data.pop("format")) != FORMAT:
             raise StateCorrupt(
                 f"the run was written by another version (format {number}, this one reads {FORMAT})"
@@ -158,8 +158,8 @@ class Journal:
             Chunks of the snapshot may have been collected since they were written: keep it again.
         """
         values = {
-            self.key("definition"): _dump(definition),
-            self.key(0, 0, "manifest"): _dump(start.to_json()),
+            self.key("definition"): encoded(definition),
+            self.key(0, 0, "manifest"): encoded(start.to_json()),
         }
         if functions is not None:
             values[self.key("functions")] = functions
@@ -220,9 +220,23 @@ class Journal:
         self._write(head, {})
 
     def add(
-        self, head: Head, record: StepRecord, manifest: Manifest, removed: Collection[Place] = ()
+        self,
+        head: Head,
+        record: StepRecord,
+        manifest: Manifest,
+        before: StepRecord | None = None,
+        removed: Collection[Place] = (),
     ) -> None:
         """Write a record, the variables after it and the new head, all or nothing; snapshots are removed with it.
+
+        Parameters
+        ----------
+        head, record, manifest
+            What to write.
+        before
+            The record of the position before.
+        removed
+            Places whose snapshots go.
 
         Raises
         ------
@@ -232,14 +246,17 @@ class Journal:
             As `create`.
         """
         place = f"{self._prefix}{head.lines.number:08d}/{head.lines.position:08d}/"
-        values = {place + "record": _dump(record.to_json()), place + "manifest": _dump(manifest.to_json())}
+        values = {
+            place + "record": encoded(record.to_json(before)),
+            place + "manifest": encoded(manifest.to_json()),
+        }
         if head.carry is not None and head.status == "done":
             values[CARRIED + head.carry] = values[place + "manifest"]
         self._write(head, values | self._slimmed(removed, head, values), keeps=True)
 
     def add_attempt(self, head: Head, record: StepRecord, removed: Collection[Place] = ()) -> None:
         """Log a fail-fast attempt, which takes no position; snapshots are removed with it."""
-        values = {self.key("attempt", head.attempts): _dump(record.to_json())}
+        values = {self.key("attempt", head.attempts): encoded(record.to_json())}
         self._write(head, values | self._slimmed(removed, head, values))
 
     def _slimmed(
@@ -250,7 +267,7 @@ class Journal:
         found = self.state.get_many([key for key in keys if key not in values])
         found |= {key: values[key] for key in keys if key in values}
         return {
-            key: _dump(slim(Manifest.from_json(json.loads(text)), head.keep).to_json())
+            key: encoded(slim(Manifest.from_json(decoded(text)), head.keep).to_json())
             for key, text in found.items()
         }
 
@@ -292,7 +309,7 @@ class Journal:
             raise other.deleted()
         if definition is None:
             definition, functions = other.definition(), other.functions()
-        values[self.key("definition")] = _dump(definition)
+        values[self.key("definition")] = encoded(definition)
         if functions is not None:
             values[self.key("functions")] = functions
         self._write(head, values, keeps=True)
@@ -406,7 +423,7 @@ class Journal:
 
     def definition(self) -> dict[str, Any]:
         """Return the pipeline, the parameters and where they came from."""
-        return dict(json.loads(self._need("definition")))
+        return dict(decoded(self._need("definition")))
 
     def functions(self) -> bytes | None:
         """Return the signed functions of the notebook, or None."""
@@ -414,7 +431,7 @@ class Journal:
 
     def manifest(self, line: int, position: int) -> Manifest:
         """Return the snapshot at a position of a line."""
-        return Manifest.from_json(json.loads(self._need(line, position, "manifest")))
+        return Manifest.from_json(decoded(self._need(line, position, "manifest")))
 
     def records(self, path: list[int]) -> list[StepRecord]:
         """Return the records of positions 1, 2, … whose lines ``path`` lists from position 0."""
@@ -423,11 +440,14 @@ class Journal:
         missing = [key for key in keys if key not in found]
         if missing:
             raise self._missing(missing[0])
-        return [StepRecord.from_json(json.loads(found[key])) for key in keys]
+        records: list[StepRecord] = []
+        for key in keys:
+            records.append(StepRecord.from_json(decoded(found[key]), records[-1] if records else None))
+        return records
 
     def attempt(self, number: int) -> StepRecord:
         """Return a logged attempt; the first is 1."""
-        return StepRecord.from_json(json.loads(self._need("attempt", number)))
+        return StepRecord.from_json(decoded(self._need("attempt", number)))
 
     def _need(self, *parts: object) -> bytes:
         value = self.state.get(self.key(*parts))
@@ -457,13 +477,9 @@ def heads(state: StateManager) -> dict[str, Head]:
 def carried(state: StateManager, name: str) -> Manifest | None:
     """Return the snapshot that runs carry on under a name, or None before the first one is done."""
     text = state.get(CARRIED + name)
-    return None if text is None else Manifest.from_json(json.loads(text))
+    return None if text is None else Manifest.from_json(decoded(text))
 
 
 def touched(head: Head, **changes: Any) -> Head:
     """Return the head with changes, updated now."""
     return replace(head, updated=datetime.now(UTC), **changes)
-
-
-def _dump(data: dict[str, Any]) -> bytes:
-    return json.dumps(data).encode()

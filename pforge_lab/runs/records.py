@@ -150,8 +150,14 @@ class StepRecord:
 
         return record_html(self)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as plain JSON values.
+    def to_json(self, before: StepRecord | None = None) -> dict[str, Any]:
+        """Return the record as plain JSON values, without what is as it is by default.
+
+        Parameters
+        ----------
+        before
+            The record of the position before: only the sizes that differ from its own are written,
+            so that what a record takes grows with what its step changed. All are, without.
 
         Examples
         --------
@@ -160,35 +166,90 @@ class StepRecord:
         >>> StepRecord.from_json(record.to_json()) == record
         True
         """
-        return {name: getattr(self, name) for name in self.__slots__} | {
+        data: dict[str, Any] = {
+            "index": self.index,
+            "step": self.step,
+            "label": self.label,
+            "tool": self.tool,
+            "status": self.status,
             "started": self.started.isoformat(),
-            "memory": None if self.memory is None else self.memory._asdict(),
-            "sizes": {name: _plain(size) for name, size in self.sizes.items()},
-            "logs": [[line.stream, line.text] for line in self.logs],
-            "children": [child.to_json() for child in self.children],
+            "seconds": self.seconds,
+            "attempts": self.attempts,
         }
+        data |= {name: value for name in _OPTIONAL if (value := getattr(self, name))}
+        if self.memory is not None:
+            data["memory"] = self.memory._asdict()
+        if self.logs:
+            data["logs"] = [(line.stream, line.text) for line in self.logs]
+        if self.children:
+            data["children"] = [child.to_json() for child in self.children]
+        return data | _sizes_to_json(self.sizes, None if before is None else before.sizes)
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> StepRecord:
-        """Make a record from what ``to_json`` returned."""
-        memory = data["memory"]
+    def from_json(cls, data: dict[str, Any], before: StepRecord | None = None) -> StepRecord:
+        """Make a record from what ``to_json`` returned with the same ``before``.
+
+        Raises
+        ------
+        LookupError
+            It was written as what differs from another record, and ``before`` is None.
+        """
+        memory = data.get("memory")
         return cls(
-            **data
-            | {
-                "started": datetime.fromisoformat(data["started"]),
-                "changed": tuple(data["changed"]),
-                "memory": Reading(**memory) if memory else None,
-                "sizes": {name: VariableSize(*size) for name, size in data["sizes"].items()},
-                "shared": tuple((tuple(names), size) for names, size in data["shared"]),
-                "logs": tuple(LogLine(*line) for line in data["logs"]),
-                "outputs": tuple(data["outputs"]),
-                "children": tuple(cls.from_json(child) for child in data["children"]),
+            **{
+                name: data[name]
+                for name in ("index", "step", "label", "tool", "status", "seconds", "attempts")
             },
+            **{
+                name: data[name]
+                for name in ("error", "traceback", "output_var", "code", "not_kept", "goes_to", "source")
+                if name in data
+            },
+            started=datetime.fromisoformat(data["started"]),
+            changed=tuple(data.get("changed", ())),
+            memory=Reading(**memory) if memory else None,
+            sizes=_sizes_from_json(data, before),
+            shared=tuple((tuple(names), size) for names, size in data.get("shared", ())),
+            logs=tuple(LogLine(*line) for line in data.get("logs", ())),
+            outputs=tuple(data.get("outputs", ())),
+            children=tuple(cls.from_json(child) for child in data.get("children", ())),
         )
 
 
-def _plain(size: VariableSize) -> list[int]:
-    facts = [size.bytes, size.reach, size.approx, size.hurried]
+_OPTIONAL = (
+    *("error", "traceback", "output_var", "changed", "shared", "code", "not_kept", "goes_to", "source"),
+    "outputs",
+)
+
+
+def _sizes_to_json(sizes: dict[str, VariableSize], before: dict[str, VariableSize] | None) -> dict[str, Any]:
+    """Return sizes in full, or as what differs from others, where their order follows from those."""
+    if before is not None:
+        gone = before.keys() - sizes.keys()
+        merged = {name: size for name, size in before.items() if name not in gone} if gone else before
+        if list(merged | sizes) == list(sizes):
+            known = before.get
+            new = {
+                name: size for name, size in sizes.items() if size is not known(name) and size != known(name)
+            }
+            return {
+                "resized": {name: _plain(size) for name, size in new.items()} | dict.fromkeys(sorted(gone))
+            }
+    return {"sizes": {name: _plain(size) for name, size in sizes.items()}}
+
+
+def _sizes_from_json(data: dict[str, Any], before: StepRecord | None) -> dict[str, VariableSize]:
+    resized = data.get("resized")
+    if resized is None:
+        return {name: VariableSize(*size) for name, size in data["sizes"].items()}
+    if before is None:
+        raise LookupError("the record before it is missing")
+    sizes = before.sizes | {name: VariableSize(*size) for name, size in resized.items() if size is not None}
+    return {name: size for name, size in sizes.items() if name not in resized or resized[name] is not None}
+
+
+def _plain(size: VariableSize) -> tuple[int, ...]:
+    facts = (size.bytes, size.reach, size.approx, size.hurried)
     return facts if size.hurried else facts[:3]
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pforge_lab.runs.journal import Head, Journal
     from pforge_lab.runs.records import RunStatus, StepRecord
-    from pforge_lab.runs.retention import Place
+    from pforge_lab.runs.retention import Keep, Place
     from pforge_lab.runs.snapshots import Manifest
 
 
@@ -43,6 +43,7 @@ class Timeline:
         self.head = journal.read_head()
         self.records: list[StepRecord] = journal.records(self.head.lines.path())
         self.freed = False  # whether snapshots were removed whose chunks are still there
+        self._rule: tuple[Keep, Retention] | None = None
         self._steps: set[int | None] = set()  # of the history, as it was counted at ...
         self._counted: tuple[int, int] | None = None  # ... this line and position
 
@@ -159,7 +160,9 @@ class Timeline:
 
     def _retained(self, head: Head) -> tuple[Head, list[Place]]:
         """Return the head that knows which snapshots stay, and the places of those that go."""
-        amount = Retention.of(head.keep).amount(head.status)
+        if self._rule is None or self._rule[0] is not head.keep:
+            self._rule = (head.keep, Retention.of(head.keep))
+        amount = self._rule[1].amount(head.status)
         if amount is None and head.kept is None:
             return head, []
         lines = head.lines
@@ -245,7 +248,7 @@ class Timeline:
         last
             The caller advances no further: the run's status settles in the same transaction.
         """
-        records = [*self.history, record]
+        records = [*self.records[: self.position], record]
         if self._counted != (self.head.lines.number, self.position):
             self._steps = {known.step for known in self.history}
         self._steps.add(record.step)
@@ -260,7 +263,7 @@ class Timeline:
         if last or self._following(records) is None:
             head = replace(head, status=self._settled(records))
         head, removed = self._retained(head)
-        self.journal.add(head, record, manifest, removed)
+        self.journal.add(head, record, manifest, records[-2] if self.position else None, removed)
         self.head, self.records, self._counted = head, records, (lines.number, lines.position)
 
     def log_failure(self, record: StepRecord) -> None:

@@ -16,7 +16,7 @@ import pytest
 from blake3 import blake3
 
 import pforge_lab as pf
-from pforge_lab.runs import archive, coding
+from pforge_lab.runs import archive, coding, importing
 from pforge_lab.runs.chunks import PREFIX as CHUNKS
 from pforge_lab.runs.collection import collect_chunks
 
@@ -415,6 +415,21 @@ def test_lines_that_no_run_has_are_refused(forged, lines):
 def test_members_that_cannot_be_read_are_named(forged, name, data):
     forged.members[name] = data
     refused(forged.write(), f"member '{name}' cannot be read")
+
+
+def test_a_record_over_one_that_is_not_there_is_refused(forged):
+    def unfound(record):
+        del record["sizes"]
+        record["resized"] = {}
+
+    forged.change("00000000/00000001/record", unfound)
+    refused(forged.write(), "member '00000000/00000001/record' cannot be read \\(LookupError")
+
+
+def test_records_that_make_up_more_than_a_run_may_are_refused(forged, monkeypatch):
+    """A few bytes a record can stand for all the sizes of the record before it."""
+    monkeypatch.setattr(importing, "_MOST_SIZES", 3)
+    refused(forged.write(), "its records tell sizes of more than 3 variables")
 
 
 def test_a_pipeline_that_is_none_is_refused(forged):
