@@ -169,7 +169,7 @@ def _check(month: int) -> None:
     missing = [name for name in EXTRA if find_spec(name) is None]
     if missing:
         raise UsageError(
-            f"the demo needs {' and '.join(missing)}; install it with: python -m pip install 'pforge_lab[demo]'"
+            f"the demo needs {' and '.join(missing)}; install them with: python -m pip install 'pforge_lab[demo]'"
         )
     if month not in range(13):
         raise UsageError(f"month {month!r} is not a month: it is 1 to 12, or 0 for the whole year")

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-from pforge_lab.errors import StateError
-
-
-class OutcomeUnknown(StateError):
-    """The store failed after all had agreed to commit: what was to be stored may be there, or may not."""
-
 
 class LastVote:
     """Joins a transaction as the last to vote.

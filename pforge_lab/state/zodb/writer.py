@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from transaction.interfaces import TransientError
 from ZODB.blob import Blob
 
-from pforge_lab.errors import StateError
+from pforge_lab.errors import OutcomeUnknown, StateError
 from pforge_lab.state.transaction import Drop, Overlay, Put, Touch
 from pforge_lab.state.zodb.faults import fault
 from pforge_lab.state.zodb.layout import RECORD_BYTES, entry_of, entry_until, expiry_of, head_of
 from pforge_lab.state.zodb.queue import CommitQueue, Job
-from pforge_lab.state.zodb.voting import LastVote, OutcomeUnknown
+from pforge_lab.state.zodb.voting import LastVote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
