@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from pforge_lab.errors import (
     NotKept,
+    OutcomeUnknown,
     ParamError,
     PforgeError,
     PositionError,
@@ -70,6 +71,7 @@ __all__ = [
     "CachedStateManager",
     "Counter",
     "NotKept",
+    "OutcomeUnknown",
     "Parallel",
     "ParamError",
     "PforgeError",
