@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pforge_lab.papermill_engine.engine import PforgeEngine, RecordingFailed
+from pforge_lab.papermill_engine.client import RecordingFailed
+from pforge_lab.papermill_engine.engine import PforgeEngine
 from pforge_lab.papermill_engine.options import Options
 from pforge_lab.papermill_engine.report import attach_command
 

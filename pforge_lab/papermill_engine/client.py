@@ -1,47 +1,137 @@
-"""The client that executes the cells that are left, beside a recorder in the kernel."""
+"""The client that executes the cells that are left, and has them recorded."""
 
 from __future__ import annotations
 
-import ast
 import json
 from typing import TYPE_CHECKING, Any
 
+from nbclient.exceptions import CellExecutionError
 from papermill.clientwrap import PapermillNotebookClient
 
+from pforge_lab.errors import PforgeError
+from pforge_lab.papermill_engine.recorders import Beside, InKernel, answered
 from pforge_lab.papermill_engine.report import is_code
+from pforge_lab.papermill_engine.termination import Terminated
+from pforge_lab.runs.performance import one_line
 
 if TYPE_CHECKING:
-    from pforge_lab.runs.records import StepRecord
+    from pforge_lab.papermill_engine.recorders import Facts, Recorder
+
+_MODULE = "pforge_lab.notebook.asked"
+
+
+class RecordingFailed(PforgeError):
+    """The job was not recorded, and ``strict`` asks for it, or it cannot go on without."""
 
 
 class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is untyped
-    """Executes the cells that are left, beside a recorder in the kernel."""
+    """papermill's client, beside a recorder.
 
-    config_of_recorder: dict[str, Any]
-    done: tuple[StepRecord, ...] = ()
-    told: dict[str, Any]
+    Attributes
+    ----------
+    job
+        What the recorder is told.
+    strict
+        Whether a job that cannot be recorded is not executed.
+    told
+        What is known of the recording: ``run``, ``trouble``, ``remark``.
+    """
+
+    job: Facts
+    strict: bool
+    told: Facts
 
     def papermill_execute_cells(self) -> None:
-        """Execute the cells between the beginning and the end of the recording."""
-        self.told = self._ask("begin", json.dumps(self.config_of_recorder))
-        self._left = len(self.done)
-        super().papermill_execute_cells()
-        if "trouble" not in self.told:
-            self.told |= self._ask("end")
+        """Execute the cells that are left between the beginning and the end of the recording."""
+        self._left = self._place = self.job["done"]
+        self._recorder: Recorder | None = self._begin()
+        try:
+            super().papermill_execute_cells()
+            if self._recorder is not None:
+                self.told |= {
+                    fact: value for fact, value in self._recorder.end().items() if value is not None
+                }
+        finally:
+            if self._recorder is not None:
+                self._recorder.close()
 
     def execute_cell(self, cell: Any, cell_index: int, *args: Any, **kwargs: Any) -> Any:
-        """Execute a cell unless it is done already."""
-        if is_code(cell) and self._left:
+        """Execute a cell, unless it is done already, and have it recorded."""
+        if not is_code(cell):
+            return super().execute_cell(cell, cell_index, *args, **kwargs)
+        if self._left:
             self._left -= 1
             return cell
-        return super().execute_cell(cell, cell_index, *args, **kwargs)
+        self._place += 1
+        if self._recorder is None:
+            return super().execute_cell(cell, cell_index, *args, **kwargs)
+        self._recorder.enter()
+        error: BaseException | None = None
+        try:
+            return super().execute_cell(cell, cell_index, *args, **kwargs)
+        except Terminated as raised:
+            error = raised
+            self.shutdown_kernel = "immediate"  # it is busy: asked politely it would take seconds
+            self.nb_man.cell_exception(cell, cell_index=cell_index, exception=raised)
+            raise
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            if error is None or isinstance(error, CellExecutionError):  # else the kernel may be gone
+                self._recorder.exit(self._place, cell, error)
 
-    def _ask(self, function: str, *arguments: str) -> dict[str, Any]:
-        call = f"__import__('pforge_lab.notebook.recording', fromlist=['_']).{function}({', '.join(map(repr, arguments))})"
+    def _begin(self) -> Recorder | None:
+        """Begin the recording in the kernel, else beside it; return who records."""
+        answer, why = self._first_answer()
+        if answer is not None and "trouble" not in answer:
+            self.told |= answer
+            return InKernel(self._ask, self._pid())
+        if answer is None:
+            remark = f"the kernel has no recorder ({why}): time and memory only, nothing to resume from"
+            if self.strict:
+                raise RecordingFailed(
+                    f"nothing was executed: {remark}; install pforge_lab where the kernel is"
+                )
+            self.told["remark"] = remark
+            try:
+                beside = Beside(self.job, self._pid())
+            except PforgeError as error:
+                answer = {"trouble": one_line(error)}
+            else:
+                self.told["run"] = beside.run.id
+                return beside
+        if self.strict or self.job["run"] is not None:
+            whole = "; execute the notebook whole, without resume" if self.job["run"] is not None else ""
+            raise RecordingFailed(f"nothing was executed: {answer['trouble']}{whole}")
+        self.told["trouble"] = f"nothing is recorded: {answer['trouble']}"
+        return None
+
+    def _first_answer(self) -> tuple[Facts | None, str]:
+        language = self.km.kernel_spec.language if self.km.kernel_spec is not None else ""
+        if language.lower() != "python":
+            return None, f"its language is {language or 'unknown'}"
+        return answered(self._request("begin", json.dumps(self.job)))
+
+    def _ask(self, function: str, *arguments: object) -> Facts:
+        answer, why = answered(self._request(function, *arguments))
+        return {"trouble": f"the recorder does not answer: {why}"} if answer is None else answer
+
+    def _request(self, function: str, *arguments: object) -> Facts | None:
+        """Have the kernel evaluate a call; it takes the time it takes, whatever cells are allowed."""
+        call = f"__import__({_MODULE!r}, fromlist=['_']).{function}({', '.join(map(repr, arguments))})"
         request = self.kc.execute("", silent=True, store_history=False, user_expressions={"pforge": call})
-        reply = self.wait_for_reply(request) or {"content": {}}
-        answer = reply["content"].get("user_expressions", {}).get("pforge", {})
-        if answer.get("status") != "ok":
-            why = answer.get("evalue") or "it is not a Python kernel"
-            return {"trouble": f"the kernel has no recorder ({why}): nothing is recorded"}
-        return dict(json.loads(ast.literal_eval(answer["data"]["text/plain"])))
+        limits = {name: getattr(self, name) for name in ("timeout", "timeout_func")}
+        try:
+            self.set_trait("timeout", None)
+            self.set_trait("timeout_func", None)
+            reply: Facts | None = self.wait_for_reply(request)
+        finally:
+            for name, limit in limits.items():
+                self.set_trait(name, limit)
+        return reply
+
+    def _pid(self) -> int | None:
+        """Return the kernel's process, None where it runs elsewhere."""
+        pid = getattr(self.km.provisioner, "pid", None)
+        return pid if isinstance(pid, int) else None

@@ -11,19 +11,16 @@ from papermill.log import logger
 from papermill.utils import merge_kwargs, remove_args
 
 from pforge_lab.errors import NotKept, PforgeError, StateError
-from pforge_lab.papermill_engine.client import Client
+from pforge_lab.papermill_engine.client import Client, RecordingFailed
 from pforge_lab.papermill_engine.manager import Manager
 from pforge_lab.papermill_engine.options import Options
-from pforge_lab.papermill_engine.report import REPORT_TAG, attach_command, code_cells, describe, report_cell
-from pforge_lab.papermill_engine.store import default_store, holding
+from pforge_lab.papermill_engine.report import Report, cells_of, is_report
+from pforge_lab.papermill_engine.store import holding, store_url, whole_path
+from pforge_lab.papermill_engine.termination import Terminated, Termination
 from pforge_lab.runs import api
-from pforge_lab.runs.cells import TOOL, Cell, Resumption, plan_resumption, unfinished
-from pforge_lab.runs.journal import touched
+from pforge_lab.runs.cells import TOOL, Cell, unfinished
 from pforge_lab.runs.records import StepRecord
-
-
-class RecordingFailed(PforgeError):
-    """The job was not recorded, and ``strict`` asks for it."""
+from pforge_lab.runs.resumption import Resumption, plan_resumption
 
 
 class PforgeEngine(NBClientEngine):  # type: ignore[misc] # papermill is untyped
@@ -39,30 +36,33 @@ class PforgeEngine(NBClientEngine):  # type: ignore[misc] # papermill is untyped
             A cell that is left reads what the run could not keep. Nothing was executed.
         RunNotFound
             There is no run to go on with by that id.
+        RecordingFailed
+            Recording failed, and ``strict`` asks for it; or the variables of the run to go on with
+            cannot be restored, and nothing was executed.
         """
         options = Options.taken(kwargs)
-        nb.cells = [cell for cell in nb.cells if REPORT_TAG not in cell.metadata.get("tags", [])]
-        cells = [
-            Cell(cell.source, "raises-exception" in cell.metadata.get("tags", [])) for cell in code_cells(nb)
-        ]
+        nb.cells = [cell for cell in nb.cells if not is_report(cell)]
+        cells = cells_of(nb)
         config = _config(nb, cells, options, kwargs.get("input_path"), output_path)
         plan = _resumption(config, cells, options)
         manager = Manager(nb, output_path=output_path, progress_bar=progress_bar, log_output=log_output, autosave_cell_every=autosave_cell_every)  # fmt: skip
         manager.done = plan.done
-        manager.notebook_start()
-        try:
-            client = _client(manager, kernel_name, log_output=log_output, **kwargs)
-            client.config_of_recorder, client.done, client.told = config, plan.done, {}
+        with Termination() as termination:
+            manager.notebook_start()
             try:
-                client.execute()
-            except BaseException as error:
-                _record_end(config, client.told, error)
-                raise
+                client = _client(manager, kernel_name, log_output=log_output, **kwargs)
+                client.job, client.strict, client.told = config, options.strict, {}
+                try:
+                    with termination.executing():
+                        client.execute()
+                except BaseException as error:
+                    _record_end(config, client.told, error)
+                    raise
+                finally:
+                    _finish(manager, Report(config, client.told, plan, options))
             finally:
-                _finish(manager, config, client.told, options, plan)
-        finally:
-            manager.cleanup_pbar()
-            manager.notebook_complete()
+                manager.cleanup_pbar()
+                manager.notebook_complete()
         if options.strict and client.told.get("trouble"):
             raise RecordingFailed(f"the notebook was executed, but not recorded: {client.told['trouble']}")
         return manager.nb
@@ -86,10 +86,10 @@ def _client(manager: Manager, kernel_name: str, *, log_output: bool, stdout_file
 
 
 def _config(nb: Any, cells: list[Cell], options: Options, source: Any, output: str | None) -> dict[str, Any]:
-    paths = {"input": str(source), "output": str(output)}
+    paths = {"input": whole_path(source), "output": whole_path(output)}
     return {
-        "state": options.state or default_store(output or "notebook.ipynb"),
-        "name": Path(str(source)).stem,
+        "state": store_url(options.state, paths["output"]),
+        "name": Path(paths["input"]).stem or "notebook",
         "cells": [[cell.source, cell.may_fail] for cell in cells],
         "notebook": paths,
         "params": {name: str(value) for name, value in nb.metadata.papermill.get("parameters", {}).items()},
@@ -103,8 +103,9 @@ def _config(nb: Any, cells: list[Cell], options: Options, source: Any, output: s
 
 
 def _resumption(config: dict[str, Any], cells: list[Cell], options: Options) -> Resumption:
+    """Return where the execution begins, and tell of it; the run to go on with is put into ``config``."""
     if options.resume is None:
-        return Resumption(0, ())
+        return Resumption()
     with holding(config["state"]) as state:
         if options.resume == "1":
             run = unfinished(state, config["notebook"])
@@ -112,20 +113,23 @@ def _resumption(config: dict[str, Any], cells: list[Cell], options: Options) -> 
             run = api.open_run(options.resume, state=state)
         if run is None:
             logger.info("pforge: no unfinished run of this notebook: it is executed from its first cell")
-            return Resumption(0, ())
+            return Resumption()
         plan = plan_resumption(run, cells)
     if plan.missing:
         names = "; ".join(f"{name} ({reason})" for name, reason in plan.missing.items())
         raise NotKept(
             f"cells after {len(plan.done)} need what run {run.id} could not keep: {names}; "
-            "execute the notebook whole, without resume",
+            "nothing was executed; execute the notebook whole, without resume",
             name=next(iter(plan.missing)),
             reason=names,
             label=None,
         )
     for place, reason in plan.reasons.items():
         logger.info(f"pforge: cell {place} is executed again: {reason}")
-    config |= {"run": run.id, "position": plan.position, "done": len(plan.done)}
+    if plan.doubtful:
+        logger.warning(f"pforge: the cells left may read, without naming it, what was not kept: {', '.join(plan.doubtful)}")  # fmt: skip
+    if plan.keeps:
+        config |= {"run": run.id, "position": plan.position, "done": len(plan.done)}
     return plan
 
 
@@ -133,39 +137,32 @@ def _record_end(config: dict[str, Any], told: dict[str, Any], error: BaseExcepti
     """Write the last record of a run whose kernel is gone."""
     if "run" not in told:
         return
+    asked = isinstance(error, Terminated | KeyboardInterrupt)
     try:
         with holding(config["state"]) as state:
             run = api.open_run(told["run"], state=state)
+            run.refresh()
             if run.status in ("done", "failed"):
                 return
             place = run.timeline.next_step()
             why = f"{type(error).__name__}: {error}".splitlines()[0]
             record = StepRecord(run.position + 1, None if place is None else place + 1, run.next_label or "", TOOL, "failed", datetime.now(UTC), 0.0, error=why)  # fmt: skip
-            run.timeline.head = touched(run.timeline.head, status="interrupted")
-            run.timeline.log_failure(record)
+            run.timeline.begin()
+            run.timeline.log_failure(record, "interrupted" if asked else "failed")
     except StateError as trouble:
         told["trouble"] = str(trouble)
 
 
-def _finish(manager: Manager, config: dict[str, Any], told: dict[str, Any], options: Options, plan: Resumption) -> None:  # fmt: skip
+def _finish(manager: Manager, report: Report) -> None:
     """Put what the run knows into the notebook; what goes wrong here is told, and fails no good job."""
+    told = report.told
+    if told.get("remark"):
+        logger.warning(f"pforge: {told['remark']}")
+    if "run" in told:
+        try:
+            report.write(manager.nb)
+        except PforgeError as error:
+            told.setdefault("trouble", f"the report is missing: {error}")
     if told.get("trouble"):
         logger.warning(f"pforge: {told['trouble']}")
-    if "run" not in told:
-        return
-    try:
-        with holding(config["state"]) as state:
-            run = api.open_run(told["run"], state=state)
-            for record in run.history:
-                if record.step is not None:
-                    describe(code_cells(manager.nb)[record.step - 1], record)
-            manager.nb.metadata["pforge"] = {
-                "run": run.id, "state": config["state"], "status": run.status, "position": run.position,
-                "executed_again": {str(place): reason for place, reason in plan.reasons.items()},
-            }  # fmt: skip
-            if options.report:
-                manager.nb.cells.append(report_cell(run))
-            logger.info(f"pforge: run {run.id} is {run.status} at position {run.position}; look into it with: {attach_command(run)}")  # fmt: skip
-    except PforgeError as error:
-        told.setdefault("trouble", str(error))
-        logger.warning(f"pforge: the report is missing: {error}")
+        manager.nb.metadata.setdefault("pforge", {})["trouble"] = told["trouble"]

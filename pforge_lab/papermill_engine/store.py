@@ -5,23 +5,62 @@ from __future__ import annotations
 import contextlib
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pforge_lab.errors import StateLocked
-from pforge_lab.state import open_state
+from papermill.iorw import papermill_io
+
+from pforge_lab.errors import StateLocked, UsageError
+from pforge_lab.runs import places
+from pforge_lab.state import canonical_url, open_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pforge_lab.state import StateManager
 
 _WAIT = 10.0  # seconds for the kernel of a killed parent to notice
 
 
+def whole_path(path: Any) -> str:
+    """Return where papermill reads or writes a notebook: the whole path, or the address of another storage."""
+    if not isinstance(path, str):
+        return ""  # a notebook in memory
+    handler = papermill_io.get_handler(path)
+    if not hasattr(handler, "cwd"):
+        return path
+    folder = handler.cwd(None)  # papermill's: it may execute the notebook elsewhere
+    handler.cwd(folder)
+    return str(Path(folder or ".", path).resolve())
+
+
 def default_store(output: str) -> str:
     """Return the store of the run that writes a notebook: in a folder beside it that only the user can read."""
-    folder = Path(f"{output}.pforge").resolve()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return str(folder / "run.fs")
+    if output and "://" not in output:
+        folder = Path(f"{output}.pforge")
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return str(folder / "run.fs")
+    places.make_folder(places.folder())
+    return str(places.folder() / f"{Path(output).stem or 'notebook'}.fs")
+
+
+def store_url(state: str | None, output: str) -> str:
+    """Return the URL of the store, which means the same in the folder that the notebook is executed in.
+
+    Raises
+    ------
+    UsageError
+        It is no kind of store, or one of a single process, which the kernel's would be lost with.
+    """
+    url = canonical_url(state or default_store(output))
+    if url.startswith("memory:"):
+        raise UsageError(
+            f"{url} would be lost with the kernel; give a path that ends in .fs, or a server's URL"
+        )
+    return url
 
 
 @contextlib.contextmanager
-def holding(url: str) -> Any:
+def holding(url: str) -> Iterator[StateManager]:
     """Have the store open for writing, once the kernel that held it is gone."""
     deadline = time.monotonic() + _WAIT
     while True:

@@ -53,6 +53,8 @@ def start(
     keep: Keep = "all",
     exclude: Collection[str] = (),
     id: str | None = None,  # noqa: A002 - the public name
+    about: Mapping[str, Any] | None = None,
+    told: Mapping[str, str] | None = None,
 ) -> Run:
     """Make a run of a pipeline; nothing is executed yet.
 
@@ -87,6 +89,10 @@ def start(
         What a tool prints, returns into another variable or says in an error is kept all the same.
     id
         Name of the run; by default made from the pipeline's name and the time.
+    about
+        JSON values to keep with the definition of the run.
+    told
+        Parameters as tables show them, of a pipeline that declares none.
 
     Raises
     ------
@@ -119,7 +125,8 @@ def start(
         params={
             name: "(excluded)" if name in exclusion.reasons(params) else sketch(value)
             for name, value in params.items()
-        },
+        }
+        | dict(told or {}),
         keep=keep,
         exclude=exclusion.patterns,
     )
@@ -129,6 +136,7 @@ def start(
         "params": sorted(params),
         "drop_unused": dropping,
         "memory": looks.names(),
+        **(about or {}),
     }
     scope = Scope(snapshots, EMPTY, lambda _: None, exclusion)
     until_kept(

@@ -219,6 +219,12 @@ class Journal:
             self._free()
         self._write(head, {})
 
+    def redefine(self, head: Head, definition: dict[str, Any]) -> None:
+        """Replace the definition and the head, both or neither; refused while another process advances the run."""
+        if self._lease is None:
+            self._free()
+        self._write(head, {self.key("definition"): _dump(definition)})
+
     def add(
         self,
         head: Head,

@@ -266,9 +266,9 @@ class Timeline:
         self.journal.add(head, record, manifest, records[-2] if self.position else None, removed)
         self.head, self.records, self._counted = head, records, (lines.number, lines.position)
 
-    def log_failure(self, record: StepRecord) -> None:
-        """Log an attempt that failed under fail_fast; it takes no position."""
-        head = touched(self.head, status="failed", attempts=self.head.attempts + 1, error=record.error)
+    def log_failure(self, record: StepRecord, status: RunStatus = "failed") -> None:
+        """Log an attempt that failed under fail_fast, or was interrupted; it takes no position."""
+        head = touched(self.head, status=status, attempts=self.head.attempts + 1, error=record.error)
         head, removed = self._retained(head)
         self.journal.add_attempt(head, record, removed)
         self.head = head

@@ -6,7 +6,7 @@ from pforge_lab.state.batch import Batch
 from pforge_lab.state.caching import CachedStateManager, CacheStats
 from pforge_lab.state.configured import open_configured
 from pforge_lab.state.memory import MemoryStateManager
-from pforge_lab.state.opening import open_state, register_scheme
+from pforge_lab.state.opening import canonical_url, open_state, register_scheme
 from pforge_lab.state.patterns import Counter, RateLimiter, Sessions, cached
 from pforge_lab.state.recovery import Recovery, StateRecovered
 from pforge_lab.state.stats import StateStats
@@ -25,6 +25,7 @@ __all__ = [
     "StateRecovered",
     "StateStats",
     "cached",
+    "canonical_url",
     "open_configured",
     "open_state",
     "register_scheme",

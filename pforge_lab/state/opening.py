@@ -124,6 +124,18 @@ def open_state(url: str | os.PathLike[str], mode: Mode = "w", **options: Any) ->
         return state
 
 
+def canonical_url(url: str | os.PathLike[str]) -> str:
+    """Return the one URL that stands for a store, in whatever folder it is opened.
+
+    Examples
+    --------
+    >>> canonical_url("memory:example")
+    'memory:example'
+    """
+    scheme, rest = _split(os.fspath(url))
+    return SCHEMES[scheme].load().canonical_url(scheme, rest)
+
+
 def _shared(state: StateManager, opened_with: dict[str, Any], options: dict[str, Any]) -> StateManager:
     if options and options != opened_with:
         raise UsageError(

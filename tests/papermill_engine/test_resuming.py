@@ -9,7 +9,6 @@ from nbclient.exceptions import DeadKernelError
 from papermill.engines import papermill_engines
 
 from pforge_lab.papermill_engine import PforgeEngine
-from pforge_lab.runs.cells import needs
 
 papermill_engines.register("pforge", PforgeEngine)
 
@@ -58,8 +57,3 @@ def test_a_killed_notebook_goes_on_to_what_an_undisturbed_one_shows(folder):
     assert (folder / "marks.txt").read_text().split() == ["2", "3", "4", "5", "6", "7"]
     assert shown(resumed) == shown(undisturbed)
     assert resumed.metadata.pforge.status == "done"
-
-
-def test_what_functions_read_that_cells_call_is_needed_too():
-    assert {"f", "z"} <= needs(["f()"], ["def f(): return z"])
-    assert "x" not in needs(["x = 1", "x + 1"])

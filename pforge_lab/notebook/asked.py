@@ -1,0 +1,98 @@
+"""What the parent of a kernel asks its recorder, by ``user_expressions`` of silent requests.
+
+They leave nothing behind in the notebook. Each answers with JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from time import perf_counter
+from typing import Any
+
+from pforge_lab.errors import PforgeError
+from pforge_lab.notebook.recording import Recording
+from pforge_lab.runs import api
+from pforge_lab.runs.cells import Cell, adopt_cells, start_cells
+from pforge_lab.runs.collection import collect_chunks
+from pforge_lab.runs.namespace import NamespaceRecorder
+from pforge_lab.runs.performance import one_line
+from pforge_lab.state import StateManager, open_state
+
+_current: list[Recording] = []
+
+
+def begin(config: str) -> str:
+    """Open the store, take up the run or start one, and record from the next cell on.
+
+    Parameters
+    ----------
+    config
+        JSON: ``state name cells notebook params keep exclude snapshots run position done``.
+
+    Returns
+    -------
+    str
+        JSON: ``run``, ``place``, ``seconds``; or ``trouble``.
+    """
+    clock, facts = perf_counter(), json.loads(config)
+    try:
+        state = open_state(facts["state"])
+    except (PforgeError, OSError) as error:
+        return json.dumps({"trouble": one_line(error)})
+    try:
+        recording = _prepared(state, facts)
+        recording.start()
+    except Exception as error:  # noqa: BLE001 - told to the parent, who decides
+        state.close()
+        return json.dumps({"trouble": one_line(error)})
+    _current.append(recording)
+    facts = {"run": recording.recorder.run.id, "place": state.url, "seconds": perf_counter() - clock}
+    return json.dumps(facts)
+
+
+def _prepared(state: StateManager, facts: dict[str, Any]) -> Recording:
+    from IPython.core.getipython import get_ipython  # noqa: PLC0415 - the shell of this very kernel
+
+    shell: Any = get_ipython()
+    cells = [Cell(*cell) for cell in facts["cells"]]
+    if facts["run"] is None:
+        run = start_cells(
+            facts["name"], cells, state=state, notebook=facts["notebook"], keeps=facts["snapshots"],
+            keep=facts["keep"], exclude=facts["exclude"], params=facts["params"],
+        )  # fmt: skip
+    else:
+        run = api.open_run(facts["run"], state=state)
+        if run.position != facts["position"]:
+            run.goto(facts["position"])
+        adopt_cells(run, facts["name"], cells)
+    recorder = NamespaceRecorder(run, shell.user_ns, shell.user_ns_hidden, snapshots=facts["snapshots"])
+    if facts["run"] is not None:
+        recorder.restore()
+    shell.execution_count = facts["done"] + 1
+    return Recording(shell, recorder, cells, facts["done"])
+
+
+def note(place: int, child_peak: int) -> str:
+    """Add to the record of a cell what child processes held, as the parent has seen it."""
+    recording = _current[-1]
+    records = recording.recorder.run.timeline.records
+    if recording.trouble is None and records and records[-1].step == place:
+        recording.recorder.note_child_peak(child_peak)
+    return "{}"
+
+
+def end() -> str:
+    """Stop recording, close the store, and tell what came of it."""
+    recording = _current.pop()
+    run = recording.recorder.run
+    try:
+        recording.stop()
+        if run.timeline.freed:
+            collect_chunks(run.state)
+            run.state.compact()
+        run.state.close()
+    except (PforgeError, OSError) as error:
+        recording.trouble = recording.trouble or one_line(error)
+    return json.dumps(
+        {"position": run.position, "trouble": recording.trouble, "recording": recording.seconds}
+    )

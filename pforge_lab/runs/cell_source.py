@@ -1,0 +1,64 @@
+"""A cell as the Python that can be read in it: magics and shell commands stand for what they read."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+_CELL_MAGIC = re.compile(r"\s*%%(\w+)[^\n]*\n?")
+_PYTHON = frozenset(("time", "timeit", "capture", "prun", "memit"))  # cell magics that execute their cell
+_LINE = re.compile(r"(?P<indent>\s*)(?:(?P<target>[\w, ]+?)\s*=\s*)?(?:%(?P<magic>\w+)|!{1,2})(?P<rest>.*)")
+_INSERTED = re.compile(r"\{([A-Za-z_]\w*)|\$([A-Za-z_]\w*)")
+
+
+def parsed(source: str) -> list[ast.stmt]:
+    r"""Return the statements of a cell; of one that is no plain Python, those that can be read.
+
+    Examples
+    --------
+    >>> [ast.unparse(statement) for statement in parsed("%time total(x)\nfiles = !ls {folder}")]
+    ['total(x)', 'files = [folder]']
+    """
+    statements = _statements(source)
+    if statements is not None:
+        return statements
+    text = source
+    if (magic := _CELL_MAGIC.match(source)) is not None:
+        if magic[1] not in _PYTHON:
+            return []
+        text = source[magic.end() :]
+    text = "\n".join(map(_plain, text.splitlines()))
+    whole = _statements(text)
+    if whole is not None:
+        return whole
+    return [statement for line in text.splitlines() for statement in _statements(line.strip()) or ()]
+
+
+def is_python(source: str) -> bool:
+    """Return whether a cell is plain Python, without a magic or a shell command.
+
+    Examples
+    --------
+    >>> is_python("x = 1"), is_python("!ls")
+    (True, False)
+    """
+    return _statements(source) is not None
+
+
+def _statements(text: str) -> list[ast.stmt] | None:
+    try:
+        return ast.parse(text).body
+    except (SyntaxError, ValueError):
+        return None
+
+
+def _plain(line: str) -> str:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return line
+    rest = match["rest"].strip()
+    if match["magic"] in _PYTHON and _statements(rest) is not None:
+        value = rest or "None"
+    else:
+        value = "[" + ", ".join(first or second for first, second in _INSERTED.findall(rest)) + "]"
+    return match["indent"] + (f"{match['target']} = {value}" if match["target"] else value)

@@ -1,0 +1,109 @@
+"""Where the execution of a notebook that broke off goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pforge_lab.runs.cells import keeps_variables
+from pforge_lab.runs.reading import needs, reads_anything
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pforge_lab.runs.cells import Cell
+    from pforge_lab.runs.records import StepRecord
+    from pforge_lab.runs.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """Where an execution goes on.
+
+    Attributes
+    ----------
+    position
+        Of the run, whose variables the kernel is given.
+    done
+        Records of the cells that are not executed again, in the order of the cells.
+    reasons
+        Why completed cells are executed again, by their number (1 is the first).
+    missing
+        Variables that the remaining cells read and that were not kept, with the cell that made them
+        and the reason.
+    doubtful
+        Variables that were not kept and that the remaining cells may read without naming them.
+    keeps
+        Whether the run keeps variables: the execution is a new run otherwise.
+    """
+
+    position: int = 0
+    done: tuple[StepRecord, ...] = ()
+    reasons: dict[int, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    doubtful: tuple[str, ...] = ()
+    keeps: bool = True
+
+
+def plan_resumption(run: Run, cells: Sequence[Cell]) -> Resumption:
+    """Return from where cells go on: after the last one that completed with the code it has now.
+
+    Parameters
+    ----------
+    run
+        An execution that broke off, at the position to go on from.
+    cells
+        The code cells as they are now.
+    """
+    if not keeps_variables(run):
+        why = "the run kept no variables"
+        again = {record.step: why for record in run.history if record.step is not None}
+        return Resumption(reasons=again, keeps=False)
+    done, position, reasons = _completed(run, cells)
+    kept = _kept_position(run, position)
+    if kept < position:
+        done = [record for record in done if record.index <= kept]
+        reasons = {len(done) + 1: "the snapshots after it were removed"}
+    first = min(reasons, default=0)
+    for record in run.history:
+        if first and record.step is not None and record.step > first:
+            reasons.setdefault(record.step, f"it comes after cell {first}")
+    lost = run.timeline.manifest(kept).not_kept
+    left = [cell.source for cell in cells[len(done) :]]
+    needed = needs(left, [cell.source for cell in cells[: len(done)]])
+    missing = {name: _told(run, name, kept, lost[name]) for name in lost if name in needed}
+    doubtful = tuple(lost) if not missing and reads_anything(left) else ()
+    return Resumption(kept, tuple(done), reasons, missing, doubtful)
+
+
+def _completed(run: Run, cells: Sequence[Cell]) -> tuple[list[StepRecord], int, dict[int, str]]:
+    """Return the records of cells that stand as they were, the position after them, why the next does not."""
+    done: list[StepRecord] = []
+    position = 0
+    for record in run.history:
+        if record.step is None:  # an edit between cells
+            position = record.index
+            continue
+        place = len(done)
+        if record.step != place + 1:
+            break
+        if place >= len(cells):
+            return done, position, {record.step: "it is gone"}
+        if record.source != cells[place].source:
+            what = "a parameter has changed" if cells[place].sets_parameters else "its code has changed"
+            return done, position, {record.step: what}
+        done.append(record)
+        position = record.index
+    return done, position, {}
+
+
+def _kept_position(run: Run, position: int) -> int:
+    head = run.head
+    if head.kept is None:
+        return position
+    return max((at for at in range(position + 1) if (head.lines.holder(at), at) in head.kept), default=0)
+
+
+def _told(run: Run, name: str, position: int, reason: str) -> str:
+    maker = run.timeline.maker(name, position)
+    return reason if maker is None else f"made by {maker}: {reason}"
