@@ -223,7 +223,7 @@ class Journal:
         """Replace the definition and the head, both or neither; refused while another process advances the run."""
         if self._lease is None:
             self._free()
-        self._write(head, {self.key("definition"): _dump(definition)})
+        self._write(head, {self.key("definition"): encoded(definition)})
 
     def add(
         self,
