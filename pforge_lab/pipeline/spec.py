@@ -280,6 +280,11 @@ class Pipeline:
         """Names that may be given when no params are declared: all that templates read."""
         return sorted(set().union(*(self.reads(i) for i in range(len(self.steps)))))
 
+    @property
+    def most_steps(self) -> int:
+        """Steps that one execution takes at most: ``max_steps``; as many as there are, where no loop needs more."""
+        return max(self.max_steps, len(self.steps))
+
     def reads(self, index: int) -> frozenset[str]:
         """Return the names of the variables that a step reads, in its input, condition and transitions."""
         from .dataflow import reads  # noqa: PLC0415 - dataflow is made of pipelines
@@ -431,10 +436,20 @@ class Pipeline:
 
         return api.start(self, inputs, state=state, carry=carry, drop_unused=drop_unused, **options)
 
-    def run(self, inputs: Mapping[str, object] | None = None, *, state: Any = None, **options: Any) -> Any:
+    def run(
+        self, inputs: Mapping[str, object] | None = None, *, state: Any = None, record: bool = True,
+        **options: Any,
+    ) -> Any:  # fmt: skip
         """Start a run and finish it.
 
-        Takes what `start` takes.
+        Parameters
+        ----------
+        inputs, state, options
+            As `start`.
+        record
+            False executes the pipeline as plain function calls, for some microseconds a step: no run
+            is made, nothing is measured, logged, kept or written, and ``state`` is only what tools
+            get that ask for a state manager. Of the options there is then ``drop_unused``.
 
         Returns
         -------
@@ -445,10 +460,16 @@ class Pipeline:
         ------
         StepError
             A step failed and its policy is ``fail_fast``; the run stays and can be resumed.
+
+        Examples
+        --------
+        >>> def double(x: int): return 2 * x
+        >>> Pipeline.from_functions("demo", double).run({"x": 21}, record=False).variables["double"]
+        42
         """
         from pforge_lab.runs import api  # noqa: PLC0415 - upwards, so that a pipeline reads well
 
-        return api.run(self, inputs, state=state, **options)
+        return api.run(self, inputs, state=state, record=record, **options)
 
     def resume(self, checkpoint: Any, *, state: Any = None) -> Any:
         """Return the run of a checkpoint, standing there.

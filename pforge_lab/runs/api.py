@@ -25,6 +25,7 @@ from pforge_lab.runs.run import Run
 from pforge_lab.runs.runs_frame import RunsFrame, runs_frame
 from pforge_lab.runs.scope import OUTPUT, Scope
 from pforge_lab.runs.snapshots import EMPTY, Snapshots
+from pforge_lab.runs.unrecorded import run_unrecorded
 from pforge_lab.state import StateManager, open_configured, open_state
 from pforge_lab.values.describe import sketch
 
@@ -147,9 +148,36 @@ def start(
     return run
 
 
-def run(pipeline: Pipeline, inputs: Mapping[str, Any] | None = None, **options: Any) -> PipelineOutput:
-    """Start a run and finish it; takes what `start` takes."""
-    return start(pipeline, inputs, **options).finish()
+def run(
+    pipeline: Pipeline, inputs: Mapping[str, Any] | None = None, *, record: bool = True, **options: Any
+) -> PipelineOutput:
+    """Start a run and finish it; takes what `start` takes.
+
+    Parameters
+    ----------
+    record
+        False makes no run: see `run_unrecorded`, which takes ``state`` and ``drop_unused`` alone.
+
+    Raises
+    ------
+    UsageError
+        With ``record=False``, an option that only a recorded run can have.
+    """
+    if record:
+        return start(pipeline, inputs, **options).finish()
+    place = options.pop("state", None)
+    dropping = options.pop("drop_unused", None)
+    if options:
+        raise UsageError(
+            f"with record=False nothing is kept, so there is no {', '.join(f'{name}=' for name in options)}; "
+            "leave it out, or record the run"
+        )
+    store = place if place is None or isinstance(place, StateManager) else open_state(place)
+    try:
+        return run_unrecorded(pipeline, inputs, state=store, drop_unused=dropping)
+    finally:
+        if store is not None and store is not place:
+            store.close()
 
 
 def fork(parent: Run, position: int) -> Run:

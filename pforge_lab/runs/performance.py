@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab import meter
-from pforge_lab.errors import PforgeError, SpecError
+from pforge_lab.errors import PforgeError, SpecError, StepError, StepTimeout
 from pforge_lab.pipeline.engine import execute
 from pforge_lab.pipeline.outcome import highest_child
 from pforge_lab.runs.logs import Log, captured
@@ -170,6 +170,13 @@ def culprit(error: BaseException) -> str | None:
     if path.parent.name.startswith("ipykernel_"):  # where kernels say that cells are
         return f"{last.name}, line {last.lineno} of its cell"
     return f"{last.name}, {path.name}:{last.lineno}"
+
+
+def step_error(message: str, error: BaseException, **facts: Any) -> StepError:
+    """Return the error that a failed step raises, of the kind that tells a timeout apart."""
+    if isinstance(error, StepTimeout):
+        return StepTimeout(message, seconds=error.seconds, **facts)
+    return StepError(message, **facts)
 
 
 def _traceback(error: BaseException) -> str:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pforge_lab import meter
-from pforge_lab.errors import RunError, StepError, WrongValue
-from pforge_lab.pipeline.engine import execute
+from pforge_lab.errors import WrongValue
 from pforge_lab.runs.growth import Growth
 from pforge_lab.runs.ledger import account
-from pforge_lab.state import StateManager
+from pforge_lab.runs.unrecorded import executed
 from pforge_lab.state.memory import MemoryStateManager
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pforge_lab.pipeline.spec import Pipeline
+    from pforge_lab.state import StateManager
 
 LEAST = 50
 
@@ -88,22 +88,8 @@ def repeat(
 
 def _once(pipeline: Pipeline, scope: dict[str, Any], store: StateManager) -> dict[str, Any]:
     """Execute all steps and return the variables."""
-    place = taken = 0
-    while place < len(pipeline.steps):
-        if taken == pipeline.max_steps:
-            raise RunError(f"{pipeline.name!r} took {taken} steps; raise max_steps, or let its loop end")
-        outcome = execute(pipeline, place, scope, resources={StateManager: store})
-        if outcome.error is not None and pipeline.steps[place].error_policy != "continue":
-            label = pipeline.labels[place]
-            raise StepError(
-                f"step {place + 1} {label!r} failed: {type(outcome.error).__name__}: {outcome.error}; "
-                "mend it, then repeat",
-                step=place + 1,
-                label=label,
-            ) from outcome.error
-        scope = {**scope, **outcome.variables}
-        taken += 1
-        place = place + 1 if outcome.next_step is None else outcome.next_step
+    for _ in executed(pipeline, scope, store):
+        pass
     return scope
 
 

@@ -9,14 +9,14 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab import meter
-from pforge_lab.errors import RunError, SpecError, StateError, StepError, StepTimeout
+from pforge_lab.errors import RunError, SpecError, StateError
 from pforge_lab.pipeline import resources
 from pforge_lab.pipeline.outcome import highest_child
 from pforge_lab.runs.dropping import carried_on, dead_after_steps
 from pforge_lab.runs.generation import until_kept
 from pforge_lab.runs.ledger import Ledger
 from pforge_lab.runs.looks import Looks, settled
-from pforge_lab.runs.performance import culprit, one_line, perform, record_of
+from pforge_lab.runs.performance import culprit, one_line, perform, record_of, step_error
 from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.stopping import Stopper
 from pforge_lab.runs.tracing import trace_file, tracing
@@ -147,7 +147,7 @@ class Stepping:
 
     def _check_bound(self) -> None:
         """Refuse a step beyond ``max_steps``; a pipeline without a loop may always end."""
-        bound = max(self._pipeline.max_steps, len(self._pipeline.steps))
+        bound = self._pipeline.most_steps
         if self._timeline.position < bound:
             return
         taken = sum(record.status != "edited" for record in self._timeline.history)
@@ -289,16 +289,13 @@ class Stepping:
         self._timeline.log_failure(record)
         where = culprit(error)
         lost = self._left_out.get(record.tool) if isinstance(error, SpecError) else None
-        limit = {"seconds": error.seconds} if isinstance(error, StepTimeout) else {}
-        raise (StepTimeout if limit else StepError)(
+        message = (
             f"step {record.step} {record.label!r} failed: {one_line(error)}"
             + (f" (in {where})" if where else "")
             + (f"; it could not be kept with the run ({lost}): define it here" if lost else "")
             + f"; the run is at position {self._timeline.position} with the variables as before the step: "
-            "mend it and step again",
-            run=self._run,
-            step=record.step,
-            label=record.label,
-            tool=record.tool,
-            **limit,
+            "mend it and step again"
+        )
+        raise step_error(
+            message, error, run=self._run, step=record.step, label=record.label, tool=record.tool
         ) from error

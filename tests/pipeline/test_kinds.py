@@ -584,6 +584,13 @@ def test_a_nested_loop_ends(one_step):
     assert "'inner' took more than 5 steps; raise max_steps" in str(one_step(text, {"k": 1}).error)
 
 
+def test_a_nested_pipeline_without_a_loop_may_have_more_steps_than_max_steps(one_step):
+    """It ends anyway."""
+    outcome = one_step(NESTED.replace("max_steps: 5", "max_steps: 2"), {"k": 1})
+    assert outcome.error is None, outcome.error
+    assert len(outcome.children) == 3
+
+
 def test_nested_pipelines_use_functions_given_as_objects():
     """Functions bound to the outer pipeline are the inner one's as well."""
     text = "tools: [{ type: pipeline, name: inner, steps: [{ tool: bound_tool, output_var: x }] }]\nsteps: [{ tool: inner }]"

@@ -106,3 +106,8 @@ def test_a_jump_is_no_leak():
     """Whenever a library is loaded on the way: the growth is not certain."""
     for place in range(50):
         assert not Slope.of([0.0] * place + [5e6] * (50 - place)).certain
+
+
+def test_a_pipeline_without_a_loop_may_have_more_steps_than_max_steps():
+    pipeline = pf.Pipeline("long", steps=[pf.Step(dict, label=f"s{i}") for i in range(3)], max_steps=2)
+    assert pipeline.repeat().verdict.startswith("long does not grow")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from copy import deepcopy
+from collections.abc import Mapping
 from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, StrictBool, StrictInt, StrictStr, field_validator
 
 from pforge_lab.errors import SpecError
+from pforge_lab.pipeline.before import Before
 from pforge_lab.pipeline.calls import Box, Call, Cancelled
 from pforge_lab.pipeline.digests import hash_of
 from pforge_lab.pipeline.models import Faults, inside_validator
@@ -98,12 +98,12 @@ class PipelineTool:
                 raise Cancelled
             if deadline is not None and monotonic() >= deadline:
                 raise call.overrun(self.name, f"was ended before its step {steps[place].label!r}")
-            if taken >= self.pipeline.max_steps:
+            if taken >= self.pipeline.most_steps:
                 raise SpecError(
                     f"{self.name!r} took more than {taken} steps; raise max_steps, or let its loop end"
                 )
             planned = steps[place]
-            before = _Before(scope, self.pipeline.reads(place)) if planned.may_repeat else None
+            before = Before(scope, self.pipeline.reads(place)) if planned.may_repeat else None
             restored = None if before is None else before.scope
             outcome = planned.execute_part(scope, replace(around, before_retry=restored))
             if outcome.status == "failed" and before is not None:
@@ -129,32 +129,6 @@ class PipelineTool:
         tools = {tool: i for i, tool in enumerate(step.tool_name for step in self.pipeline.steps)}
         parts = [self.pipeline.fingerprint(i) for i in tools.values()]
         return hash_of(parts) if any(parts) else None
-
-
-class _Before:
-    """The variables before a step that is retried or may fail, so that it leaves them as they were.
-
-    What cannot be copied (a connection, a lock) is handed on as it is.
-    """
-
-    def __init__(self, scope: dict[str, Any], names: Iterable[str]) -> None:
-        self._scope = dict(scope)
-        self._names = [name for name in names if name in scope]
-        self._copies = self._copied(self._scope)
-
-    def scope(self) -> dict[str, Any]:
-        """Return the variables as they were; each time anew."""
-        return self._scope | self._copied(self._copies)
-
-    def _copied(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        copies: dict[str, Any] = {}
-        memo: dict[int, Any] = {}  # one for all, so that what they share stays shared
-        for name in self._names:
-            try:
-                copies[name] = deepcopy(values[name], memo)
-            except Exception:  # noqa: BLE001 - whatever an object says that cannot be copied
-                copies[name] = values[name]
-        return copies
 
 
 def _inputs(arguments: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
