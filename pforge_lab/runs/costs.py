@@ -22,14 +22,11 @@ if TYPE_CHECKING:
     from pforge_lab.runs.advice import Advice
     from pforge_lab.runs.records import StepRecord
     from pforge_lab.runs.run import Run
-    from pforge_lab.runs.stepping import Stepping
     from pforge_lab.runs.tracing import Trace
 
 
 class Costs(Readable):
     """Memory per step and variable, and advice. A base of `Run`."""
-
-    _steps: Stepping
 
     @property
     def memory(self) -> pd.DataFrame:

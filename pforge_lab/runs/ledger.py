@@ -31,6 +31,8 @@ _MORE = 4  # times as long as before, in time that is left: then what was hurrie
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from pforge_lab.runs.records import StepRecord
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -60,6 +62,24 @@ class Account:
         """Return the bytes that would have no owner left without these variables."""
         names = frozenset(dropped)
         return sum(size for owners, size in self.held.items() if names.issuperset(owners))
+
+    def remembering(self, record: StepRecord, changed: Collection[str]) -> Account:
+        """Return the account with what an earlier record knows better: sizes there was no time for, of what is the same."""
+        names = {
+            name
+            for name, size in self.sizes.items()
+            if size.hurried
+            and name not in changed
+            and (known := record.sizes.get(name))
+            and not known.hurried
+        }
+        if not names:
+            return self
+        return Account(
+            {name: record.sizes[name] if name in names else size for name, size in self.sizes.items()},
+            {owners: size for owners, size in self.held.items() if not names.issuperset(owners)}
+            | {owners: size for owners, size in record.owners().items() if names.issuperset(owners)},
+        )
 
     def shared(self) -> list[tuple[tuple[str, ...], int]]:
         """Return what several variables keep alive, as records keep it: a little is kept with all that share a little.

@@ -12,9 +12,15 @@ GC_HEADER = 16
 
 
 def data(item: object) -> int:
-    """Return the bytes of data in an array, as far as it tells: a view holds more."""
-    size = getattr(item, "nbytes", 0)
-    return size if isinstance(size, int) else 0
+    """Return the bytes of data in an array or a frame, as far as it tells: a view holds more.
+
+    A frame tells how many elements it has; eight bytes are taken for each.
+    """
+    size = getattr(item, "nbytes", None)
+    if isinstance(size, int):
+        return size
+    count = getattr(item, "size", 0) if hasattr(item, "columns") else 0
+    return 8 * count if isinstance(count, int) else 0
 
 
 def shallow(item: object) -> int:

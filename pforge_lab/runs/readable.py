@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.runs.journal import Head
     from pforge_lab.runs.lines import Line
-    from pforge_lab.runs.records import RunStatus, StepRecord, VariableRow
+    from pforge_lab.runs.records import RunStatus, StepRecord, VariableRow, VariableSize
     from pforge_lab.runs.revision import Revision
     from pforge_lab.runs.snapshots import Snapshots
+    from pforge_lab.runs.stepping import Stepping
     from pforge_lab.runs.timeline import Timeline
     from pforge_lab.state import StateManager
 
@@ -37,6 +38,7 @@ class Readable:
     state: StateManager
     _snapshots: Snapshots
     _scope: Scope
+    _steps: Stepping
 
     @property
     def params(self) -> dict[str, Any]:
@@ -108,6 +110,13 @@ class Readable:
     def describe_live(self) -> dict[str, tuple[str, str, str]]:
         """Return type, shape and preview of the live variables, as far as they are loaded."""
         return {name: describe(value) for name, value in self._scope.loaded().items()}
+
+    def live_sizes(self) -> dict[str, VariableSize]:
+        """Return sizes of the live variables, as far as they are loaded.
+
+        What there was no time for when the step was done is looked at now, for at most 0.1 s.
+        """
+        return self._steps.live_sizes()
 
     def __getitem__(self, name: str) -> Any:
         """Return ``variables[name]``."""

@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.runs.ledger import Account
     from pforge_lab.runs.performance import Performance
+    from pforge_lab.runs.records import VariableSize
     from pforge_lab.runs.scope import Scope
     from pforge_lab.runs.snapshots import Manifest
     from pforge_lab.runs.timeline import Timeline
 
 _NO_LOOKS = Looks()
+_LOOKING = 0.1  # seconds to size variables in when somebody looks at them
 resources.register(StateManager)  # a parameter annotated with it is given the run's own
 
 
@@ -276,7 +278,13 @@ class Stepping:
             self._loads, self._ledger = self._scope.loads, Ledger()
         present = {name: value for name, value in values.items() if not isinstance(value, Missing)}
         limit = None if self._exact else budget
-        return self._ledger.examine(present, changed=changed, budget=limit, exact=self._exact)
+        account = self._ledger.examine(present, changed=changed, budget=limit, exact=self._exact)
+        position = self._timeline.position
+        return account.remembering(self._timeline.records[position - 1], changed) if position else account
+
+    def live_sizes(self) -> dict[str, VariableSize]:
+        """Return sizes of the live variables, as far as they are loaded; those there was no time for are looked at now."""
+        return self._account(self._scope.loaded(), (), _LOOKING).sizes
 
     def _recover(self) -> None:
         """Stand where the store says: an interrupt may have come after the record had landed."""

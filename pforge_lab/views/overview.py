@@ -54,6 +54,8 @@ def variable_rows(run: Readable, at: int | str | None = None) -> tuple[VariableR
     manifest = run.timeline.manifest(position)
     told = manifest.told | (run.describe_live() if at is None else {})
     sizes = record.sizes if record else {}
+    if at is None and (not record or any(size.hurried for size in sizes.values())):
+        sizes = sizes | run.live_sizes()
     changed = set(record.changed) if record else set()
     before = set(run.timeline.manifest(position - 1).names) if changed else set()
     rows = []
