@@ -287,15 +287,18 @@ class Pipeline:
 
     def reads(self, index: int) -> frozenset[str]:
         """Return the names of the variables that a step reads, in its input, condition and transitions."""
-        from .dataflow import reads  # noqa: PLC0415 - dataflow is made of pipelines
-
-        return reads(self.steps[index])
+        return self._flows[index][0]
 
     def writes(self, index: int) -> frozenset[str]:
         """Return the names of the variables that a step may write."""
-        from .dataflow import writes  # noqa: PLC0415 - dataflow is made of pipelines
+        return self._flows[index][1]
 
-        return writes(self.steps[index])
+    @cached_property
+    def _flows(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
+        """What each step reads, and what it may write."""
+        from .dataflow import reads, writes  # noqa: PLC0415 - dataflow is made of pipelines
+
+        return tuple((reads(step), writes(step)) for step in self.steps)
 
     def functions(self) -> dict[str, Function]:
         """Return the functions given as Python objects, by the name of the tool."""

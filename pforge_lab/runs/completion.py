@@ -11,7 +11,7 @@ from pforge_lab.runs.ledger import examine
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pforge_lab.runs.ledger import Account
+    from pforge_lab.runs.account import Account
     from pforge_lab.runs.records import StepRecord
     from pforge_lab.runs.snapshots import Group, Manifest, Snapshots
 

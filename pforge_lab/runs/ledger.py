@@ -15,14 +15,14 @@ from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from pforge_lab.runs.account import Account
 from pforge_lab.runs.buffers import owns_buffers
 from pforge_lab.runs.objects import data, shallow
 from pforge_lab.runs.records import VariableSize
 from pforge_lab.runs.sharing import Sharing
-from pforge_lab.runs.walk import Clock, Walk
+from pforge_lab.runs.walk import Clock, Walk, atom
 
 _WALKING = 0.75  # of the budget; the rest goes into who shares what
-_SMALL = 100_000  # bytes
 _FEW = 10
 _LEAST = 1e-5  # seconds for one variable; when less is left, it is not looked into
 _WORTHWHILE = 2e-4  # seconds that another look takes at least
@@ -30,71 +30,6 @@ _MORE = 4  # times as long as before, in time that is left: then what was hurrie
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
-
-    from pforge_lab.runs.records import StepRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What variables hold, by variable and by the set of variables that keep it alive.
-
-    Attributes
-    ----------
-    sizes
-        Of each variable.
-    held
-        Bytes by the names of the variables that keep them alive, in their order: dropping a set of
-        variables frees what has no other owner.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> whole = np.zeros(125_000)
-    >>> account = examine({"whole": whole, "part": whole[:10]})
-    >>> account.freed({"whole"}) < 1000 < 1_000_000 <= account.freed({"whole", "part"})
-    True
-    """
-
-    sizes: dict[str, VariableSize]
-    held: dict[tuple[str, ...], int]
-
-    def freed(self, dropped: Collection[str]) -> int:
-        """Return the bytes that would have no owner left without these variables."""
-        names = frozenset(dropped)
-        return sum(size for owners, size in self.held.items() if names.issuperset(owners))
-
-    def remembering(self, record: StepRecord, changed: Collection[str]) -> Account:
-        """Return the account with what an earlier record knows better: sizes there was no time for, of what is the same."""
-        names = {
-            name
-            for name, size in self.sizes.items()
-            if size.hurried
-            and name not in changed
-            and (known := record.sizes.get(name))
-            and not known.hurried
-        }
-        if not names:
-            return self
-        return Account(
-            {name: record.sizes[name] if name in names else size for name, size in self.sizes.items()},
-            {owners: size for owners, size in self.held.items() if not names.issuperset(owners)}
-            | {owners: size for owners, size in record.owners().items() if names.issuperset(owners)},
-        )
-
-    def shared(self) -> list[tuple[tuple[str, ...], int]]:
-        """Return what several variables keep alive, as records keep it: a little is kept with all that share a little.
-
-        What those have in common is thereby said to be freed when all of them are dropped, never too early.
-        """
-        several = [(owners, size) for owners, size in self.held.items() if len(owners) > 1]
-        small = [(owners, size) for owners, size in several if size < _SMALL]
-        if len(small) < _FEW:
-            return several
-        names = dict.fromkeys(name for owners, _ in small for name in owners)
-        return [
-            *(pair for pair in several if pair[1] >= _SMALL),
-            (tuple(names), sum(size for _, size in small)),
-        ]
 
 
 def account(variables: Mapping[str, object], *, budget: float | None = None) -> dict[str, VariableSize]:
@@ -145,13 +80,22 @@ class Ledger:
 
     def __init__(self) -> None:
         self._pages: dict[str, _Page] = {}
+        self._hurried: set[str] = set()
         self._sharing = Sharing()
+        self._noted: set[str] = set()  # since the last account
+        self._last = Account({}, {})
+
+    @property
+    def hurried(self) -> bool:
+        """Whether there was no time for a variable."""
+        return bool(self._hurried)
 
     def examine(
         self,
         variables: Mapping[str, object],
         *,
         changed: Collection[str] | None = None,
+        among: Collection[str] | None = None,
         budget: float | None = None,
         exact: bool = False,
     ) -> Account:
@@ -163,6 +107,8 @@ class Ledger:
             As in ``account``.
         changed
             Names of the variables that may have changed since the last account; all, if None.
+        among
+            Names of the variables that may be other objects than at the last account; all, if None.
         exact
             Visit every element of large containers instead of a sample: 2 to 3 s for a million
             dicts, and a third of their own memory while it lasts.
@@ -171,56 +117,98 @@ class Ledger:
         end = inf if budget is None else started + _WALKING * budget
         for name in self._pages.keys() - variables.keys():
             del self._pages[name]
+            self._hurried.discard(name)
             self._sharing.remove(name)
+        if among is None or exact:
+            doubtful = list(variables)
+        else:
+            doubtful = sorted({*among, *variables.keys() - self._pages.keys()})
         anew = [
             name
-            for name, value in variables.items()
-            if (changed is None or name in changed)
-            or (page := self._pages.get(name)) is None
-            or page.identity != id(value)
-            or (exact and page.approx)
+            for name in doubtful
+            if name in variables
+            and (
+                changed is None
+                or name in changed
+                or (page := self._pages.get(name)) is None
+                or page.identity != id(variables[name])
+                or (exact and page.approx)
+            )
         ]
+        larger = [name for name in anew if not self._count(name, variables[name])]
+        if larger or self._hurried:
+            self._walk(variables, larger, end, exact=exact)
+        self._last = self._account(variables)
+        self._noted.clear()
+        return self._last
+
+    def _count(self, name: str, value: object) -> bool:
+        """Note what a number or a text holds; return whether it is one."""
+        found = atom(value)
+        if found is not None:
+            self._note(
+                name,
+                _Page(id(value), approx=False, hurried=False, seconds=_LEAST),
+                found,
+                sum(found.values()),
+            )
+        return found is not None
+
+    def _walk(self, variables: Mapping[str, object], names: list[str], end: float, *, exact: bool) -> None:
+        """Look into variables, and again into those that there was no time for, as far as there is now."""
         with _collector_paused():
-            for done, name in enumerate(sorted(anew, key=lambda name: _effort(variables[name]))):
+            for done, name in enumerate(sorted(names, key=lambda name: _effort(variables[name]))):
                 left = end - perf_counter()
                 if left < _LEAST and done >= _FEW:
                     self._skim(name, variables[name])
                 else:
-                    self._look(name, variables[name], max(left / (len(anew) - done), _LEAST), exact=exact)
-            for name, page in list(self._pages.items()):
-                if page.hurried and (left := end - perf_counter()) > max(_WORTHWHILE, _MORE * page.seconds):
+                    self._look(name, variables[name], max(left / (len(names) - done), _LEAST), exact=exact)
+            for name in sorted(self._hurried):
+                seconds = self._pages[name].seconds
+                if (left := end - perf_counter()) > max(_WORTHWHILE, _MORE * seconds):
                     self._look(name, variables[name], left, exact=exact)
-        return self._account(list(variables))
 
     def _look(self, name: str, value: object, seconds: float, *, exact: bool) -> None:
         """Walk over one variable and note what it holds."""
         walk = Walk(Clock.of(seconds), exact=exact)
         walk.visit([value])
         found = walk.holding
-        self._pages[name] = _Page(id(value), found.approx, found.hurried, seconds)
-        self._sharing.put(name, found.found, found.total)
+        page = _Page(id(value), found.approx, found.hurried, seconds)
+        self._note(name, page, found.found, found.total)
 
     def _skim(self, name: str, value: object) -> None:
         """Note what a variable says of itself, when there is no time to look into it."""
         size = max(shallow(value), data(value))
-        self._pages[name] = _Page(id(value), approx=True, hurried=True, seconds=_LEAST)
-        self._sharing.put(name, {id(value): size}, size)
+        self._note(name, _Page(id(value), approx=True, hurried=True, seconds=_LEAST), {id(value): size}, size)
 
-    def _account(self, names: list[str]) -> Account:
-        held = self._sharing.held(names)
-        own, reach = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
-        for owners, size in held.items():
+    def _note(self, name: str, page: _Page, found: dict[int, float], total: float) -> None:
+        self._pages[name] = page
+        self._noted.add(name)
+        self._sharing.put(name, found, total)
+        if page.hurried:
+            self._hurried.add(name)
+        else:
+            self._hurried.discard(name)
+
+    def _account(self, variables: Mapping[str, object]) -> Account:
+        """Return the account; only variables that are new, or share memory or did, have other sizes than in the last."""
+        together = self._sharing.together(variables)
+        sharing = {name for owners in (*together, *self._last.together) for name in owners}
+        sizes = self._last.sizes.copy()
+        for name in sizes.keys() - variables.keys():
+            del sizes[name]
+        own = {name: self._sharing.alone(name) for name in (self._noted | sharing) & variables.keys()}
+        reach = own.copy()
+        for owners, size in together.items():
             own[owners[0]] += size
             for name in owners:
                 reach[name] += size
-        pages = self._pages
-        return Account(
-            {
-                name: VariableSize(own[name], reach[name], pages[name].approx, pages[name].hurried)
-                for name in names
-            },
-            held,
-        )
+        for name, size in own.items():
+            page = self._pages[name]
+            sizes[name] = VariableSize(size, reach[name], page.approx, page.hurried)
+        if list(sizes) != list(variables):
+            sizes = {name: sizes[name] for name in variables}
+        return Account(sizes, together)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,11 @@ class Sharing:
     >>> sharing = Sharing()
     >>> sharing.put("a", {1: 100, 2: 8}, 108)
     >>> sharing.put("b", {1: 100, 3: 16}, 116)
-    >>> sharing.held(["a", "b"]) == {("a",): 8, ("b",): 16, ("a", "b"): 100}
-    True
+    >>> sharing.alone("a"), sharing.alone("b"), sharing.together(["a", "b"])
+    (8, 16, {('a', 'b'): 100})
     >>> sharing.remove("a")
-    >>> sharing.held(["b"])
-    {('b',): 116}
+    >>> sharing.alone("b"), sharing.together(["b"])
+    (116, {})
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,8 @@ class Sharing:
         self._found: dict[int, dict[int, float]] = {}  # by bit
         self._owners: dict[int, int] = {}  # bits by identity
         self._shared: dict[int, float] = {}  # bytes of what has several owners, by identity
-        self._held: dict[int, float] = {}  # bytes by bits
+        self._alone: dict[int, float] = {}  # bytes by bit
+        self._together: dict[int, float] = {}  # bytes by several bits
 
     def __contains__(self, name: str) -> bool:
         return name in self._bits
@@ -55,10 +56,10 @@ class Sharing:
         if len(found) > _MOST:
             found = _largest(found)
         bit = self._free.pop() if self._free else 1 << len(self._found)
-        self._bits[name], self._found[bit], self._held[bit] = bit, found, total
+        self._bits[name], self._found[bit], self._alone[bit] = bit, found, total
         known = found.keys() & self._owners.keys()
         for identity in known:
-            self._held[bit] -= found[identity]
+            self._alone[bit] -= found[identity]
             self._own(identity, self._owners[identity] | bit)
         if not known:
             self._owners.update(dict.fromkeys(found, bit))
@@ -77,7 +78,7 @@ class Sharing:
             self._own(identity, self._owners[identity] & ~bit)
         for identity in found.keys() - shared if shared else found:
             del self._owners[identity]
-        del self._held[bit]
+        del self._alone[bit]
         self._free.append(bit)
 
     def _own(self, identity: int, owners: int) -> None:
@@ -95,20 +96,27 @@ class Sharing:
         self._book(owners, size)
 
     def _book(self, owners: int, size: float) -> None:
-        size += self._held.get(owners, 0.0)
-        if owners.bit_count() > 1 and size < 1:  # nothing is left but what rounding has left
-            del self._held[owners]
+        if owners.bit_count() == 1:
+            self._alone[owners] = self._alone.get(owners, 0.0) + size
+            return
+        size += self._together.get(owners, 0.0)
+        if size < 1:  # nothing is left but what rounding has left
+            del self._together[owners]
         else:
-            self._held[owners] = size
+            self._together[owners] = size
 
-    def held(self, order: Iterable[str]) -> dict[tuple[str, ...], int]:
-        """Return bytes by the variables that keep them alive, those in an order."""
+    def alone(self, name: str) -> int:
+        """Return the bytes that a variable alone keeps alive."""
+        return round(self._alone[self._bits[name]])
+
+    def together(self, order: Iterable[str]) -> dict[tuple[str, ...], int]:
+        """Return what several variables keep alive: bytes by these, in an order."""
+        if not self._together:
+            return {}
         names = {self._bits[name]: name for name in order}
         return {
-            tuple(name for bit, name in names.items() if owners & bit)
-            if owners not in names
-            else (names[owners],): round(size)
-            for owners, size in self._held.items()
+            tuple(name for bit, name in names.items() if owners & bit): round(size)
+            for owners, size in self._together.items()
             if round(size)
         }
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from pforge_lab.pipeline.outcome import Outcome
     from pforge_lab.pipeline.spec import Pipeline
-    from pforge_lab.runs.ledger import Account
+    from pforge_lab.runs.account import Account
     from pforge_lab.runs.performance import Performance
     from pforge_lab.runs.records import VariableSize
     from pforge_lab.runs.scope import Scope
@@ -75,7 +75,6 @@ class Stepping:
         self._left_out = left_out
         self._ledger = Ledger()
         self._loads = -1
-        self._touched: dict[int, frozenset[str]] = {}
         self._exact = False  # whether the step under way is to be sized in full
         self._run = run
         self.stop = Stopper()
@@ -201,9 +200,7 @@ class Stepping:
 
     def _touches(self, index: int) -> frozenset[str]:
         """Return the variables that a step may change: its inputs in place, and what it writes."""
-        if index not in self._touched:
-            self._touched[index] = self._pipeline.reads(index) | self._pipeline.writes(index)
-        return self._touched[index]
+        return self._pipeline.reads(index) | self._pipeline.writes(index)
 
     def edit(self, values: Mapping[str, Any]) -> StepRecord:
         """Give variables other values, as an ``edited`` record."""
@@ -280,7 +277,9 @@ class Stepping:
         limit = None if self._exact else budget
         account = self._ledger.examine(present, changed=changed, budget=limit, exact=self._exact)
         position = self._timeline.position
-        return account.remembering(self._timeline.records[position - 1], changed) if position else account
+        if not position or not self._ledger.hurried:
+            return account
+        return account.remembering(self._timeline.records[position - 1], changed)
 
     def live_sizes(self) -> dict[str, VariableSize]:
         """Return sizes of the live variables, as far as they are loaded; those there was no time for are looked at now."""
