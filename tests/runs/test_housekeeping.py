@@ -27,6 +27,7 @@ import pforge_lab as pf
 from pforge_lab.runs import generation
 from pforge_lab.runs.chunks import PREFIX as CHUNKS, Chunks
 from pforge_lab.runs.collection import collect_chunks
+from tests.programs import need
 
 _numbers = count()
 
@@ -340,7 +341,7 @@ def shared(request, tmp_path):
         yield f"sqlite:{tmp_path / 'lab.db'}"
         return
     pytest.importorskip("redis")
-    program = shutil.which("redis-server") or pytest.skip("there is no redis-server")
+    program = need("redis-server")
     folder = tempfile.mkdtemp(prefix="redis")  # the path of a socket must be short
     server = subprocess.Popen(
         [program, "--port", "0", "--unixsocket", f"{folder}/socket", "--save", "", "--dir", folder],

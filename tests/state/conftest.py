@@ -20,22 +20,12 @@ import pytest
 
 from pforge_lab.errors import StateError
 from pforge_lab.state import CachedStateManager, MemoryStateManager, open_state
+from tests.programs import need
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pforge_lab.state import StateManager
-
-
-def need(program: str) -> str:
-    """Return where a server's program is; skip the test, or fail if nothing may be skipped."""
-    beside_path = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))  # where Debian keeps them
-    path = shutil.which(program) or shutil.which(program, path=os.pathsep.join(beside_path))
-    if path is None and os.environ.get("PFORGE_REQUIRE_ALL") == "1":
-        pytest.fail(f"{program} is not installed, and PFORGE_REQUIRE_ALL=1")
-    if path is None:
-        pytest.skip(f"{program} is not installed; `make system` installs it")
-    return path
 
 
 @functools.cache

@@ -1,0 +1,27 @@
+"""Programs and data that tests need beside Python packages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+POSTGRESQL = Path("/usr/lib/postgresql")  # where Debian keeps the programs that are on no path
+
+
+def need(*names: str) -> str:
+    """Return where the first of these programs that is installed is; else skip the test, or fail if nothing may be skipped."""
+    places = os.pathsep.join(
+        [os.environ.get("PATH", os.defpath), *map(str, sorted(POSTGRESQL.glob("*/bin")))]
+    )
+    found = next(filter(None, (shutil.which(name, path=places) for name in names)), None)
+    return found if found is not None else missing(names[0])
+
+
+def missing(what: str) -> str:
+    """Skip the test for want of something, or fail if nothing may be skipped."""
+    if os.environ.get("PFORGE_REQUIRE_ALL") == "1":
+        pytest.fail(f"{what} is not installed, and PFORGE_REQUIRE_ALL=1")
+    pytest.skip(f"{what} is not installed; `make system` installs it")
