@@ -1,4 +1,4 @@
-"""Commands that look: status vars show pull diff dataflow memory advise runs."""
+"""Commands that look: status vars show pull diff compare dataflow memory advise runs ui."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from pforge_lab.runs.runs_frame import runs_frame
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pforge_lab.runs.compare import Comparison
     from pforge_lab.runs.run import Run
     from pforge_lab.runs.variables import Variables
+    from pforge_lab.widgets.stepper import Stepper
 
 at_option = click.option("--at", metavar="STEP", help="Position or label; here by default.")
 
@@ -73,6 +75,27 @@ def diff(session: Session, a: str | None, b: str | None) -> pd.DataFrame:
     """Show what changed from position or label A to B; without them, what the last step changed."""
     ends = [None if text is None else target(text) for text in (a, b)]
     return session.need_run().diff(*ends)
+
+
+@click.command()
+@click.argument("a", metavar="RUN")
+@click.argument("b", metavar="RUN", required=False)
+@pass_session
+def compare(session: Session, a: str, b: str | None) -> Comparison:
+    """Show two RUNs side by side: parameters, steps, times, peaks, variables; with one, the current run beside it."""
+    first = session.need_run() if b is None else api.open_run(a, state=session.state)
+    return first.compare(api.open_run(a if b is None else b, state=session.state))
+
+
+@click.command()
+@pass_session
+def ui(session: Session) -> Stepper:
+    """Open the stepper: the current run to click through, in a notebook."""
+    if session.namespace is None:
+        raise UsageError(
+            "the stepper is a view of notebooks: in a cell, %pforge attach and %pforge ui; in a shell use status"
+        )
+    return session.need_run().ui()
 
 
 @click.command()

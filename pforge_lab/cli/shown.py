@@ -9,6 +9,7 @@ from typing import Any
 import click
 import pandas as pd
 
+from pforge_lab.runs.compare import Comparison
 from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.run import Run
 from pforge_lab.runs.runs_frame import RunsFrame
@@ -46,6 +47,8 @@ def as_text(result: Any) -> str:
         return text.run_text(overview(result), **form)
     if isinstance(result, StepRecord):
         return text.record_text(result, **form)
+    if isinstance(result, Comparison):
+        return text.comparison_text(result, **form)
     if isinstance(result, Variables):
         return text.variables_text(result.rows(), title=result.title, **form)
     return text.preview_text(result, "", **form).lstrip()  # there is no name to begin with

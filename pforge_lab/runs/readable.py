@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from pforge_lab.runs import history
 from pforge_lab.runs.checkpoint import Checkpoint
+from pforge_lab.runs.compare import Comparison, compare_runs
 from pforge_lab.runs.diff import difference
 from pforge_lab.runs.output import PipelineOutput, StepResult
 from pforge_lab.runs.performance import fingerprint
@@ -160,6 +161,14 @@ class Readable:
         end = self.position if b is None else self.timeline.resolve(b)
         start = max(0, end - 1) if a is None else self.timeline.resolve(a)
         return difference(self.at(start), self.at(end))
+
+    def compare(self, other: Readable) -> Comparison:
+        """Return this run beside another one: parameters, steps, times, peaks and variables that differ.
+
+        Only variables that differ are loaded. The other run may be in another store, and of another
+        pipeline.
+        """
+        return compare_runs(self, other)
 
     def output(self) -> PipelineOutput:
         """Return results and variables up to the position; outputs load from snapshots when looked at."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pforge_lab.views.comparison import comparison_blocks
 from pforge_lab.views.frames import diff_blocks, memory_blocks
 from pforge_lab.views.html_blocks import render
 from pforge_lab.views.preview import preview_blocks
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pforge_lab.runs.compare import Comparison
     from pforge_lab.runs.records import RunSummary, RunView, StepRecord, VariableRow
 
 
@@ -74,3 +76,8 @@ def diff_html(frame: pd.DataFrame) -> str:
 def memory_html(frame: pd.DataFrame) -> str:
     """Return memory per step in MB (10**6 bytes), from a frame as ``run.memory`` returns it."""
     return render(memory_blocks(frame))
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """Return two runs side by side: parameters that differ, steps with times and peaks, variables that differ."""
+    return render(comparison_blocks(comparison))

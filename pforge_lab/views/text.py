@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pforge_lab.views.comparison import comparison_blocks
 from pforge_lab.views.frames import diff_blocks, memory_blocks
 from pforge_lab.views.preview import preview_blocks
 from pforge_lab.views.record import record_blocks
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pforge_lab.runs.compare import Comparison
     from pforge_lab.runs.records import RunSummary, RunView, StepRecord, VariableRow
 
 
@@ -80,3 +82,8 @@ def diff_text(frame: pd.DataFrame, *, width: int | None = None, unicode: bool = 
 def memory_text(frame: pd.DataFrame, *, width: int | None = None, unicode: bool = True) -> str:
     """Return memory per step in MB (10**6 bytes), from a frame as ``run.memory`` returns it."""
     return render(memory_blocks(frame), width=width, unicode=unicode)
+
+
+def comparison_text(comparison: Comparison, *, width: int | None = None, unicode: bool = True) -> str:
+    """Return two runs side by side: parameters that differ, steps with times and peaks, variables that differ."""
+    return render(comparison_blocks(comparison), width=width, unicode=unicode)

@@ -1,0 +1,114 @@
+"""Two runs side by side, as tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pforge_lab.values.format import NONE, count, duration, megabytes, shorten, size
+from pforge_lab.views.blocks import Column, Line, Row, Table, Title, words
+from pforge_lab.views.frames import diff_blocks
+from pforge_lab.views.steps import status_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+    from pforge_lab.runs.compare import Comparison
+    from pforge_lab.runs.records import RunSummary
+    from pforge_lab.views.blocks import Block, Cell
+
+MOST_STEPS = 200
+_STEADY = 1.05  # ratios within five per cent are noise
+_SHORT = 1e-3  # seconds of which ratios tell nothing
+
+
+def comparison_blocks(comparison: Comparison) -> Iterator[Block]:
+    """Yield both runs, what differs in their parameters, each step's status, time and peak, and what variables differ."""
+    a, b = comparison.a, comparison.b
+    name = a.pipeline if a.pipeline == b.pipeline else f"{a.pipeline} and {b.pipeline}"
+    yield Title(words(shorten(name, 80), "strong") + words("two runs compared"))
+    yield _runs(a, b)
+    yield from _differences(comparison.params, "Parameters that differ", "The parameters are the same")
+    yield _steps(comparison.steps)
+    where = f"Variables that differ, A at position {a.position:,} and B at position {b.position:,}"
+    yield from _differences(comparison.variables, where, "No variable differs")
+
+
+def _runs(a: RunSummary, b: RunSummary) -> Table:
+    columns = (
+        Column(""), Column("Run"), Column("Status"), Column("Steps", "right"), Column("Time", "right"),
+        Column("Peak", "right"),
+    )  # fmt: skip
+    return Table("Runs", columns, (_run("A", a), _run("B", b)), header=0)
+
+
+def _run(name: str, run: RunSummary) -> Row:
+    cells = (
+        words(name, "strong"),
+        words(shorten(run.id, 60), "code"),
+        status_words(run.status),
+        words(f"{run.steps_done:,} of {run.steps_total:,}"),
+        words(duration(run.seconds)),
+        words(NONE if run.peak is None else size(run.peak)),
+    )
+    return Row(cells, note=words(shorten(run.error, 200), "error") if run.error else ())
+
+
+def _steps(frame: pd.DataFrame) -> Table:
+    code = bool((frame["code"] != "").any())
+    columns = [
+        Column("Step", flexible=True), Column("A"), Column("B"), Column("Time A", "right"),
+        Column("Time B", "right"), Column("B / A", "right"), Column("Peak A MB", "right"),
+        Column("Peak B MB", "right"),
+    ]  # fmt: skip
+    columns += [Column("Code")] if code else []
+    rows = [_step(row, code=code) for row in frame.head(MOST_STEPS).to_dict("records")]
+    if left := len(frame) - len(rows):
+        rows.append(Row((words(f"… {count(left, 'step')} left out", "muted"),), "gap"))
+    return Table("Steps", tuple(columns), tuple(rows), header=0)
+
+
+def _step(row: dict[Any, Any], *, code: bool) -> Row:
+    cells = [
+        words(shorten(str(row["label"]), 60)),
+        *(_status(row[name]) for name in ("status_a", "status_b")),
+        *(_time(row[name]) for name in ("seconds_a", "seconds_b")),
+        _ratio(row["seconds_a"], row["seconds_b"]),
+        *(_peak(row[name]) for name in ("peak_a", "peak_b")),
+    ]
+    cells += [words(row["code"], "edited")] if code else []
+    return Row(tuple(cells))
+
+
+def _status(status: Any) -> Cell:
+    return words("not taken", "muted") if status is None else status_words(status)
+
+
+def _time(seconds: float) -> Cell:
+    return words(NONE if seconds != seconds else duration(seconds))  # noqa: PLR0124 - only NaN differs from itself
+
+
+def _ratio(a: float, b: float) -> Cell:
+    if not (a > _SHORT and b > _SHORT):  # NaN compares false
+        return words(NONE, "muted")
+    ratio = b / a
+    return words(f"{ratio:.2f}", "muted" if 1 / _STEADY < ratio < _STEADY else "strong")
+
+
+def _peak(peak: Any) -> Cell:
+    return words(megabytes(int(peak), digits=0) if isinstance(peak, int) else NONE)
+
+
+def _differences(frame: pd.DataFrame, title: str, none: str) -> Iterator[Block]:
+    if frame.empty:
+        yield Line(words(none, "muted"))
+        return
+    for block in diff_blocks(frame):
+        if not isinstance(block, Table):
+            yield block
+            continue
+        heads = [
+            Column({"Before": "A", "After": "B"}.get(c.title, c.title), flexible=True) for c in block.columns
+        ]
+        yield Table(title, tuple(heads), block.rows, block.header)
