@@ -9,10 +9,17 @@ from typing import Any
 import click
 
 from pforge_lab.cli.options import pairs
+from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.errors import StepError
 
+EPILOG = """
+Exit codes: 0 executed; 1 a cell failed, the kernel died or time ran out; 2 wrong use, what is needed
+to resume was not kept, or --strict and not recorded; 4 no such run; 5 the store is in use or damaged;
+130 interrupted; 143 ended by SIGTERM, which is recorded.
+"""
 
-@click.command()
+
+@click.command(epilog=EPILOG)
 @click.argument("source", metavar="IN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("output", metavar="OUT", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
@@ -25,35 +32,74 @@ from pforge_lab.errors import StepError
 @click.option("--strict", is_flag=True, help="Fail when the job cannot be recorded.")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Variables that are never kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON.")
+@pass_session
 def notebook(
-    source: Path, output: Path, params: tuple[str, ...], *, resume: str | None, store: str | None,
+    session: Session, source: Path, output: Path, params: tuple[str, ...], *, resume: str | None, store: str | None,
     no_report: bool, no_snapshots: bool, strict: bool, exclude: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Execute the notebook IN, recorded cell by cell, and write it to OUT."""
+    options = {
+        "resume": resume,
+        "state": store or _given_up(session),
+        "report": False if no_report else None,
+        "snapshots": False if no_snapshots else None,
+        "strict": True if strict else None,
+        "exclude": exclude or None,
+    }
+    given = {f"pforge_{name}": value for name, value in options.items() if value is not None}
+    values = {name: as_papermill_reads(text) for name, text in pairs(params).items()}
+    before = output.stat().st_mtime_ns if output.exists() else None
+    try:
+        _execute(source, output, values, progress_bar=not as_json, **given)
+    finally:
+        if output.exists() and output.stat().st_mtime_ns != before:
+            _tell(output, as_json=as_json)
+
+
+def _given_up(session: Session) -> str | None:
+    """Return the store that a shell's command line names, and close it here: the kernel will hold it."""
+    if session.state is None or session.namespace is not None:
+        return None
+    url = session.state.url
+    session.state.close()
+    session.state = None
+    return url
+
+
+def _execute(source: Path, output: Path, values: dict[str, Any], **options: Any) -> None:
     import papermill  # noqa: PLC0415 - slow to import
-    from papermill.cli import _resolve_type  # noqa: PLC0415 - texts as papermill reads them
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError  # noqa: PLC0415
     from papermill.engines import papermill_engines  # noqa: PLC0415
 
     from pforge_lab.papermill_engine import PforgeEngine  # noqa: PLC0415
 
     papermill_engines.register("pforge", PforgeEngine)
-    options: dict[str, Any] = {"resume": resume, "state": store, "exclude": exclude or None}
-    options |= {"report": False if no_report else None, "snapshots": False if no_snapshots else None}
-    options |= {"strict": True if strict else None}
-    given = {f"pforge_{name}": value for name, value in options.items() if value is not None}
-    values = {name: _resolve_type(text) for name, text in pairs(params).items()}
-    failed: Any = None
+    again = f"mend it, then: pforge-lab notebook {source} {output} --resume"
     try:
-        papermill.execute_notebook(
-            source, output, values, engine_name="pforge", progress_bar=not as_json, **given
-        )
+        papermill.execute_notebook(source, output, values, engine_name="pforge", **options)
     except papermill.PapermillExecutionError as error:
-        failed = error
-    _tell(output, as_json=as_json)
-    if failed is not None:
-        raise StepError(
-            f"a cell failed: {failed.ename}: {failed.evalue}; mend it, then: pforge-lab notebook {source} {output} --resume"
-        ) from failed
+        raise StepError(f"a cell failed: {error.ename}: {error.evalue}; {again}") from error
+    except (DeadKernelError, CellTimeoutError) as error:
+        raise StepError(f"{type(error).__name__}: {str(error).splitlines()[0]}; {again}") from error
+
+
+def as_papermill_reads(text: str) -> Any:
+    """Return the value that a text of ``-p`` stands for, as papermill's own ``-p`` takes it.
+
+    Examples
+    --------
+    >>> [as_papermill_reads(text) for text in ("2", "0.5", "True", "None", "2013-01-01")]
+    [2, 0.5, True, None, '2013-01-01']
+    """
+    names: dict[str, Any] = {"True": True, "False": False, "None": None}
+    if text in names:
+        return names[text]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _tell(output: Path, *, as_json: bool) -> None:
@@ -61,6 +107,8 @@ def _tell(output: Path, *, as_json: bool) -> None:
     facts = json.loads(output.read_text(encoding="utf-8"))["metadata"].get("pforge", {})
     if as_json:
         click.echo(json.dumps(facts | {"output": str(output)}))
-    elif facts:
+    elif "run" in facts:
+        for remark in facts["remarks"]:
+            click.echo(remark)
         click.echo(f"run {facts['run']}: {facts['status']} at position {facts['position']}")
         click.echo(f"pforge-lab --state {facts['state']} --run {facts['run']} status")

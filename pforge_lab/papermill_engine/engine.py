@@ -58,6 +58,9 @@ class PforgeEngine(NBClientEngine):  # type: ignore[misc] # papermill is untyped
                 except BaseException as error:
                     _record_end(config, client.told, error)
                     raise
+                else:
+                    if client.told.get("trouble"):
+                        _record_end(config, client.told, RecordingFailed(client.told["trouble"]))
                 finally:
                     _finish(manager, Report(config, client.told, plan, options))
             finally:
@@ -137,11 +140,10 @@ def _record_end(config: dict[str, Any], told: dict[str, Any], error: BaseExcepti
     """Write the last record of a run whose kernel is gone."""
     if "run" not in told:
         return
-    asked = isinstance(error, Terminated | KeyboardInterrupt)
+    asked = isinstance(error, Terminated | KeyboardInterrupt | RecordingFailed)
     try:
         with holding(config["state"]) as state:
             run = api.open_run(told["run"], state=state)
-            run.refresh()
             if run.status in ("done", "failed"):
                 return
             place = run.timeline.next_step()
@@ -150,7 +152,7 @@ def _record_end(config: dict[str, Any], told: dict[str, Any], error: BaseExcepti
             run.timeline.begin()
             run.timeline.log_failure(record, "interrupted" if asked else "failed")
     except StateError as trouble:
-        told["trouble"] = str(trouble)
+        told.setdefault("trouble", str(trouble))
 
 
 def _finish(manager: Manager, report: Report) -> None:
@@ -165,4 +167,4 @@ def _finish(manager: Manager, report: Report) -> None:
             told.setdefault("trouble", f"the report is missing: {error}")
     if told.get("trouble"):
         logger.warning(f"pforge: {told['trouble']}")
-        manager.nb.metadata.setdefault("pforge", {})["trouble"] = told["trouble"]
+        manager.nb.metadata["pforge"] = manager.nb.metadata.get("pforge", {}) | {"trouble": told["trouble"]}

@@ -49,7 +49,6 @@ class Report:
         """Put what the run knows into the notebook: into the metadata of cells, and as a cell at its end."""
         with holding(self.config["state"]) as state:
             run = api.open_run(self.told["run"], state=state)
-            run.refresh()
             cells = code_cells(nb)
             for record in [*run.history, *filter(None, [run.attempt])]:
                 if record.step is not None and record.step <= len(cells):

@@ -21,16 +21,20 @@ if TYPE_CHECKING:
 _WAIT = 10.0  # seconds for the kernel of a killed parent to notice
 
 
+def folder_of_papermill() -> Path:
+    """Return the folder that papermill was started in; it may execute the notebook elsewhere."""
+    handler = papermill_io.get_handler("here.ipynb")
+    folder = handler.cwd(None)
+    handler.cwd(folder)
+    return Path(folder or ".").resolve()
+
+
 def whole_path(path: Any) -> str:
     """Return where papermill reads or writes a notebook: the whole path, or the address of another storage."""
     if not isinstance(path, str):
         return ""  # a notebook in memory
-    handler = papermill_io.get_handler(path)
-    if not hasattr(handler, "cwd"):
-        return path
-    folder = handler.cwd(None)  # papermill's: it may execute the notebook elsewhere
-    handler.cwd(folder)
-    return str(Path(folder or ".", path).resolve())
+    is_local = papermill_io.get_handler(path) is papermill_io.get_handler("here.ipynb")
+    return str((folder_of_papermill() / path).resolve()) if is_local else path
 
 
 def default_store(output: str) -> str:
@@ -51,7 +55,8 @@ def store_url(state: str | None, output: str) -> str:
     UsageError
         It is no kind of store, or one of a single process, which the kernel's would be lost with.
     """
-    url = canonical_url(state or default_store(output))
+    with contextlib.chdir(folder_of_papermill()):
+        url = canonical_url(state or default_store(output))
     if url.startswith("memory:"):
         raise UsageError(
             f"{url} would be lost with the kernel; give a path that ends in .fs, or a server's URL"

@@ -92,8 +92,6 @@ def report(notebook):
 def folder(tmp_path, monkeypatch):
     """Stand in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("PFORGE_") and name != "PFORGE_TEST_FULL"]:
-        monkeypatch.delenv(name)
     return tmp_path
 
 
