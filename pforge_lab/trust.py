@@ -101,7 +101,7 @@ def sign(digests: list[str], key: bytes | None = None) -> str:
     >>> verify([digest(b"other")], signature, key=b"k" * 32)
     False
     """
-    return hmac.new(key or signing_key(), "\n".join(digests).encode(), "sha256").hexdigest()
+    return hmac.digest(key or signing_key(), "\n".join(digests).encode(), "sha256").hex()
 
 
 def verify(digests: list[str], signature: str, key: bytes | None = None) -> bool:

@@ -159,7 +159,7 @@ class Journal:
         """
         values = {
             self.key("definition"): encoded(definition),
-            self.key(0, 0, "manifest"): encoded(start.to_json()),
+            self.key(0, 0, "manifest"): start.to_bytes(),
         }
         if functions is not None:
             values[self.key("functions")] = functions
@@ -254,7 +254,7 @@ class Journal:
         place = f"{self._prefix}{head.lines.number:08d}/{head.lines.position:08d}/"
         values = {
             place + "record": encoded(record.to_json(before)),
-            place + "manifest": encoded(manifest.to_json()),
+            place + "manifest": manifest.to_bytes(),
         }
         if head.carry is not None and head.status == "done":
             values[CARRIED + head.carry] = values[place + "manifest"]
@@ -269,12 +269,13 @@ class Journal:
         self, places: Collection[Place], head: Head, values: Mapping[str, bytes]
     ) -> dict[str, bytes]:
         """Return the manifests at places without what they need chunks for."""
+        if not places:
+            return {}
         keys = [self.key(line, position, "manifest") for line, position in places]
         found = self.state.get_many([key for key in keys if key not in values])
         found |= {key: values[key] for key in keys if key in values}
         return {
-            key: encoded(slim(Manifest.from_json(decoded(text)), head.keep).to_json())
-            for key, text in found.items()
+            key: slim(Manifest.from_json(decoded(text)), head.keep).to_bytes() for key, text in found.items()
         }
 
     def exists(self) -> bool:

@@ -364,7 +364,7 @@ class Run(Costs):
 
     def took(self, values: Mapping[str, Any]) -> None:
         """Note that the caller may hold these objects, which are the run's now."""
-        self._scope.adopt(self._scope.manifest, values)
+        self._scope.adopt(self._scope.manifest, dict(values))
         self._scope.expose(*(name for name, value in values.items() if not isinstance(value, ATOMS)))
 
     # -- who may advance it --------------------------------------------------------------------

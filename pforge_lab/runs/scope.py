@@ -82,6 +82,7 @@ class Scope:
         self.manifest = manifest
         self._maker = maker
         self._exposed: set[str] = set()
+        self._open: set[str] | None = None  # live variables that can be changed in place; None: not known
         self.loads = 0
         # Live objects that were loaded, with their fingerprint as it was then: pickled again they may
         # differ from their snapshot though nobody changed them (equal strings that were one object
@@ -97,14 +98,20 @@ class Scope:
         """
         live = self._live or {}
         return {  # the values get no name here: that would be one holder more
-            name
-            for name in live
-            if not isinstance(live[name], _PASSED_OVER)
-            and (name in self._exposed or _holders(live, name) > _ALONE)
+            name for name in self._opened() if name in self._exposed or _holders(live, name) > _ALONE
         }
+
+    def _opened(self) -> set[str]:
+        """Return the names of live variables that can be changed in place."""
+        if self._open is None:
+            live = self._live or {}
+            self._open = {name for name in live if not isinstance(live[name], _PASSED_OVER)}
+        return self._open
 
     def examined(self) -> None:
         """Take note that what was `held` was just examined: what nobody can hold any more is free of it."""
+        if not self._exposed:
+            return
         live = self._live or {}
         self._exposed = {  # as above, no names for values
             name
@@ -119,7 +126,7 @@ class Scope:
     def values(self) -> dict[str, Any]:
         """Return a new dict of the live objects, `Missing` for those that could not be kept."""
         if self._live is None:
-            self._live = self._load(self.manifest, self._maker, {})
+            self._live, self._open = self._load(self.manifest, self._maker, {}), None
             self._restored = self._prints(self._live, self.manifest)
         return dict(self._live)
 
@@ -131,11 +138,17 @@ class Scope:
     def readable(self, where: str) -> Mapping[str, Any]:
         """Return the values for a step to read: looking at a missing one raises `NotKept`."""
         values = self.values()
-        return (
-            Variables(values, where)
-            if any(isinstance(value, Missing) for value in values.values())
-            else values
-        )
+        return Variables(values, where) if self._lacks(values) else values
+
+    def _lacks(self, values: Mapping[str, Any]) -> bool:
+        """Return whether some of the live variables are `Missing`: their snapshot could not keep them."""
+        return bool(self.manifest.not_kept) and any(isinstance(value, Missing) for value in values.values())
+
+    def present(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return those of the variables whose snapshot could keep them."""
+        if not self._lacks(values):
+            return values
+        return {name: value for name, value in values.items() if not isinstance(value, Missing)}
 
     def variables(
         self, where: str, rows: Callable[[], tuple[VariableRow, ...]], elsewhere: Callable[[str], str | None]
@@ -155,20 +168,16 @@ class Scope:
         output
             What the step returned that no variable takes.
         examine
-            Names of live variables that may have changed since the last snapshot, such as those
-            ``held``; what is another object now is examined anyway. None examines all.
+            Names of variables that may have changed since the last snapshot, such as those ``held``,
+            or are other objects now. None examines all.
         """
-        lost = {name: value.reason for name, value in values.items() if isinstance(value, Missing)}
-        lost |= self._exclusion.reasons(values)
-        kept = {name: value for name, value in values.items() if name not in lost}
-        if examine is not None:
-            live = self._live or {}
-            others = {name for name, value in kept.items() if name not in live or value is not live[name]}
-            examine = {*examine, *others}
-        outputs = {} if output is None else {OUTPUT: output}
-        manifest = self._snapshots.take(
-            kept | outputs, self.manifest, None if examine is None else {*examine, OUTPUT}
-        )
+        lost = self._exclusion.reasons(values)
+        if self._lacks(values):
+            lost |= {name: value.reason for name, value in values.items() if isinstance(value, Missing)}
+        kept = {name: value for name, value in values.items() if name not in lost} if lost else values
+        if output is not None:
+            kept = {**kept, OUTPUT: output}
+        manifest = self._snapshots.take(kept, self.manifest, None if examine is None else {*examine, OUTPUT})
         manifest = self._recognised(manifest, kept)
         return self._with_lost(manifest, lost, values) if lost else manifest
 
@@ -188,6 +197,8 @@ class Scope:
 
     def _recognised(self, manifest: Manifest, values: Mapping[str, Any]) -> Manifest:
         """Return the manifest in which restored objects that nobody changed stand for what they were loaded from."""
+        if not self._restored:
+            return manifest
         live = self._live or {}
         same = {
             name
@@ -203,19 +214,36 @@ class Scope:
 
     def changes(self, manifest: Manifest) -> tuple[str, ...]:
         """Return the names of variables that differ from the snapshot they were in step with, sorted."""
-        return tuple(sorted(manifest.changed_since(self.manifest) - {OUTPUT}))
+        return tuple(sorted(manifest.changed_since(self.manifest, manifest.looked) - {OUTPUT}))
 
-    def adopt(self, manifest: Manifest, values: Mapping[str, Any]) -> None:
-        """Be in step with a new snapshot of ``values``."""
+    def adopt(
+        self, manifest: Manifest, values: dict[str, Any], examined: Collection[str] | None = None
+    ) -> None:
+        """Be in step with a new snapshot of ``values``, a dict that is the scope's own from now on.
+
+        Parameters
+        ----------
+        examined
+            Names of what may be other objects than before; None: all.
+        """
         live, before = self._live or {}, self.manifest
-        self._restored = {
-            name: now
-            for name, now in self._restored.items()
-            if name in values
-            and values[name] is live.get(name)
-            and manifest.prints.get(name) == before.prints.get(name)
-        }
-        self.manifest, self._live = manifest, dict(values)
+        if examined is None:
+            self._open = None
+        else:
+            for name in {*examined, *(live.keys() - values.keys())}:
+                if name in values and not isinstance(values[name], _PASSED_OVER):
+                    self._opened().add(name)
+                else:
+                    self._opened().discard(name)
+        if self._restored:
+            self._restored = {
+                name: now
+                for name, now in self._restored.items()
+                if name in values
+                and values[name] is live.get(name)
+                and manifest.prints.get(name) == before.prints.get(name)
+            }
+        self.manifest, self._live = manifest, values
 
     def go(self, manifest: Manifest, maker: Maker) -> Callable[[], None]:
         """Load another snapshot and return what makes it current.
@@ -237,7 +265,7 @@ class Scope:
 
         def adopt() -> None:
             self.manifest, self._live, self._maker, self._exposed = manifest, values, maker, set()
-            self._restored = restored
+            self._restored, self._open = restored, None
 
         return adopt
 
@@ -250,7 +278,7 @@ class Scope:
             for name, value in values.items()
         }
         self._restored = self._prints(values, self.manifest)
-        self._exposed = set()
+        self._exposed, self._open = set(), None
 
     def _load(self, manifest: Manifest, maker: Maker, live: Mapping[str, Any]) -> dict[str, Any]:
         here = set((self.manifest if live else EMPTY).groups)

@@ -8,6 +8,7 @@ variable is a group of its own and can be loaded alone.
 from __future__ import annotations
 
 import base64
+import pickle
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import xxhash
 from pforge_lab import trust
 from pforge_lab.errors import StateCorrupt
 from pforge_lab.runs.chunks import NOTHING, Chunks, Cut, cut_like
+from pforge_lab.runs.encoding import encoded
 from pforge_lab.serialization import Packed, pack, unpack
 from pforge_lab.values.describe import describe
 
@@ -50,6 +52,7 @@ class Group:
     stream: Cut = NOTHING
     inline: bytes = b""
     buffers: Buffers = ()
+    _text: bytes = field(default=b"", compare=False, repr=False)  # once it is encoded
 
     def chunk_ids(self) -> set[str]:
         """Return the ids of all chunks that are needed to load the group."""
@@ -65,6 +68,12 @@ class Group:
             inline,
             [cut.to_json() for cut in self.buffers],
         ]
+
+    def to_bytes(self) -> bytes:
+        """Return what `to_json` returns as JSON, encoded once: most groups are in one snapshot after the other."""
+        if not self._text:
+            object.__setattr__(self, "_text", encoded(self.to_json()))
+        return self._text
 
     @classmethod
     def from_json(cls, data: list[Any]) -> Group:
@@ -90,6 +99,9 @@ class Manifest:
         HMAC over the digests of all pickle streams by the key of whoever wrote them.
     told
         Type, shape and a one-line preview of each variable, so that tables need to load nothing.
+    looked
+        Names that were looked at when it was taken; the others are as in the snapshot before. None for
+        all.
     """
 
     groups: tuple[Group, ...]
@@ -97,16 +109,49 @@ class Manifest:
     not_kept: dict[str, str] = field(default_factory=dict)
     signature: str = ""
     told: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    looked: frozenset[str] | None = field(default=None, compare=False, repr=False)
+    _leaders: dict[str, Group] | None = field(default=None, compare=False, repr=False)
+    _followers: dict[str, str] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def leaders(self) -> dict[str, Group]:
+        """The groups by the first of their names, in order."""
+        if self._leaders is None:
+            leaders = {group.names[0]: group for group in self.groups}
+            object.__setattr__(self, "_leaders", leaders)
+            return leaders
+        return self._leaders
+
+    @property
+    def followers(self) -> dict[str, str]:
+        """The first name of the group, for the other names of groups of several."""
+        if self._followers is None:
+            followers = {name: group.names[0] for group in self.groups for name in group.names[1:]}
+            object.__setattr__(self, "_followers", followers)
+            return followers
+        return self._followers
 
     @property
     def names(self) -> list[str]:
         """Names of all variables at that moment, kept or not; kept ones in the order they were made."""
         return [*self.prints, *self.not_kept]
 
-    def changed_since(self, other: Manifest) -> set[str]:
-        """Return the names that were added, removed or changed between ``other`` and this snapshot."""
-        here, there = self.prints | self.not_kept, other.prints | other.not_kept
-        return {name for name in {*here, *there} if here.get(name) != there.get(name)}
+    def changed_since(self, other: Manifest, among: Collection[str] | None = None) -> set[str]:
+        """Return the names that were added, removed or changed between ``other`` and this snapshot.
+
+        Parameters
+        ----------
+        among
+            The names to look at, all that are kept in both being the same but for these; None looks at
+            all.
+        """
+        here, there = (
+            (self.prints | self.not_kept, other.prints | other.not_kept)
+            if self.not_kept or other.not_kept
+            else (self.prints, other.prints)
+        )
+        doubtful = {*here, *there} if among is None else {*among, *self.not_kept, *other.not_kept}
+        return {name for name in doubtful if here.get(name) != there.get(name)}
 
     def with_those_of(self, older: Manifest, names: set[str]) -> Manifest:
         """Return this snapshot with variables that are as they were in ``older`` kept as they are kept there."""
@@ -119,7 +164,12 @@ class Manifest:
             for group in self.groups
         )
         return replace(
-            self, groups=groups, prints=prints, signature=trust.sign([group.digest for group in groups])
+            self,
+            groups=groups,
+            prints=prints,
+            signature=trust.sign([group.digest for group in groups]),
+            _leaders=None,
+            _followers=None,
         )
 
     def chunk_ids(self) -> set[str]:
@@ -128,7 +178,8 @@ class Manifest:
 
     def group(self, names: tuple[str, ...]) -> Group | None:
         """Return the group of just these variables, or None when there is none."""
-        return next((group for group in self.groups if group.names == names), None)
+        group = self.leaders.get(names[0])
+        return group if group is not None and group.names == names else None
 
     def to_json(self) -> dict[str, Any]:
         """Return the manifest as JSON values."""
@@ -140,6 +191,19 @@ class Manifest:
             "signature": self.signature,
             "told": self.told,
         }
+
+    def to_bytes(self) -> bytes:
+        """Return what `to_json` returns as JSON."""
+        rest = encoded(
+            {
+                "format": 1,
+                "prints": self.prints,
+                "not_kept": self.not_kept,
+                "signature": self.signature,
+                "told": self.told,
+            }
+        )
+        return b'{"groups":[' + b",".join([group.to_bytes() for group in self.groups]) + b"]," + rest[1:]
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Manifest:
@@ -209,47 +273,53 @@ class Snapshots:
         StateError
             The store cannot take the chunks. No snapshot refers to those it took.
         """
-        groups: list[Group] = []
-        prints = dict.fromkeys(variables, "")  # in the order of the variables
+        base = EMPTY if examine is None else previous
+        doubtful = set(variables) if examine is None else _doubtful(base, variables, examine)
+        leaders, prints, told = base.leaders.copy(), base.prints.copy(), base.told.copy()
+        for name in doubtful:
+            leaders.pop(base.followers.get(name, name), None)
+            if name not in variables:
+                prints.pop(name, None)
+                told.pop(name, None)
+        not_kept = {name: reason for name, reason in base.not_kept.items() if name not in doubtful}
         packs: dict[str, Packed] = {}
-        not_kept: dict[str, str] = {}
-        unchanged = _unchanged(previous, variables, examine)
-        for group in unchanged:
-            groups.append(group)
-            prints |= {name: previous.prints[name] for name in group.names}
-        same = {name for group in unchanged for name in group.names}
-        told = {
-            name: previous.told[name] if name in same else describe(variables[name]) for name in variables
-        }
-        for name, value in variables.items():
-            if name in same:
-                continue
-            if examine is not None and name not in examine and name in previous.not_kept:
-                not_kept[name] = previous.not_kept[name]
-                del prints[name]
-                continue
+        for name in _in_order(doubtful, variables):
+            value = variables[name]
+            told[name] = describe(value)
             if isinstance(value, ATOMS):
-                group, prints[name] = self._atom(name, value)
-                groups.append(group)
+                leaders[name], prints[name] = self._atom(name, value)
                 continue
             try:
                 packs[name] = pack(value, here=self._here)
             except Exception as error:  # noqa: BLE001 - whatever a user's class raises when it is reduced
                 not_kept[name] = f"{type(error).__name__}: {error}"
-                del prints[name]
+                prints.pop(name, None)
         for names in _sharing(packs):
-            before = previous.group(names)
-            if len(names) == 1:
-                packed = packs[names[0]]
-                groups.append(self._group(names, packed, before))
-                prints[names[0]] = _fingerprint(packed.stream, groups[-1].buffers)
-            else:
-                together = pack({name: variables[name] for name in names}, here=self._here)
-                groups.append(self._group(names, together, before))
-                prints |= {name: _print_of(packs[name], None) for name in names}
+            leaders[names[0]] = self._put(names, packs, variables, prints, previous)
         self._chunks.flush()
-        signature = trust.sign([group.digest for group in groups])
-        return Manifest(tuple(groups), prints, not_kept, signature, told)
+        looked = None if examine is None else doubtful
+        return _manifest(leaders, prints, not_kept, told, variables=variables, looked=looked)
+
+    def _put(
+        self,
+        names: tuple[str, ...],
+        packs: Mapping[str, Packed],
+        variables: Mapping[str, object],
+        prints: dict[str, str],
+        previous: Manifest,
+    ) -> Group:
+        """Keep variables that share what can be changed, and note their fingerprints."""
+        before = previous.group(names)
+        if len(names) == 1:
+            packed = packs[names[0]]
+            group = self._group(names, packed, before)
+            prints[names[0]] = _fingerprint(packed.stream, group.buffers)
+        else:
+            group = self._group(
+                names, pack({name: variables[name] for name in names}, here=self._here), before
+            )
+            prints |= {name: _print_of(packs[name], None) for name in names}
+        return before if before is not None and group == before else group
 
     def forget(self) -> None:
         """Forget which chunks the store has: some were collected."""
@@ -267,7 +337,7 @@ class Snapshots:
         known = self._atoms.get(name)
         if known is not None and known[0] is value:
             return known[1:]
-        packed = pack(value, here=self._here)
+        packed = pack(value, here=self._here) if type(value) not in ATOMS else _packed_atom(value)
         group, mark = self._group((name,), packed, None), _fingerprint(packed.stream, ())
         self._atoms[name] = (value, group, mark)
         return group, mark
@@ -312,17 +382,42 @@ class Snapshots:
         return unpack(stream, buffers, trusted=trusted, trust=self._trusted)
 
 
-def _unchanged(
-    previous: Manifest, variables: Mapping[str, object], examine: Collection[str] | None
-) -> list[Group]:
-    """Return the groups none of whose variables is to be examined or is gone."""
-    if examine is None:
-        return []
-    return [
-        group
-        for group in previous.groups
-        if not any(name in examine or name not in variables for name in group.names)
-    ]
+def _doubtful(base: Manifest, variables: Mapping[str, object], examine: Collection[str]) -> set[str]:
+    """Return what is not as it is in ``base``: examined, new or gone, or in a group with one of these."""
+    known = base.prints.keys() | base.not_kept.keys() if base.not_kept else base.prints.keys()
+    doubtful = {*examine, *(variables.keys() ^ known)}
+    if base.followers:
+        for name in [*doubtful]:
+            group = base.leaders.get(base.followers.get(name, name))
+            if group is not None:
+                doubtful.update(group.names)
+    return doubtful
+
+
+def _in_order(names: set[str], variables: Mapping[str, object]) -> list[str]:
+    """Return those of the variables that have these names, in their order."""
+    found = [name for name in names if name in variables]
+    return found if len(found) <= 1 else [name for name in variables if name in names]
+
+
+def _manifest(
+    leaders: dict[str, Group],
+    prints: dict[str, str],
+    not_kept: dict[str, str],
+    told: dict[str, tuple[str, str, str]],
+    *,
+    variables: Mapping[str, object],
+    looked: set[str] | None,
+) -> Manifest:
+    """Return the signed snapshot, its fingerprints in the order of the variables."""
+    groups = tuple(leaders.values())
+    kept = [name for name in variables if name not in not_kept] if not_kept else list(variables)
+    if list(prints) != kept:
+        prints = {name: prints[name] for name in kept}
+    signature = trust.sign([group.digest for group in groups])
+    return Manifest(
+        groups, prints, not_kept, signature, told, None if looked is None else frozenset(looked), leaders
+    )
 
 
 def _befores(before: Group | None, packed: Packed) -> Buffers:
@@ -337,7 +432,14 @@ def _print_of(packed: Packed, before: Group | None) -> str:
     return _fingerprint(packed.stream, tuple(cut_like(buffer, old)[0] for buffer, old in pairs))
 
 
+def _packed_atom(value: object) -> Packed:
+    """Return what `pack` returns for a number or a text, twenty times faster."""
+    return Packed(pickle.dumps(value, protocol=5), (), {})
+
+
 def _fingerprint(stream: bytes, buffers: Buffers) -> str:
+    if not buffers:
+        return xxhash.xxh3_128_hexdigest(stream)
     mark = xxhash.xxh3_128(stream)
     for cut in buffers:
         mark.update(cut.fingerprint().encode())

@@ -20,7 +20,6 @@ from pforge_lab.runs.performance import culprit, one_line, perform, record_of, s
 from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.stopping import Stopper
 from pforge_lab.runs.tracing import trace_file, tracing
-from pforge_lab.runs.variables import Missing
 from pforge_lab.runs.watching import Watchers
 from pforge_lab.state import StateManager
 
@@ -188,10 +187,12 @@ class Stepping:
         """Accept a step's record with what it wrote, without what it leaves dead."""
         dead = self._dead[index] if self._drop_unused else frozenset()
         touched = self._touches(index) if record.status == "done" else frozenset()
-        examine = touched | self._scope.held()
+        examine = self._scope.held().union(touched, outcome.variables)
         values = self._scope.values()
         dropped = not dead.isdisjoint(values)
-        values = {name: value for name, value in {**values, **outcome.variables}.items() if name not in dead}
+        values |= outcome.variables
+        if dead:
+            values = {name: value for name, value in values.items() if name not in dead}
         output = outcome.output if record.output_var is None else None
         record = self._accept(record, values, last=last, output=output, examine=examine)
         if dropped:
@@ -206,7 +207,8 @@ class Stepping:
         """Give variables other values, as an ``edited`` record."""
         self.note_edits()
         held = self._scope.held()  # what the new values hold of the run's objects is held by them too
-        record = self._accept(self._edited(), {**self._scope.values(), **values}, last=True, examine=held)
+        examine = held.union(values)
+        record = self._accept(self._edited(), {**self._scope.values(), **values}, last=True, examine=examine)
         self._scope.expose(*values)  # the caller may hold what it passed
         return record
 
@@ -249,7 +251,7 @@ class Stepping:
         def keep() -> tuple[StepRecord, Manifest]:
             manifest = self._scope.snapshot(values, output, examine)
             changed = self._scope.changes(manifest)
-            account = self._account(values, changed, max(0.001, record.seconds / 10))
+            account = self._account(values, changed, examine, max(0.001, record.seconds / 10))
             full = replace(
                 record,
                 changed=changed,
@@ -265,17 +267,26 @@ class Stepping:
         except BaseException:
             self._recover()
             raise
-        self._scope.adopt(manifest, values)
+        self._scope.adopt(manifest, values, examine)
         self.watchers("kept", kept.label, kept)
         return kept
 
-    def _account(self, values: Mapping[str, Any], changed: Collection[str], budget: float) -> Account:
-        """Return bytes per variable and who shares them, walking only what changed while the objects stay the same."""
+    def _account(
+        self,
+        values: Mapping[str, Any],
+        changed: Collection[str],
+        among: Collection[str] | None,
+        budget: float,
+    ) -> Account:
+        """Return bytes per variable and who shares them, walking only what changed while the objects stay the same.
+
+        ``among`` has the names that may be other objects than at the last account; None: any.
+        """
         if self._loads != self._scope.loads:
-            self._loads, self._ledger = self._scope.loads, Ledger()
-        present = {name: value for name, value in values.items() if not isinstance(value, Missing)}
+            self._loads, self._ledger, among = self._scope.loads, Ledger(), None
+        present = self._scope.present(values)
         limit = None if self._exact else budget
-        account = self._ledger.examine(present, changed=changed, budget=limit, exact=self._exact)
+        account = self._ledger.examine(present, changed=changed, among=among, budget=limit, exact=self._exact)
         position = self._timeline.position
         if not position or not self._ledger.hurried:
             return account
@@ -283,7 +294,7 @@ class Stepping:
 
     def live_sizes(self) -> dict[str, VariableSize]:
         """Return sizes of the live variables, as far as they are loaded; those there was no time for are looked at now."""
-        return self._account(self._scope.loaded(), (), _LOOKING).sizes
+        return self._account(self._scope.loaded(), (), None, _LOOKING).sizes
 
     def _recover(self) -> None:
         """Stand where the store says: an interrupt may have come after the record had landed."""
