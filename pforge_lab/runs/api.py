@@ -18,13 +18,14 @@ from pforge_lab.runs.generation import until_kept
 from pforge_lab.runs.journal import Head, Journal, carried, heads
 from pforge_lab.runs.lines import Lines
 from pforge_lab.runs.looks import Looks
+from pforge_lab.runs.manifest import EMPTY
 from pforge_lab.runs.naming import check_id, run_id
 from pforge_lab.runs.records import RunSummary
 from pforge_lab.runs.retention import Retention
 from pforge_lab.runs.run import Run
 from pforge_lab.runs.runs_frame import RunsFrame, runs_frame
 from pforge_lab.runs.scope import OUTPUT, Scope
-from pforge_lab.runs.snapshots import EMPTY, Snapshots
+from pforge_lab.runs.snapshots import Snapshots
 from pforge_lab.runs.unrecorded import run_unrecorded
 from pforge_lab.state import StateManager, open_configured, open_state
 from pforge_lab.values.describe import sketch

@@ -11,7 +11,7 @@ from pforge_lab.errors import StateConflict
 from pforge_lab.runs.chunks import PREFIX as CHUNKS
 from pforge_lab.runs.generation import CREATED, GENERATION, token
 from pforge_lab.runs.journal import CARRIED, HEADS, PREFIX as RUNS
-from pforge_lab.runs.snapshots import Manifest
+from pforge_lab.runs.manifest import Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pforge_lab.runs.account import Account
+    from pforge_lab.runs.manifest import Group, Manifest
     from pforge_lab.runs.records import StepRecord
-    from pforge_lab.runs.snapshots import Group, Manifest, Snapshots
+    from pforge_lab.runs.snapshots import Snapshots
 
 
 class Completion:

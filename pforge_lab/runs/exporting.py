@@ -11,8 +11,8 @@ from pforge_lab.runs import api
 from pforge_lab.runs.archive import CHUNK, writing
 from pforge_lab.runs.chunks import PREFIX as CHUNKS
 from pforge_lab.runs.journal import Journal
+from pforge_lab.runs.manifest import Manifest
 from pforge_lab.runs.run import Run
-from pforge_lab.runs.snapshots import Manifest
 
 if TYPE_CHECKING:
     import os

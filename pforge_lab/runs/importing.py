@@ -19,10 +19,10 @@ from pforge_lab.runs.exclusion import Exclusion
 from pforge_lab.runs.exporting import chunks_of
 from pforge_lab.runs.generation import until_kept
 from pforge_lab.runs.journal import Head, Journal, part_names
+from pforge_lab.runs.manifest import Manifest
 from pforge_lab.runs.naming import check_id
 from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.retention import Retention
-from pforge_lab.runs.snapshots import Manifest
 
 if TYPE_CHECKING:
     import os

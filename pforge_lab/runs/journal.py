@@ -26,10 +26,10 @@ from pforge_lab.runs.encoding import decoded, encoded
 from pforge_lab.runs.generation import CREATED, GENERATION, ChunksCollected, token
 from pforge_lab.runs.lease import SECONDS, holder, new_lease, renewer
 from pforge_lab.runs.lines import Lines
+from pforge_lab.runs.manifest import Manifest
 from pforge_lab.runs.owner import Owner
 from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.retention import slim
-from pforge_lab.runs.snapshots import Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

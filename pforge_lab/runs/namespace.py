@@ -16,11 +16,12 @@ from pforge_lab.runs.cells import with_child_peak
 from pforge_lab.runs.exclusion import Exclusion, told_of
 from pforge_lab.runs.generation import until_kept
 from pforge_lab.runs.ledger import Ledger
-from pforge_lab.runs.snapshots import ATOMS, Manifest, Snapshots
+from pforge_lab.runs.snapshots import ATOMS, Snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Collection, MutableMapping
 
+    from pforge_lab.runs.manifest import Manifest
     from pforge_lab.runs.records import StepRecord
     from pforge_lab.runs.run import Run
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pforge_lab.errors import WrongValue
-from pforge_lab.runs.snapshots import Manifest
+from pforge_lab.runs.manifest import Manifest
 
 if TYPE_CHECKING:
     from pforge_lab.runs.lines import Lines

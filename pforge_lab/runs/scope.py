@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 
 from pforge_lab.runs.exclusion import Exclusion, told_of
-from pforge_lab.runs.snapshots import ATOMS, EMPTY
+from pforge_lab.runs.manifest import EMPTY
+from pforge_lab.runs.snapshots import ATOMS
 from pforge_lab.runs.variables import Missing, Variables
 
 if TYPE_CHECKING:
+    from pforge_lab.runs.manifest import Manifest
     from pforge_lab.runs.records import VariableRow
-    from pforge_lab.runs.snapshots import Manifest, Snapshots
+    from pforge_lab.runs.snapshots import Snapshots
 
 OUTPUT = ""  # names, in a snapshot, the output of a step that has no output_var
 

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from pforge_lab.pipeline.outcome import Outcome
     from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.runs.account import Account
+    from pforge_lab.runs.manifest import Manifest
     from pforge_lab.runs.performance import Performance
     from pforge_lab.runs.records import VariableSize
     from pforge_lab.runs.scope import Scope
-    from pforge_lab.runs.snapshots import Manifest
     from pforge_lab.runs.timeline import Timeline
 
 _NO_LOOKS = Looks()

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pforge_lab.runs.journal import Head, Journal
+    from pforge_lab.runs.manifest import Manifest
     from pforge_lab.runs.records import RunStatus, StepRecord
     from pforge_lab.runs.retention import Keep, Place
-    from pforge_lab.runs.snapshots import Manifest
 
 
 class Timeline:
