@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pforge_lab.runs.cells import keeps_variables
 from pforge_lab.runs.reading import needs, reads_anything
+from pforge_lab.runs.retention import described
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,12 +63,15 @@ def plan_resumption(run: Run, cells: Sequence[Cell]) -> Resumption:
     done, position, reasons = _completed(run, cells)
     kept = _kept_position(run, position)
     if kept < position:
+        undone = [record for record in done if record.index > kept]
         done = [record for record in done if record.index <= kept]
-        reasons = {len(done) + 1: "the snapshots after it were removed"}
-    first = min(reasons, default=0)
+        why = f"the snapshot after it was removed, as the run keeps {described(run.head.keep)}"
+        reasons |= {record.step: why for record in undone if record.step is not None}
+    changed = max(reasons, default=0)
     for record in run.history:
-        if first and record.step is not None and record.step > first:
-            reasons.setdefault(record.step, f"it comes after cell {first}")
+        if changed and record.step is not None and record.step > changed:
+            reasons.setdefault(record.step, f"it comes after cell {changed}")
+    reasons = dict(sorted(reasons.items()))
     lost = run.timeline.manifest(kept).not_kept
     left = [cell.source for cell in cells[len(done) :]]
     needed = needs(left, [cell.source for cell in cells[: len(done)]])

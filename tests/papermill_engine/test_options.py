@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
 
 import papermill
@@ -29,61 +30,83 @@ def fails(pforge, **options):
         pforge(**options)
 
 
-def test_a_success_keeps_its_records_only(folder, pforge, run_of):
-    write(folder / "in.ipynb", ["x = 1", "y = x + 1"])
-    pforge()
-    run = run_of()
+def executed(place, sources, **environment):
+    """Execute cells in a folder, and return what came of it."""
+    with contextlib.chdir(place), pytest.MonkeyPatch.context() as patch:
+        for name, value in {"PFORGE_KEY": str(place / "key"), **environment}.items():
+            patch.setenv(name, value)
+        write(place / "in.ipynb", sources)
+        with contextlib.suppress(papermill.PapermillExecutionError):
+            papermill.execute_notebook("in.ipynb", "out.ipynb", engine_name="pforge", progress_bar=False)
+    return place
+
+
+@pytest.fixture(scope="module")
+def success(tmp_path_factory):
+    """Return the folder of a notebook that was done."""
+    return executed(tmp_path_factory.mktemp("success"), ["x = 1", "y = x + 1"])
+
+
+@pytest.fixture(scope="module")
+def failure(tmp_path_factory):
+    """Return the folder of a notebook that failed, of which the environment excludes a variable."""
+    return executed(tmp_path_factory.mktemp("failure"), FAILING, PFORGE_EXCLUDE="tok*,other")
+
+
+def looked_at(place):
+    """Have the run of a folder open to look at it."""
+    return pf.open_run(state=pf.open_state(place / "out.ipynb.pforge" / "run.fs", mode="r"))
+
+
+def test_a_success_keeps_its_records_only(success):
+    run = looked_at(success)
     assert [record.changed for record in run.history] == [("x",), ("y",)]
-    with pytest.raises(pf.PositionError, match="records only when done"):
-        run.goto(1)
-    with pytest.raises(pf.NotKept):
+    with pytest.raises(pf.NotKept, match="records only when done"):
         run.at(2).variables["y"]
+    run.state.close()
 
 
-def test_a_failure_keeps_its_last_snapshot(folder, pforge, run_of):
-    write(folder / "in.ipynb", FAILING)
-    fails(pforge)
-    run = run_of()
+def test_the_report_has_the_table_and_the_chart(success):
+    last = read(success / "out.ipynb").cells[-1]
+    assert "cell 1" in last.outputs[0].data["text/plain"]
+    assert [sorted(output.data) for output in last.outputs] == [["text/html", "text/plain"], ["image/png"]]
+
+
+def test_cells_know_their_time_and_memory(success):
+    facts = read(success / "out.ipynb").cells[1].metadata.pforge
+    assert (facts.position, facts.status, facts.changed) == (2, "done", ["y"])
+    assert facts.memory.peak >= facts.memory.after > 0
+
+
+def test_a_failure_keeps_its_last_snapshot(failure):
+    run = looked_at(failure)
     assert (run.status, run.position) == ("failed", 3)
     assert run["x"] == [1, 2]
     with pytest.raises(pf.NotKept):
         run.at(1).variables["x"]
+    run.state.close()
 
 
-def test_the_environment_says_which_variables_are_never_kept(folder, pforge, run_of, monkeypatch):
-    monkeypatch.setenv("PFORGE_EXCLUDE", "tok*,other")
-    write(folder / "in.ipynb", FAILING)
-    fails(pforge)
-    assert "token" not in run_of().variables.present()
-    assert not any(b"sec-ret" in path.read_bytes() for path in (folder / "out.ipynb.pforge").rglob("*.fs"))
+def test_the_environment_says_which_variables_are_never_kept(failure):
+    run = looked_at(failure)
+    assert "token" not in run.variables.present()
+    run.state.close()
+    assert not any(b"sec-ret" in path.read_bytes() for path in (failure / "out.ipynb.pforge").rglob("*.fs"))
 
 
-def test_nobody_else_can_read_what_is_kept(folder, pforge):
-    write(folder / "in.ipynb", FAILING)
-    fails(pforge)
-    place = folder / "out.ipynb.pforge"
+def test_nobody_else_can_read_what_is_kept(failure):
+    place = failure / "out.ipynb.pforge"
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
     files = [path for path in place.rglob("*") if path.is_file()]
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 
-def test_no_report_is_appended_when_the_environment_says_so(folder, pforge, monkeypatch):
-    monkeypatch.setenv("PFORGE_REPORT", "0")
-    write(folder / "in.ipynb", ["x = 1"])
-    assert len(pforge().cells) == 1
-
-
-def test_the_report_has_the_table_and_the_chart(folder, pforge):
-    write(folder / "in.ipynb", ["x = 1"])
-    last = pforge().cells[-1]
-    assert "cell 1" in report(read("out.ipynb"))
-    assert [sorted(output.data) for output in last.outputs] == [["text/html", "text/plain"], ["image/png"]]
-
-
-def test_no_variables_are_kept_when_the_environment_says_so(folder, pforge, run_of, monkeypatch):
+def test_neither_report_nor_variables_when_the_environment_says_so(folder, pforge, run_of, monkeypatch):
     monkeypatch.setenv("PFORGE_SNAPSHOTS", "0")
+    monkeypatch.setenv("PFORGE_REPORT", "0")
     write(folder / "in.ipynb", FAILING)
     fails(pforge)
+    assert [cell.source for cell in read("out.ipynb").cells if cell.cell_type == "code"] == FAILING
     run = run_of()
     assert run.history[1].memory is not None
     with pytest.raises(pf.NotKept, match="snapshots are off"):
@@ -100,13 +123,6 @@ def test_the_environment_names_the_store(folder, pforge, monkeypatch):
     assert done.cells[0].outputs[0].text.strip() == str(folder / "elsewhere")
     assert len(pf.runs(folder / "runs" / "lab.fs")) == 1
     assert not (folder / "out.ipynb.pforge").exists()
-
-
-def test_the_default_store_is_beside_the_output_wherever_the_notebook_is_executed(folder, pforge):
-    (folder / "elsewhere").mkdir()
-    write(folder / "in.ipynb", ["x = 1"])
-    pforge(cwd="elsewhere")
-    assert (folder / "out.ipynb.pforge" / "run.fs").exists()
 
 
 def test_a_store_that_would_be_lost_is_refused_before_anything_runs(folder, pforge):
@@ -153,10 +169,3 @@ def test_a_store_that_cannot_be_opened_does_not_stop_the_job(folder, pforge):
     done = pforge(pforge_state="in.ipynb/lab.fs")
     assert done.cells[0].outputs[0].text == "done\n"
     assert "nothing is recorded" in done.metadata.pforge.trouble
-
-
-def test_a_store_that_cannot_be_opened_stops_a_strict_job_before_anything_runs(folder, pforge):
-    write(folder / "in.ipynb", ["open('executed', 'w').close()"])
-    with pytest.raises(RecordingFailed, match="nothing was executed"):
-        pforge(pforge_state="in.ipynb/lab.fs", pforge_strict=True)
-    assert not (folder / "executed").exists()
