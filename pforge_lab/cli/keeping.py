@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pforge_lab.cli import completing
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.runs import api
 from pforge_lab.runs.exporting import export_run
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completing.runs)
 @pass_session
 def delete(session: Session, run: str) -> None:
     """Delete a RUN with all its lines, and the snapshots that no other run needs."""
@@ -30,8 +31,10 @@ def delete(session: Session, run: str) -> None:
 
 
 @click.command()
-@click.argument("run")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("run", shell_complete=completing.runs)
+@click.argument(
+    "file", type=click.Path(dir_okay=False, path_type=Path), shell_complete=completing.files(".pfz")
+)
 @pass_session
 def export(session: Session, run: str, file: Path) -> None:
     """Write a RUN with its records and snapshots into a FILE, to hand to somebody else."""
@@ -41,7 +44,11 @@ def export(session: Session, run: str, file: Path) -> None:
 
 
 @click.command(name="import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    shell_complete=completing.files(".pfz"),
+)
 @click.option(
     "--id", "name", metavar="ID", help="Name of the run here; its own, or ID-2 and so on, by default."
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pforge_lab.cli import completing
 from pforge_lab.cli.options import target
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.errors import UsageError
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from pforge_lab.runs.variables import Variables
     from pforge_lab.widgets.stepper import Stepper
 
-at_option = click.option("--at", metavar="STEP", help="Position or label; here by default.")
+at_option = click.option(
+    "--at", metavar="STEP", shell_complete=completing.places, help="Position or label; here by default."
+)
 
 
 @click.command()
@@ -45,7 +48,7 @@ def variables(session: Session, at: str | None) -> Variables:
 
 
 @click.command()
-@click.argument("var")
+@click.argument("var", shell_complete=completing.variables)
 @at_option
 @pass_session
 def show(session: Session, var: str, at: str | None) -> Any:
@@ -55,7 +58,7 @@ def show(session: Session, var: str, at: str | None) -> Any:
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=completing.variables)
 @pass_session
 def pull(session: Session, names: tuple[str, ...]) -> None:
     """Put variables of the run into the notebook: all, or those named."""
@@ -68,8 +71,8 @@ def pull(session: Session, names: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("a", required=False)
-@click.argument("b", required=False)
+@click.argument("a", required=False, shell_complete=completing.places)
+@click.argument("b", required=False, shell_complete=completing.places)
 @pass_session
 def diff(session: Session, a: str | None, b: str | None) -> pd.DataFrame:
     """Show what changed from position or label A to B; without them, what the last step changed."""
@@ -78,8 +81,8 @@ def diff(session: Session, a: str | None, b: str | None) -> pd.DataFrame:
 
 
 @click.command()
-@click.argument("a", metavar="RUN")
-@click.argument("b", metavar="RUN", required=False)
+@click.argument("a", metavar="RUN", shell_complete=completing.runs)
+@click.argument("b", metavar="RUN", required=False, shell_complete=completing.runs)
 @pass_session
 def compare(session: Session, a: str, b: str | None) -> Comparison:
     """Show two RUNs side by side: parameters, steps, times, peaks, variables; with one, the current run beside it."""
@@ -99,7 +102,7 @@ def ui(session: Session) -> Stepper:
 
 
 @click.command()
-@click.argument("pipeline", required=False)
+@click.argument("pipeline", required=False, shell_complete=completing.pipelines)
 @pass_session
 def dataflow(session: Session, pipeline: str | None) -> pd.DataFrame:
     """Show who reads and writes what in the loaded PIPELINE, or in that of the current run."""

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem, ShellComplete, shell_complete
 
-from pforge_lab.cli import keeping, looking, moving, notebook, store, sweeping
+from pforge_lab.cli import completing, keeping, looking, moving, notebook, store, sweeping
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.cli.shown import print_record, print_result
 from pforge_lab.errors import (
@@ -28,6 +29,8 @@ from pforge_lab.state import open_state
 from pforge_lab.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pforge_lab.pipeline.loader import Forge
     from pforge_lab.state import StateManager
 
@@ -40,6 +43,8 @@ EXIT_CODES: tuple[tuple[type[PforgeError], int], ...] = (
     (StateError, 5),
     (PforgeError, 2),
 )
+
+COMPLETION = "_PFORGE_LAB_COMPLETE"  # what click's scripts for shells set
 
 EPILOG = """
 Exit codes: 0 done; 1 a step failed; 2 wrong use; 3 a pipeline file or parameter is wrong;
@@ -64,8 +69,20 @@ class Grammar(click.Group):
 
 
 @click.group(cls=Grammar, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--state", metavar="URL", envvar="PFORGE_STATE", help="Store to use; .pforge/*.fs by default.")
-@click.option("--run", "run_id", metavar="ID", help="Run to act on; the newest by default.")
+@click.option(
+    "--state",
+    metavar="URL",
+    envvar="PFORGE_STATE",
+    shell_complete=completing.stores,
+    help="Store to use; .pforge/*.fs by default.",
+)
+@click.option(
+    "--run",
+    "run_id",
+    metavar="ID",
+    shell_complete=completing.runs,
+    help="Run to act on; the newest by default.",
+)
 @click.version_option(__version__, prog_name="pforge-lab")
 @click.pass_context
 def cli(context: click.Context, state: str | None, run_id: str | None) -> None:
@@ -78,7 +95,7 @@ def cli(context: click.Context, state: str | None, run_id: str | None) -> None:
 
 
 @cli.command(name="open")
-@click.argument("url")
+@click.argument("url", shell_complete=completing.stores)
 @pass_session
 def open_store(session: Session, url: str) -> StateManager:
     """Use the store at URL for runs from now on."""
@@ -88,7 +105,7 @@ def open_store(session: Session, url: str) -> StateManager:
 
 
 @cli.command()
-@click.argument("file", type=moving.FILE)
+@click.argument("file", type=moving.FILE, shell_complete=completing.files(*completing.PIPELINES))
 @pass_session
 def load(session: Session, file: Path) -> Pipeline | Forge:
     """Load a FILE: one pipeline, or a forge with many; tell what its data flow is suspicious of."""
@@ -101,7 +118,7 @@ def load(session: Session, file: Path) -> Pipeline | Forge:
 
 
 @cli.command(name="help")
-@click.argument("command", required=False)
+@click.argument("command", required=False, shell_complete=completing.commands)
 @click.pass_context
 def help_command(context: click.Context, command: str | None) -> None:
     """Show all commands, or one COMMAND in full."""
@@ -173,8 +190,53 @@ def invoke(arguments: list[str], session: Session, prog_name: str) -> Any:
     return None
 
 
+def grammar() -> str:
+    """Return every command with what it takes and what it does, a line each.
+
+    Examples
+    --------
+    >>> print(grammar().splitlines()[0].split(maxsplit=3)[:3])
+    ['advise', '--', 'Show']
+    """
+    with click.Context(cli) as context:
+        return "\n".join(_lines(cli, context, ""))
+
+
+def _lines(group: click.Group, context: click.Context, before: str) -> Iterator[str]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from _lines(command, context, f"{before}{name} ")
+        elif command is not None:
+            yield f"{' '.join([before + name, *_pieces(command)])} -- {command.get_short_help_str(200)}"
+
+
+def _pieces(command: click.Command) -> Iterator[str]:
+    for param in command.params:
+        if isinstance(param, click.Option):
+            value = "" if param.is_flag else f" {param.metavar or (param.name or '').upper()}"
+            yield f"[{param.opts[0]}{value}]" + ("..." if param.multiple else "")
+        else:
+            yield param.make_metavar(click.Context(command))
+
+
+def complete(arguments: list[str], incomplete: str, session: Session) -> list[CompletionItem[str]]:
+    """Return what may stand after these words of a command line, and begin so.
+
+    Where only options can follow, they are offered without their first hyphen, too.
+    """
+    shell = ShellComplete(cli, {"obj": session}, "pforge-lab", "")
+    try:
+        found = shell.get_completions(arguments, incomplete)
+        return found if found or incomplete else shell.get_completions(arguments, "-")
+    except click.ClickException:  # words that are no command line: nothing follows them
+        return []
+
+
 def main() -> None:
     """Execute the command line of a shell and exit with a documented code."""
+    if instruction := os.environ.get(COMPLETION):
+        sys.exit(shell_complete(cli, {"obj": Session()}, "pforge-lab", COMPLETION, instruction))
     session = Session(on_record=print_record)
     try:
         print_result(invoke(sys.argv[1:], session, "pforge-lab"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pforge_lab.cli import completing
 from pforge_lab.cli.options import (
     memory_option,
     params_option,
@@ -14,6 +15,7 @@ from pforge_lab.cli.options import (
     run_options,
     start_options,
     target,
+    values_option,
 )
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.cli.values import assignment
@@ -27,7 +29,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("pipeline", required=False)
+@click.argument("pipeline", required=False, shell_complete=completing.pipelines)
 @params_option
 @run_options
 @pass_session
@@ -62,7 +64,7 @@ def back(session: Session, n: int) -> Run:
 
 
 @click.command()
-@click.argument("step")
+@click.argument("step", shell_complete=completing.places)
 @pass_session
 def goto(session: Session, step: str) -> Run:
     """Go to a position, or to after the step labelled STEP. Never executes."""
@@ -72,7 +74,7 @@ def goto(session: Session, step: str) -> Run:
 
 
 @click.command()
-@click.option("--until", metavar="STEP", help="Stop after this step.")
+@click.option("--until", metavar="STEP", shell_complete=completing.planned, help="Stop after this step.")
 @click.option("--retry-failed", is_flag=True, help="Go back to the first step that failed and was passed.")
 @pass_session
 def finish(session: Session, until: str | None, *, retry_failed: bool) -> Run:
@@ -83,7 +85,7 @@ def finish(session: Session, until: str | None, *, retry_failed: bool) -> Run:
 
 
 @click.command(name="run")
-@click.argument("file", type=FILE)
+@click.argument("file", type=FILE, shell_complete=completing.files(*completing.PIPELINES))
 @click.option("--pipeline", metavar="NAME", help="Which one, when the file has several.")
 @params_option
 @run_options
@@ -101,7 +103,7 @@ def run_file(
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completing.runs)
 @pass_session
 def attach(session: Session, run: str | None) -> Run:
     """Select a RUN, the newest without one; nothing is executed."""
@@ -110,7 +112,7 @@ def attach(session: Session, run: str | None) -> Run:
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completing.runs)
 @pass_session
 def resume(session: Session, run: str | None) -> Run:
     """Select a RUN, the newest without one, and finish it from its last completed step."""
@@ -120,9 +122,14 @@ def resume(session: Session, run: str | None) -> Run:
 
 
 @click.command()
-@click.option("--at", metavar="STEP", help="Position or label to fork at; here by default.")
+@click.option(
+    "--at",
+    metavar="STEP",
+    shell_complete=completing.places,
+    help="Position or label to fork at; here by default.",
+)
 @click.option("--changed", is_flag=True, help="Go on with the pipeline's file as it is now.")
-@params_option
+@values_option
 @pass_session
 def fork(session: Session, at: str | None, params: tuple[str, ...], *, changed: bool) -> Run:
     """Make a new run that shares this one's history, with other variables, and select it."""
@@ -136,7 +143,9 @@ def fork(session: Session, at: str | None, params: tuple[str, ...], *, changed: 
 
 
 @click.command(name="set")
-@click.argument("assignments", nargs=-1, required=True, metavar="NAME=EXPR")
+@click.argument(
+    "assignments", nargs=-1, required=True, metavar="NAME=EXPR", shell_complete=completing.assigned
+)
 @pass_session
 def set_variable(session: Session, assignments: tuple[str, ...]) -> Run:
     """Give a variable another value: the rest of the line is an expression; in a shell a JSON literal."""

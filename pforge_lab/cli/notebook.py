@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from pforge_lab.cli import completing
 from pforge_lab.cli.options import pairs
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.errors import StepError
@@ -20,8 +21,18 @@ to resume was not kept, or --strict and not recorded; 4 no such run; 5 the store
 
 
 @click.command(epilog=EPILOG)
-@click.argument("source", metavar="IN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("output", metavar="OUT", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument(
+    "source",
+    metavar="IN",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    shell_complete=completing.files(".ipynb"),
+)
+@click.argument(
+    "output",
+    metavar="OUT",
+    type=click.Path(dir_okay=False, path_type=Path),
+    shell_complete=completing.files(".ipynb"),
+)
 @click.option(
     "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the notebook."
 )

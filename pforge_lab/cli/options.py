@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pforge_lab.cli import completing
 from pforge_lab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,13 +23,25 @@ params_option = click.option(
     "params",
     multiple=True,
     metavar="NAME=VALUE",
+    shell_complete=completing.params,
     help="A parameter of the pipeline; text is read by the parameter's type. In a notebook $NAME is a variable of it.",
+)
+
+values_option = click.option(
+    "-p",
+    "--param",
+    "params",
+    multiple=True,
+    metavar="NAME=EXPR",
+    shell_complete=completing.assigned,
+    help="Another value of a variable: in a notebook an expression, in a shell a JSON literal.",
 )
 
 memory_option = click.option(
     "--memory",
     multiple=True,
     type=click.Choice(["settle", "exact", "trace"]),
+    metavar="settle|exact|trace",
     help="A deeper look at memory in each step: freed memory returned first, every object visited, or who allocated (memray).",
 )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pforge_lab.cli import completing
 from pforge_lab.cli.looking import age
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.errors import RunNotFound, UsageError, near_misses
@@ -35,7 +36,7 @@ def _store(session: Session) -> StateManager:
 
 
 @state.command(name="ls")
-@click.argument("prefix", default="")
+@click.argument("prefix", default="", shell_complete=completing.keys)
 @pass_session
 def list_keys(session: Session, prefix: str) -> list[str] | None:
     """List the keys that begin with PREFIX, sorted."""
@@ -48,7 +49,7 @@ def list_keys(session: Session, prefix: str) -> list[str] | None:
 
 
 @state.command(name="get")
-@click.argument("key")
+@click.argument("key", shell_complete=completing.keys)
 @pass_session
 def get_value(session: Session, key: str) -> bytes | None:
     """Show the value under KEY: bytes in a notebook; in a shell they are written as they are."""
@@ -64,7 +65,7 @@ def get_value(session: Session, key: str) -> bytes | None:
 
 
 @state.command(name="set")
-@click.argument("key")
+@click.argument("key", shell_complete=completing.keys)
 @click.argument("value")
 @click.option("--ttl", metavar="AGE", help="Expire after AGE, such as 30m, 12h or 7d.")
 @pass_session
@@ -74,7 +75,7 @@ def set_value(session: Session, key: str, value: str, ttl: str | None) -> None:
 
 
 @state.command(name="delete")
-@click.argument("keys", nargs=-1, required=True)
+@click.argument("keys", nargs=-1, required=True, shell_complete=completing.keys)
 @pass_session
 def delete_keys(session: Session, keys: tuple[str, ...]) -> None:
     """Delete KEYS."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pforge_lab.cli import completing
 from pforge_lab.cli.moving import FILE
 from pforge_lab.cli.options import pairs
 from pforge_lab.cli.session import Session, pass_session
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=FILE, shell_complete=completing.files(*completing.PIPELINES))
 @click.option(
     "-p", "--param", "params", multiple=True, metavar="NAME=V1,V2,…",
     help="Values of a parameter, each read by its type; every combination is executed.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,10 @@ from IPython.core.magic import (
     output_can_be_silenced,
 )
 
-from pforge_lab.cli.main import invoke, usage
+from pforge_lab.cli.main import grammar, invoke, usage
 from pforge_lab.cli.session import Session
 from pforge_lab.errors import PforgeError, UsageError
+from pforge_lab.notebook import completion
 from pforge_lab.notebook.cells import pipeline_cell, tool_cell
 
 if TYPE_CHECKING:
@@ -58,9 +60,9 @@ class PforgeMagics(Magics):
     def pforge(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
         """Step a pipeline forward and back, look at its variables, see what each step cost.
 
-        ``%pforge help`` lists the commands; ``%pforge COMMAND --help`` shows one. ``%%pforge
-        pipeline NAME`` takes YAML, ``%%pforge tool`` functions. A command returns its object:
-        ``run = %pforge start``.
+        A command returns its object: ``run = %pforge start``; a semicolon at the end silences it.
+        ``%pforge COMMAND --help`` explains one in full. ``%%pforge pipeline NAME`` takes YAML in a
+        cell, ``%%pforge tool`` functions, which become tools.
         """
         try:
             if cell is not None:
@@ -90,6 +92,9 @@ class PforgeMagics(Magics):
         )
 
 
+PforgeMagics.pforge.__doc__ = f"{inspect.getdoc(PforgeMagics.pforge)}\n\n{grammar()}"  # what %pforge? shows
+
+
 def words(line: str) -> list[str]:
     """Split a line as a shell does; a trailing semicolon only silences the cell.
 
@@ -111,13 +116,16 @@ def words(line: str) -> list[str]:
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register the magics, once."""
+    """Register the magics and their completion, once."""
     if not isinstance(shell.magics_manager.registry.get("PforgeMagics"), PforgeMagics):
-        shell.register_magics(PforgeMagics)
+        magics = PforgeMagics(shell)
+        shell.register_magics(magics)
+        completion.register(shell, magics.session)
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Take the magics away."""
+    """Take the magics and their completion away."""
+    completion.unregister(shell)
     shell.magics_manager.registry.pop("PforgeMagics", None)
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("pforge", None)

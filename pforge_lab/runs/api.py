@@ -223,7 +223,7 @@ def summaries(state: Place | None = None) -> list[RunSummary]:
     rows: list[RunSummary] = []
     for place in places.stores() if state is None else [state]:
         try:
-            with _looking(place) as store:
+            with looking(place) as store:
                 rows += [_summary(name, head, store.url) for name, head in heads(store).items()]
         except StateError as error:
             if state is not None:
@@ -330,7 +330,7 @@ def _carried(store: StateManager, snapshots: Snapshots, name: str | None) -> dic
 
 
 @contextmanager
-def _looking(place: Place) -> Iterator[StateManager]:
+def looking(place: Place) -> Iterator[StateManager]:
     """Have a store open to look at, which takes no lock."""
     if isinstance(place, StateManager):
         yield place

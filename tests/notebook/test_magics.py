@@ -272,3 +272,16 @@ def test_an_error_in_a_cell_of_tools_is_shown_once_with_its_line(cell):
     assert shown.error
     assert shown.out.count("NameError: name 'nope'") == 1
     assert "----> 2 nope" in shown.out or "nope" in shown.out
+
+
+def test_the_question_mark_shows_the_whole_grammar(shell):
+    """``%pforge?`` lists every command with what it takes."""
+    shown = shell.object_inspect_text("%pforge")
+    for fact in (
+        "goto STEP",
+        "state delete KEYS...",
+        "fork [--at STEP]",
+        "%%pforge pipeline NAME",
+        "-p NAME=VALUE",
+    ):
+        assert fact in shown
