@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem, ShellComplete, shell_complete
 
 from pforge_lab.cli import completing, keeping, looking, moving, notebook, store, sweeping
+from pforge_lab.cli.progress import of_terminal
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.cli.shown import print_record, print_result
 from pforge_lab.errors import (
@@ -237,7 +238,7 @@ def main() -> None:
     """Execute the command line of a shell and exit with a documented code."""
     if instruction := os.environ.get(COMPLETION):
         sys.exit(shell_complete(cli, {"obj": Session()}, "pforge-lab", COMPLETION, instruction))
-    session = Session(on_record=print_record)
+    session = Session(on_record=print_record, progress=of_terminal())
     try:
         print_result(invoke(sys.argv[1:], session, "pforge-lab"))
     except click.ClickException as error:

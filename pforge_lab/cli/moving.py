@@ -50,7 +50,9 @@ def start(session: Session, /, pipeline: str | None, params: tuple[str, ...], **
 @pass_session
 def step(session: Session, n: int, memory: tuple[str, ...]) -> StepRecord:
     """Execute the next step, or the next N, and return the last record."""
-    return session.need_run().step(n, memory=memory)
+    run = session.need_run()
+    with session.following(run):
+        return run.step(n, memory=memory)
 
 
 @click.command()
@@ -80,7 +82,8 @@ def goto(session: Session, step: str) -> Run:
 def finish(session: Session, until: str | None, *, retry_failed: bool) -> Run:
     """Execute all steps that are left."""
     run = session.need_run()
-    run.finish(until, retry_failed=retry_failed, each=session.on_record)
+    with session.following(run):
+        run.finish(until, retry_failed=retry_failed, each=session.on_record)
     return run
 
 
@@ -98,7 +101,8 @@ def run_file(
     chosen = session.need_pipeline(pipeline)
     values = parse_params(session, chosen, params)
     started = session.start(chosen, values, place=file.stem, **start_options(options))
-    started.finish(each=session.on_record)
+    with session.following(started):
+        started.finish(each=session.on_record)
     return started
 
 
@@ -117,7 +121,8 @@ def attach(session: Session, run: str | None) -> Run:
 def resume(session: Session, run: str | None) -> Run:
     """Select a RUN, the newest without one, and finish it from its last completed step."""
     session.run = api.open_run(run, state=session.state) if run or session.run is None else session.run
-    session.run.finish(each=session.on_record)
+    with session.following(session.run):
+        session.run.finish(each=session.on_record)
     return session.run
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ from pforge_lab.runs import api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from pforge_lab.cli.progress import Progress
     from pforge_lab.pipeline.loader import Forge
     from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.runs.records import StepRecord
@@ -37,6 +40,8 @@ class Session:
         The notebook's variables; None in a shell.
     on_record
         Told of each record while a command executes several steps.
+    progress
+        Shows what is under way while a command takes its time.
     """
 
     state: StateManager | None = None
@@ -45,6 +50,11 @@ class Session:
     run: Run | None = None
     namespace: MutableMapping[str, Any] | None = None
     on_record: Callable[[StepRecord], None] = lambda _: None
+    progress: Progress | None = None
+
+    def following(self, run: Run) -> AbstractContextManager[None]:
+        """Show progress of a run, where there is a place for it, as long as the context lasts."""
+        return nullcontext() if self.progress is None else self.progress(run)
 
     def need_run(self) -> Run:
         """Return the current run; in a shell the newest one.

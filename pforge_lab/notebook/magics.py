@@ -17,10 +17,12 @@ from IPython.core.magic import (
 )
 
 from pforge_lab.cli.main import grammar, invoke, usage
+from pforge_lab.cli.progress import Progress
 from pforge_lab.cli.session import Session
 from pforge_lab.errors import PforgeError, UsageError
 from pforge_lab.notebook import completion
 from pforge_lab.notebook.cells import pipeline_cell, tool_cell
+from pforge_lab.notebook.progress import CellDisplay
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -51,7 +53,7 @@ class PforgeMagics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell=shell)
-        self.session = Session(namespace=shell.user_ns)
+        self.session = Session(namespace=shell.user_ns, progress=Progress(CellDisplay()))
 
     @no_var_expand
     @needs_local_scope

@@ -128,3 +128,25 @@ def test_a_failed_cell_leaves_its_message_in_the_notebook_and_in_papermill(
         output for cell in outputs for output in cell.get("outputs", ()) if output.output_type == "error"
     ]
     assert error.evalue.startswith("PositionError: there is no step 'nope'")
+
+
+def test_a_long_step_shows_progress_below_its_cell(lab):
+    """One display that is replaced; what stays says what was done."""
+    lab("import threading\nseen = threading.Event()")
+    lab(
+        "from pforge_lab.notebook import progress\n"
+        "class Telling(progress.CellDisplay):\n"
+        "    def show(self, line):\n        super().show(line); seen.set()\n"
+        "from pforge_lab.cli.progress import Progress\n"
+        "session = get_ipython().magics_manager.registry['PforgeMagics'].session\n"
+        "session.progress = Progress(Telling(), delay=0.01, every=0.01)\n"
+        "def load(n): seen.wait(60); return list(range(n))"
+    )
+    lab("%pforge start")
+    messages = []
+    lab.client.execute_interactive("%pforge step;", output_hook=messages.append, timeout=60)
+    shown = [m for m in messages if m["msg_type"] in ("display_data", "update_display_data")]
+    assert shown[0]["msg_type"] == "display_data"
+    assert "step 1 of 3  load" in shown[0]["content"]["data"]["text/plain"]
+    assert "paused: 1 step in" in shown[-1]["content"]["data"]["text/plain"]
+    assert {m["parent_header"]["msg_id"] for m in shown} == {messages[0]["parent_header"]["msg_id"]}
