@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem, ShellComplete, shell_complete
 
-from pforge_lab.cli import completing, keeping, looking, moving, notebook, store, sweeping
+from pforge_lab.cli import completing, keeping, looking, moving, notebook, recording, store, sweeping
 from pforge_lab.cli.progress import of_terminal
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.cli.shown import print_record, print_result
@@ -174,6 +174,7 @@ for command in (
     *(keeping.delete, keeping.export, keeping.import_file),
     store.state,
     notebook.notebook,
+    recording.record,
     sweeping.sweep,
 ):
     cli.add_command(command)

@@ -42,6 +42,8 @@ class Session:
         Told of each record while a command executes several steps.
     progress
         Shows what is under way while a command takes its time.
+    record
+        Begins or ends the recording of the notebook; None in a shell.
     """
 
     state: StateManager | None = None
@@ -51,6 +53,7 @@ class Session:
     namespace: MutableMapping[str, Any] | None = None
     on_record: Callable[[StepRecord], None] = lambda _: None
     progress: Progress | None = None
+    record: Callable[..., Run | None] | None = None
 
     def following(self, run: Run) -> AbstractContextManager[None]:
         """Show progress of a run, where there is a place for it, as long as the context lasts."""
@@ -121,6 +124,12 @@ class Session:
         from pforge_lab.runs.places import default_state  # noqa: PLC0415 - only where a run starts
 
         return self.state if self.state is not None or self.namespace is not None else default_state(place)
+
+    def place_of_new_runs(self) -> StateManager:
+        """Return the store that the next run goes to: the current one, or the default one."""
+        from pforge_lab.runs.places import default_state  # noqa: PLC0415 - only where a run starts
+
+        return self.state if self.state is not None else default_state()
 
 
 pass_session = click.make_pass_decorator(Session)

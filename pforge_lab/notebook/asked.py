@@ -10,15 +10,13 @@ from time import perf_counter
 from typing import Any
 
 from pforge_lab.errors import PforgeError
-from pforge_lab.notebook.recording import Recording
+from pforge_lab.notebook.recording import Recording, active
 from pforge_lab.runs import api
 from pforge_lab.runs.cells import Cell, adopt_cells, start_cells
 from pforge_lab.runs.collection import collect_chunks
 from pforge_lab.runs.namespace import NamespaceRecorder
 from pforge_lab.runs.performance import one_line
 from pforge_lab.state import StateManager, open_state
-
-_current: list[Recording] = []
 
 
 def begin(config: str) -> str:
@@ -45,7 +43,7 @@ def begin(config: str) -> str:
     except Exception as error:  # noqa: BLE001 - told to the parent, who decides
         state.close()
         return json.dumps({"trouble": one_line(error)})
-    _current.append(recording)
+    active.append(recording)
     facts = {"run": recording.recorder.run.id, "place": state.url, "seconds": perf_counter() - clock}
     return json.dumps(facts)
 
@@ -74,7 +72,7 @@ def _prepared(state: StateManager, facts: dict[str, Any]) -> Recording:
 
 def note(place: int, child_peak: int) -> str:
     """Add to the record of a cell what child processes held, as the parent has seen it."""
-    recording = _current[-1]
+    recording = active[-1]
     records = recording.recorder.run.timeline.records
     if recording.trouble is None and records and records[-1].step == place:
         recording.recorder.note_child_peak(child_peak)
@@ -83,7 +81,7 @@ def note(place: int, child_peak: int) -> str:
 
 def end() -> str:
     """Stop recording, close the store, and tell what came of it."""
-    recording = _current.pop()
+    recording = active.pop()
     run = recording.recorder.run
     try:
         recording.stop()

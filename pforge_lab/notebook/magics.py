@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import shlex
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +23,7 @@ from pforge_lab.cli.session import Session
 from pforge_lab.errors import PforgeError, UsageError
 from pforge_lab.notebook import completion
 from pforge_lab.notebook.cells import pipeline_cell, tool_cell
+from pforge_lab.notebook.live import record
 from pforge_lab.notebook.progress import CellDisplay
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class PforgeMagics(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell=shell)
         self.session = Session(namespace=shell.user_ns, progress=Progress(CellDisplay()))
+        self.session.record = partial(record, shell, self.session)
 
     @no_var_expand
     @needs_local_scope

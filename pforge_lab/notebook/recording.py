@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pforge_lab.runs.cells import Cell
     from pforge_lab.runs.namespace import NamespaceRecorder
 
+active: list[Recording] = []  # of this process: one at a time
+
 
 class Recording:
     """Listens to a shell and keeps each cell of a notebook with what it displayed.

@@ -114,7 +114,8 @@ def adopt_cells(run: Run, name: str, cells: Sequence[Cell]) -> None:
     }
     head = touched(run.timeline.head, steps_total=len(cells))
     journal.redefine(head, definition)
-    run.timeline.head, run.timeline.labels, run.pipeline = head, pipeline.labels, pipeline
+    run.timeline.head = head
+    run.adopt(pipeline)
 
 
 def unfinished(state: StateManager, facts: Mapping[str, str]) -> Run | None:

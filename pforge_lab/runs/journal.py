@@ -225,6 +225,16 @@ class Journal:
             self._free()
         self._write(head, {self.key("definition"): encoded(definition)})
 
+    def reseed(self, head: Head, start: Manifest) -> None:
+        """Replace the variables at position 0, of a run that has gone nowhere yet.
+
+        Raises
+        ------
+        ChunksCollected
+            As `create`.
+        """
+        self._write(head, {self.key(0, 0, "manifest"): encoded(start.to_json())}, keeps=True)
+
     def add(
         self,
         head: Head,

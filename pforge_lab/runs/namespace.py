@@ -7,25 +7,31 @@ import re
 import sys
 import types
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from pforge_lab import meter
 from pforge_lab.runs.cells import with_child_peak
 from pforge_lab.runs.exclusion import Exclusion, told_of
 from pforge_lab.runs.generation import until_kept
 from pforge_lab.runs.ledger import Ledger
+from pforge_lab.runs.readable import Readable
+from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.snapshots import ATOMS, Snapshots
+from pforge_lab.state import StateManager
 
 if TYPE_CHECKING:
     from collections.abc import Collection, MutableMapping
 
     from pforge_lab.runs.manifest import Manifest
-    from pforge_lab.runs.records import StepRecord
     from pforge_lab.runs.run import Run
 
 _OF_THE_SHELL = re.compile(r"_{1,3}|_i{0,3}\d*|_(dh|oh|ih)|In|Out|get_ipython|exit|quit|open|__\w+__")
+
+_OURS = (Readable, StateManager)  # doors to runs are no variables of one
 
 
 class NamespaceRecorder:
@@ -69,10 +75,68 @@ class NamespaceRecorder:
         self._ledger = Ledger()
         self._same: dict[str, int] = {}
 
+    def of(self, run: Run) -> NamespaceRecorder:
+        """Return a recorder of the same namespace, as it is now, for another run of the same store."""
+        other = NamespaceRecorder(run, self._namespace, self._hidden, snapshots=self._takes)
+        other._manifest, other._same = self._manifest, self._same
+        return other
+
     def restore(self) -> dict[str, str]:
         """Give the namespace the variables of the run's position; return what could not be kept, with the reason."""
         self._namespace.update(self._snapshots.load(self._manifest))
         return dict(self._manifest.not_kept)
+
+    def rewind(self) -> list[str]:
+        """Make the namespace what it was at the run's position: what was not there then is removed.
+
+        What is as it was stays the object that it is. Returns the names of what could not be kept: it
+        is left as it is.
+        """
+        manifest = self.run.timeline.manifest(self.run.position)
+        variables = self._variables()
+        changed = manifest.changed_since(self._manifest)
+        wanted = {name for name in manifest.prints if name in changed or name not in variables}
+        for name in variables.keys() - manifest.prints.keys() - manifest.not_kept.keys():
+            del self._namespace[name]
+        self._namespace.update(self._snapshots.load(manifest, wanted))
+        self._follow(manifest)
+        return sorted(manifest.not_kept)
+
+    def join(self) -> None:
+        """Begin with a namespace that is not the run's: it gets what it lacks, and what differs is an edit.
+
+        Nothing that the namespace has is replaced or removed.
+        """
+        variables = self._variables()
+        lacks = self._manifest.prints.keys() - variables.keys()
+        if lacks:
+            loaded = self._snapshots.load(self._manifest, lacks)
+            self._namespace.update({name: value for name, value in loaded.items() if name in lacks})
+        if self.has_changed():
+            now, reading = datetime.now(UTC), meter.exit(meter.enter())
+            edit = StepRecord(0, None, "edit", "", "edited", now, 0.0, attempts=0, memory=reading)
+            self.keep(edit, last=True)
+        else:
+            self._follow(self._manifest)
+
+    def seed(self) -> None:
+        """Keep the namespace as the variables that the run starts with."""
+
+        def reseed() -> Manifest:
+            manifest = self._take(None)
+            self.run.timeline.journal.reseed(self.run.head, manifest)
+            return manifest
+
+        self._follow(until_kept(reseed, self._snapshots.forget))
+
+    def has_changed(self) -> bool:
+        """Return whether the namespace differs from the run's variables."""
+        return bool(self._take(None).changed_since(self._manifest))
+
+    def _follow(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._same = {name: id(value) for name, value in self._variables().items()}
+        self.run.follow(manifest)
 
     def begin(self) -> None:
         """Take the right to advance the run."""
@@ -82,7 +146,9 @@ class NamespaceRecorder:
         """Give the right to advance the run back."""
         self.run.timeline.settle()
 
-    def keep(self, record: StepRecord, named: Collection[str] | None = None) -> StepRecord:
+    def keep(
+        self, record: StepRecord, named: Collection[str] | None = None, *, last: bool = False
+    ) -> StepRecord:
         """Keep a record and the namespace after it, both or neither.
 
         Parameters
@@ -91,6 +157,8 @@ class NamespaceRecorder:
             Of the code that was executed.
         named
             The names in that code and in functions it may call; None when that cannot be told.
+        last
+            The right to advance the run is given back with it.
 
         Raises
         ------
@@ -106,11 +174,11 @@ class NamespaceRecorder:
                 self._present(manifest), changed=changed, budget=max(0.001, record.seconds / 50)
             )
             full = replace(record, changed=changed, sizes=account.sizes, not_kept=dict(manifest.not_kept))
-            self.run.timeline.accept(full, manifest, last=False)
+            self.run.timeline.accept(full, manifest, last=last)
             return full, manifest
 
-        kept, self._manifest = until_kept(accept, self._snapshots.forget)
-        self._same = {name: id(value) for name, value in self._variables().items()}
+        kept, manifest = until_kept(accept, self._snapshots.forget)
+        self._follow(manifest)
         return kept
 
     def fail(self, record: StepRecord) -> None:
@@ -130,7 +198,7 @@ class NamespaceRecorder:
         return {
             name: value
             for name, value in list(self._namespace.items())
-            if name not in self._hidden and not _OF_THE_SHELL.fullmatch(name)
+            if name not in self._hidden and not isinstance(value, _OURS) and not _OF_THE_SHELL.fullmatch(name)
         }
 
     def _present(self, manifest: Manifest) -> dict[str, Any]:

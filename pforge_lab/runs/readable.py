@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.runs.journal import Head
     from pforge_lab.runs.lines import Line
+    from pforge_lab.runs.manifest import Manifest
     from pforge_lab.runs.records import RunStatus, StepRecord, VariableRow, VariableSize
     from pforge_lab.runs.revision import Revision
     from pforge_lab.runs.snapshots import Snapshots
@@ -223,6 +224,10 @@ class Readable:
         """Stand where the store says: another process may have moved a run that is open for looking only."""
         self.timeline.reread()
         self._scope.go(self.timeline.manifest(self.position), self._maker_at(self.position))()
+
+    def follow(self, manifest: Manifest) -> None:
+        """Have the variables of the snapshot that somebody else has moved the run to, none of them loaded."""
+        self._scope.unload(manifest, self._maker_at(self.position))
 
     def _maker_at(self, position: int) -> partial[str | None]:
         return partial(self.timeline.maker, position=position)

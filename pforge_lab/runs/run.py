@@ -305,6 +305,11 @@ class Run(Costs):
 
         return Stepper(self)
 
+    def adopt(self, pipeline: Pipeline) -> None:
+        """Have the steps of another pipeline from now on, which its store knows already."""
+        self.pipeline, self.timeline.labels = pipeline, pipeline.labels
+        self._steps.adopt(pipeline)
+
     # -- going elsewhere -----------------------------------------------------------------------
 
     def back(self, n: int = 1) -> None:

@@ -271,6 +271,11 @@ class Scope:
 
         return adopt
 
+    def unload(self, manifest: Manifest, maker: Maker) -> None:
+        """Be in step with another snapshot, of which nothing is loaded before it is looked at."""
+        self.manifest, self._live, self._maker, self._exposed = manifest, None, maker, set()
+        self._restored, self._open = {}, None
+
     def reload(self) -> None:
         """Bring all variables back to the snapshot; values it could not keep stay as they are."""
         before = self._live or {}

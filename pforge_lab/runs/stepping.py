@@ -83,6 +83,12 @@ class Stepping:
         self._timeline = timeline
         self._scope = scope
 
+    def adopt(self, pipeline: Pipeline) -> None:
+        """Execute another pipeline's steps from now on; what is known of the one before is forgotten."""
+        self._pipeline = pipeline
+        for known in ("kept", "_dead"):
+            self.__dict__.pop(known, None)
+
     @cached_property
     def kept(self) -> frozenset[str]:
         """Variables that are kept, read or not, because the next run under the same ``carry`` starts with them."""
