@@ -19,7 +19,6 @@ from pforge_lab.cli.options import (
 )
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.cli.values import assignment
-from pforge_lab.runs import api
 
 if TYPE_CHECKING:
     from pforge_lab.runs.records import StepRecord
@@ -111,8 +110,7 @@ def run_file(
 @pass_session
 def attach(session: Session, run: str | None) -> Run:
     """Select a RUN, the newest without one; nothing is executed."""
-    session.run = api.open_run(run, state=session.state)
-    return session.run
+    return session.open(run)
 
 
 @click.command()
@@ -120,10 +118,10 @@ def attach(session: Session, run: str | None) -> Run:
 @pass_session
 def resume(session: Session, run: str | None) -> Run:
     """Select a RUN, the newest without one, and finish it from its last completed step."""
-    session.run = api.open_run(run, state=session.state) if run or session.run is None else session.run
-    with session.following(session.run):
-        session.run.finish(each=session.on_record)
-    return session.run
+    chosen = session.open(run) if run or session.run is None else session.run
+    with session.following(chosen):
+        chosen.finish(each=session.on_record)
+    return chosen
 
 
 @click.command()

@@ -44,6 +44,9 @@ class Session:
         Shows what is under way while a command takes its time.
     record
         Begins or ends the recording of the notebook; None in a shell.
+    memory, trust
+        Deeper looks at memory in runs that are started, and names trusted in runs that are opened, where
+        a command says nothing else.
     """
 
     state: StateManager | None = None
@@ -54,6 +57,8 @@ class Session:
     on_record: Callable[[StepRecord], None] = lambda _: None
     progress: Progress | None = None
     record: Callable[..., Run | None] | None = None
+    memory: tuple[str, ...] = ()
+    trust: tuple[str, ...] = ()
 
     def following(self, run: Run) -> AbstractContextManager[None]:
         """Show progress of a run, where there is a place for it, as long as the context lasts."""
@@ -70,11 +75,15 @@ class Session:
         if self.run is not None:
             return self.run
         if self.namespace is None:
-            self.run = api.open_run(state=self.state)
-            return self.run
+            return self.open(None)
         raise RunNotFound(
             "there is no current run; start one with %pforge start, or select one with %pforge attach [RUN]"
         )
+
+    def open(self, run: str | None) -> Run:
+        """Open a run, the newest without an id, and make it the current one."""
+        self.run = api.open_run(run, state=self.state, trust=self.trust)
+        return self.run
 
     def need_pipeline(self, name: str | None = None) -> Pipeline:
         """Return the pipeline of that name, or the current one.
@@ -116,6 +125,7 @@ class Session:
         self, pipeline: Pipeline, params: dict[str, Any], *, place: str | None = None, **options: Any
     ) -> Run:
         """Start a run, with the options of `pforge_lab.Pipeline.start`, and make it the current one."""
+        options["memory"] = options.get("memory") or self.memory
         self.run = api.start(pipeline, params, state=self.store(place), **options)
         return self.run
 

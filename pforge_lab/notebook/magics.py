@@ -21,7 +21,7 @@ from pforge_lab.cli.main import grammar, invoke, usage
 from pforge_lab.cli.progress import Progress
 from pforge_lab.cli.session import Session
 from pforge_lab.errors import PforgeError, UsageError
-from pforge_lab.notebook import completion
+from pforge_lab.notebook import completion, config
 from pforge_lab.notebook.cells import pipeline_cell, tool_cell
 from pforge_lab.notebook.live import record
 from pforge_lab.notebook.progress import CellDisplay
@@ -121,16 +121,18 @@ def words(line: str) -> list[str]:
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register the magics and their completion, once."""
+    """Register the magics, their completion and their defaults, once."""
     if not isinstance(shell.magics_manager.registry.get("PforgeMagics"), PforgeMagics):
         magics = PforgeMagics(shell)
         shell.register_magics(magics)
         completion.register(shell, magics.session)
+        config.register(shell, magics.session)
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Take the magics and their completion away."""
+    """Take the magics, their completion and their defaults away."""
     completion.unregister(shell)
+    config.unregister(shell)
     shell.magics_manager.registry.pop("PforgeMagics", None)
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("pforge", None)

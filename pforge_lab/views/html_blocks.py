@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pforge_lab.values.format import visible
 from pforge_lab.views.blocks import Bar, Details, Line, Listing, Piece, Row, Table, Title, Tree
+from pforge_lab.views.theme import theme_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,9 +21,13 @@ _PILLS = frozenset({"new", "changed", "deleted", "not-kept"})
 
 
 @cache
-def stylesheet() -> str:
-    """Return the style of all views; every rule of it begins with ``.pforge-view``."""
+def _style() -> str:
     return files("pforge_lab.views").joinpath("static", "views.css").read_text(encoding="utf-8")
+
+
+def stylesheet() -> str:
+    """Return the style of all views, in the theme that is chosen; every rule of it begins with ``.pforge-view``."""
+    return _style() + theme_rules()
 
 
 def render(blocks: Iterable[Block]) -> str:

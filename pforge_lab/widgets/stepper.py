@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pforge_lab.runs.watching import Event
 
 _STATIC = files("pforge_lab.widgets").joinpath("static")
+_STYLE = _STATIC.joinpath("stepper.css").read_text(encoding="utf-8")
 _PAUSE = 0.1  # seconds between two redraws while steps follow each other
 
 
@@ -47,7 +48,7 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  # anyw
     """
 
     _esm = _STATIC.joinpath("stepper.js").read_text(encoding="utf-8")
-    _css = stylesheet() + _STATIC.joinpath("stepper.css").read_text(encoding="utf-8")
+    _css = traitlets.Unicode().tag(sync=True)
     view = traitlets.Dict().tag(sync=True)
     busy = traitlets.Bool(default_value=False).tag(sync=True)
     notice = traitlets.Unicode().tag(sync=True)
@@ -59,7 +60,7 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  # anyw
         self._drawing = threading.RLock()
         self._drawn = 0.0
         self._under_way: str | None = None
-        super().__init__(view=model.view_of(run))
+        super().__init__(view=model.view_of(run), _css=stylesheet() + _STYLE)
         self._ignore = run.watch(self._moved)
         self.on_msg(self._received)
 

@@ -285,3 +285,40 @@ def test_the_question_mark_shows_the_whole_grammar(shell):
         "-p NAME=VALUE",
     ):
         assert fact in shown
+
+
+def test_defaults_are_listed_and_set_with_config(cell, function_cell, pipeline_cell):
+    """``%config PForge`` knows the store, memory, trust, theme and progress."""
+    listed = cell("%config PForge").out
+    for name in ("state", "memory", "trust", "theme", "progress"):
+        assert f"PForge.{name}" in listed
+    cell("%config PForge.state = 'memory:configured'")
+    cell("%config PForge.memory = ['settle']")
+    cell(function_cell)
+    cell(pipeline_cell)
+    run = cell("%pforge start").result
+    assert run.state.url == "memory:configured"
+    assert run.step().memory.settled
+
+
+def test_a_wrong_default_is_refused_in_one_line_and_changes_nothing(cell, caplog):
+    """IPython logs what is wrong; the store that cannot be opened never becomes the current one."""
+    cell("%config PForge.state = 'mongo://x'")
+    cell("%config PForge.memory = ['setle']")
+    told = [record.getMessage() for record in caplog.records]
+    assert "'mongo://x' is no kind of store known here" in told[0]
+    assert "no look at memory 'setle', did you mean 'settle'" in told[1]
+    assert cell("get_ipython().magics_manager.registry['PforgeMagics'].session.state").result is None
+
+
+def test_the_theme_is_that_of_every_view_from_then_on(cell, function_cell, pipeline_cell):
+    """Colours are fixed, whatever the page's are; ``auto`` follows the page again."""
+    cell(function_cell)
+    cell(pipeline_cell)
+    run = cell("%pforge start").result
+    try:
+        cell("%config PForge.theme = 'dark'")
+        assert "color-scheme: dark" in run._repr_html_()
+    finally:
+        cell("%config PForge.theme = 'auto'")
+    assert "; color-scheme:" not in run._repr_html_()
