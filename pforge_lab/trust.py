@@ -40,7 +40,12 @@ def signing_key() -> bytes:
     PforgeError
         The key file cannot be read or written, or does not hold a key.
     """
-    return _key_at(key_path())
+    return _key_named(os.environ.get("PFORGE_KEY"))
+
+
+@cache
+def _key_named(named: str | None) -> bytes:
+    return _key_at(_key_path(named))
 
 
 @cache

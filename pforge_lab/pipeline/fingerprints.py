@@ -36,12 +36,12 @@ _known: WeakKeyDictionary[FunctionType, tuple[object, object, object, str]] = We
 
 def _of_function(function: FunctionType) -> str:
     """Return the fingerprint of a plain function; computed once, as long as its code and defaults are the same."""
-    parts = (function.__code__, function.__defaults__, function.__kwdefaults__)
+    code, defaults, named = function.__code__, function.__defaults__, function.__kwdefaults__
     known = _known.get(function)
-    if known is not None and all(one is other for one, other in zip(parts, known[:3], strict=True)):
+    if known is not None and known[0] is code and known[1] is defaults and known[2] is named:
         return known[3]
     fingerprint = _digest(function)
-    _known[function] = (*parts, fingerprint)
+    _known[function] = (code, defaults, named, fingerprint)
     return fingerprint
 
 

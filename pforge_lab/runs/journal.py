@@ -17,12 +17,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import RunBusy, RunNotFound, StateConflict, StateCorrupt
-from pforge_lab.runs.encoding import decoded, encoded
+from pforge_lab.runs.encoding import decoded, encoded, moment
 from pforge_lab.runs.generation import CREATED, GENERATION, ChunksCollected, token
 from pforge_lab.runs.lease import SECONDS, holder, new_lease, renewer
 from pforge_lab.runs.lines import Lines
@@ -45,7 +45,7 @@ LEASES = "pforge/lease/"
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Head:
     """Where a run stands: the one value that every change of the run replaces.
 
@@ -82,6 +82,7 @@ class Head:
     keep: Keep = "all"
     exclude: tuple[str, ...] = ()
     kept: tuple[Place, ...] | None = None
+    _text: tuple[Any, ...] = field(default=(), compare=False, repr=False)
 
     def seen_status(self) -> RunStatus:
         """Return the status as it is now: a run whose process is gone was interrupted."""
@@ -89,15 +90,23 @@ class Head:
         return "interrupted" if gone else self.status
 
     def to_bytes(self) -> bytes:
-        """Return the head as JSON."""
-        data = {name: getattr(self, name) for name in self.__slots__} | {
-            "format": FORMAT,
-            "lines": self.lines.to_json(),
-            "created": self.created.isoformat(),
-            "updated": self.updated.isoformat(),
-            "owner": self.owner and self.owner.to_json(),
-        }
-        return encoded(data)
+        """Return the head as JSON; what stays the same while a run goes on is encoded once."""
+        facts = self.__dict__
+        if not self._text or any(facts[name] is not known for name, known in self._text[1]):
+            fixed = {name: facts[name] for name in _FIXED}
+            owner = self.owner and self.owner.to_json()
+            text = encoded(fixed | {"format": FORMAT, "owner": owner})
+            object.__setattr__(self, "_text", (text[:-1], tuple(fixed.items())))
+        moving = {name: facts[name] for name in _MOVING}
+        moving["lines"] = self.lines.to_json()
+        start: bytes = self._text[0]
+        return start + b"," + encoded(moving)[1:]
+
+    def changed(self, **changes: Any) -> Head:
+        """Return the head with changes, several times faster than ``dataclasses.replace``: each step makes one."""
+        head = object.__new__(Head)
+        head.__dict__.update(self.__dict__, **changes)
+        return head
 
     @classmethod
     def from_bytes(cls, text: bytes) -> Head:
@@ -111,13 +120,17 @@ class Head:
             **data
             | {
                 "lines": Lines.from_json(data["lines"]),
-                "created": datetime.fromisoformat(data["created"]),
-                "updated": datetime.fromisoformat(data["updated"]),
+                "created": moment(data["created"]),
+                "updated": moment(data["updated"]),
                 "owner": data["owner"] and Owner.from_json(data["owner"]),
                 "exclude": tuple(data["exclude"]),
                 "kept": data["kept"] and tuple((line, position) for line, position in data["kept"]),
             },
         )
+
+
+_FIXED = ("pipeline", "steps_total", "created", "carry", "params", "owner", "keep", "exclude")
+_MOVING = ("status", "steps_done", "updated", "seconds", "peak", "attempts", "error", "kept")
 
 
 class Journal:
@@ -499,4 +512,4 @@ def carried(state: StateManager, name: str) -> Manifest | None:
 
 def touched(head: Head, **changes: Any) -> Head:
     """Return the head with changes, updated now."""
-    return replace(head, updated=datetime.now(UTC), **changes)
+    return head.changed(updated=datetime.now(UTC), **changes)

@@ -7,12 +7,12 @@ another one has taken over. On the same host a dead holder's lease is free at on
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 from typing import TYPE_CHECKING
 
 from pforge_lab.errors import StateError
+from pforge_lab.runs.encoding import decoded, encoded
 from pforge_lab.runs.owner import Owner
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ _RENEW = SECONDS / 3
 
 def new_lease() -> bytes:
     """Return the value of a lease of this process, unlike any other."""
-    return json.dumps(Owner.me().to_json() | {"lease": secrets.token_hex(8)}).encode()
+    return encoded(Owner.me().to_json() | {"lease": secrets.token_hex(8)})
 
 
 def holder(lease: bytes) -> Owner:
     """Return who holds a lease."""
-    facts = json.loads(lease)
+    facts = decoded(lease)
     facts.pop("lease")
     return Owner.from_json(facts)
 

@@ -73,7 +73,7 @@ class Lines:
         """Return the lines after one more accepted record, on a new line when it was not at the end."""
         current, position = self.current, self.position + 1
         if self.position == current.end:
-            longer = replace(current, end=position)
+            longer = Line(current.number, current.parent, current.base, position)
             everything = (*self.all[: self.number], longer, *self.all[self.number + 1 :])
             return Lines(everything, self.number, position)
         new = Line(len(self.all), self.number, self.position, position)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import types
@@ -15,6 +14,7 @@ import pandas as pd
 
 from pforge_lab import meter
 from pforge_lab.runs.cells import with_child_peak
+from pforge_lab.runs.encoding import encoded
 from pforge_lab.runs.exclusion import Exclusion, told_of
 from pforge_lab.runs.generation import until_kept
 from pforge_lab.runs.ledger import Ledger
@@ -192,7 +192,7 @@ class NamespaceRecorder:
         timeline.records[-1] = record
         lines = timeline.head.lines
         key = timeline.journal.key(lines.number, lines.position, "record")
-        self.run.state.set(key, json.dumps(record.to_json()).encode(), ttl=float("inf"))
+        self.run.state.set(key, encoded(record.to_json()), ttl=float("inf"))
 
     def _variables(self) -> dict[str, Any]:
         return {

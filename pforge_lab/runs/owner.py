@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from pforge_lab.runs.encoding import moment
 from pforge_lab.runs.naming import notebook_name
 
 _GONE = (b"Z", b"X")  # killed, and not yet waited for by its parent
@@ -59,14 +60,13 @@ class Owner:
         return f"process {self.pid} on {self.host}{where} since {self.since.astimezone():%Y-%m-%d %H:%M:%S}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the owner as JSON values."""
-        facts = {name: getattr(self, name) for name in self.__slots__}
-        return facts | {"since": self.since.isoformat()}
+        """Return the owner as values for `encoded`."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Owner:
         """Make an owner from what `to_json` returned."""
-        return cls(**data | {"since": datetime.fromisoformat(data["since"])})
+        return cls(**data | {"since": moment(data["since"])})
 
 
 def _started(pid: int) -> float | None:

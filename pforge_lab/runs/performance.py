@@ -87,8 +87,8 @@ def perform(
     return Performance(outcome, started, reading, log)
 
 
-def record_of(pipeline: Pipeline, index: int, done: Performance, position: int) -> StepRecord:
-    """Return the record of a performance, without what only the snapshot knows."""
+def record_of(pipeline: Pipeline, index: int, done: Performance, position: int, **known: Any) -> StepRecord:
+    """Return the record of a performance, with what the snapshot after it has made known."""
     step, outcome = pipeline.steps[index], done.outcome
     return StepRecord(
         index=position,
@@ -107,6 +107,7 @@ def record_of(pipeline: Pipeline, index: int, done: Performance, position: int) 
         children=tuple(_child(child, done.started, position) for child in outcome.children),
         code=fingerprint(pipeline, index),
         goes_to=None if outcome.next_step is None else outcome.next_step + 1,
+        **known,
     )
 
 

@@ -6,10 +6,13 @@ Nothing here computes; every door (API, magics, shell, papermill) reads the same
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pforge_lab.meter import Reading
+from pforge_lab.runs.encoding import moment
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 StepStatus = Literal["done", "failed", "skipped", "edited"]
 RunStatus = Literal["ready", "running", "paused", "done", "failed", "interrupted"]
@@ -151,7 +154,7 @@ class StepRecord:
         return record_html(self)
 
     def to_json(self, before: StepRecord | None = None) -> dict[str, Any]:
-        """Return the record as plain JSON values, without what is as it is by default.
+        """Return the record as values for `encoded`, without what is as it is by default.
 
         Parameters
         ----------
@@ -172,7 +175,7 @@ class StepRecord:
             "label": self.label,
             "tool": self.tool,
             "status": self.status,
-            "started": self.started.isoformat(),
+            "started": self.started,
             "seconds": self.seconds,
             "attempts": self.attempts,
         }
@@ -187,7 +190,7 @@ class StepRecord:
 
     @classmethod
     def from_json(cls, data: dict[str, Any], before: StepRecord | None = None) -> StepRecord:
-        """Make a record from what ``to_json`` returned with the same ``before``.
+        """Make a record from what ``to_json`` returned with the same ``before``, encoded or not.
 
         Raises
         ------
@@ -205,7 +208,7 @@ class StepRecord:
                 for name in ("error", "traceback", "output_var", "code", "not_kept", "goes_to", "source")
                 if name in data
             },
-            started=datetime.fromisoformat(data["started"]),
+            started=moment(data["started"]),
             changed=tuple(data.get("changed", ())),
             memory=Reading(**memory) if memory else None,
             sizes=_sizes_from_json(data, before),

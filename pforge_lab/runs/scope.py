@@ -100,10 +100,10 @@ class Scope:
         """
         live = self._live or {}
         return {  # the values get no name here: that would be one holder more
-            name for name in self._opened() if name in self._exposed or _holders(live, name) > _ALONE
+            name for name in self.opened() if name in self._exposed or _holders(live, name) > _ALONE
         }
 
-    def _opened(self) -> set[str]:
+    def opened(self) -> set[str]:
         """Return the names of live variables that can be changed in place."""
         if self._open is None:
             live = self._live or {}
@@ -234,9 +234,9 @@ class Scope:
         else:
             for name in {*examined, *(live.keys() - values.keys())}:
                 if name in values and not isinstance(values[name], _PASSED_OVER):
-                    self._opened().add(name)
+                    self.opened().add(name)
                 else:
-                    self._opened().discard(name)
+                    self.opened().discard(name)
         if self._restored:
             self._restored = {
                 name: now

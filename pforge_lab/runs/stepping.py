@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -24,9 +24,8 @@ from pforge_lab.runs.watching import Watchers
 from pforge_lab.state import StateManager
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
-    from pforge_lab.pipeline.outcome import Outcome
     from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.runs.account import Account
     from pforge_lab.runs.manifest import Manifest
@@ -79,7 +78,7 @@ class Stepping:
         self.stop = Stopper()
         self.watchers = Watchers()
         self._pipeline = pipeline
-        self._state = state
+        self._resources: Mapping[type, object] = {StateManager: state}
         self._timeline = timeline
         self._scope = scope
 
@@ -137,13 +136,12 @@ class Stepping:
             self._scope.reload()
             self._timeline.interrupt()
             raise
-        record = record_of(self._pipeline, index, done, self._timeline.position + 1)
         error = done.outcome.error
         if error is not None:
             self._scope.reload()
             if self._pipeline.steps[index].error_policy != "continue":
-                self._fail(record, error)
-        return self._keep(record, done.outcome, index, last=last)
+                self._fail(record_of(self._pipeline, index, done, self._timeline.position + 1), error)
+        return self._keep(done, index, last=last)
 
     def check_stopped(self) -> None:
         """Raise what an interrupt raises when somebody asked to stop between two steps."""
@@ -165,42 +163,54 @@ class Stepping:
             )
 
     def _perform(self, index: int, looks: Looks) -> Performance:
-        trace = None
-        with ExitStack() as around:
-            if looks.trace:
-                trace = trace_file(self._run, self._timeline.position + 1)
-                around.enter_context(tracing(trace))
-            if looks.settle:
-                meter.return_freed_memory()
-            stop = around.enter_context(self.stop.executing())
+        if not looks.trace:
+            return self._measured(index, looks)
+        trace = trace_file(self._run, self._timeline.position + 1)
+        with tracing(trace):
+            done = self._measured(index, looks)
+        return replace(done, memory=done.memory._replace(trace=str(trace)))
+
+    def _measured(self, index: int, looks: Looks) -> Performance:
+        if looks.settle:
+            meter.return_freed_memory()
+        with self.stop.executing() as stop:
             done = perform(
                 self._pipeline,
                 index,
                 self._readable(index),
-                resources={StateManager: self._state},
+                resources=self._resources,
                 before_retry=partial(self._as_before, index),
                 stop=stop,
             )
             if stop is not None and stop.event.is_set() and done.outcome.error is not None:
                 raise KeyboardInterrupt  # the error is that of being stopped
-        memory = settled(done.memory) if looks.settle else done.memory
+        if looks.settle:
+            done = replace(done, memory=settled(done.memory))
         child_peak = highest_child(done.outcome)
-        if trace is not None or child_peak is not None:
-            memory = memory._replace(trace=str(trace) if trace else None, child_peak=child_peak)
-        return done if memory is done.memory else replace(done, memory=memory)
+        return (
+            done if child_peak is None else replace(done, memory=done.memory._replace(child_peak=child_peak))
+        )
 
-    def _keep(self, record: StepRecord, outcome: Outcome, index: int, *, last: bool) -> StepRecord:
+    def _keep(self, done: Performance, index: int, *, last: bool) -> StepRecord:
         """Accept a step's record with what it wrote, without what it leaves dead."""
+        outcome = done.outcome
         dead = self._dead[index] if self._drop_unused else frozenset()
-        touched = self._touches(index) if record.status == "done" else frozenset()
-        examine = self._scope.held().union(touched, outcome.variables)
+        touched = self._touches(index) if outcome.status == "done" else frozenset()
+        examine = self._scope.held().union(touched & self._scope.opened(), outcome.variables)
         values = self._scope.values()
         dropped = not dead.isdisjoint(values)
         values |= outcome.variables
         if dead:
             values = {name: value for name, value in values.items() if name not in dead}
-        output = outcome.output if record.output_var is None else None
-        record = self._accept(record, values, last=last, output=output, examine=examine)
+        writes = getattr(self._pipeline.steps[index], "output_var", None)
+        record = self._accept(
+            partial(record_of, self._pipeline, index, done, self._timeline.position + 1),
+            values,
+            last=last,
+            examine=examine,
+            output=outcome.output if writes is None else None,
+            seconds=outcome.seconds,
+        )
         if dropped:
             meter.return_freed_memory()
         return record
@@ -230,10 +240,11 @@ class Stepping:
             self._accept(self._edited(), self._scope.values(), last=False, examine=held)
         self._scope.examined()
 
-    def _edited(self) -> StepRecord:
+    def _edited(self) -> Callable[..., StepRecord]:
+        """Return what makes the record of an edit."""
         now, reading = datetime.now(UTC), meter.exit(meter.enter())
         position = self._timeline.position + 1
-        return StepRecord(position, None, "edit", "", "edited", now, 0.0, attempts=0, memory=reading)
+        return partial(StepRecord, position, None, "edit", "", "edited", now, 0.0, attempts=0, memory=reading)
 
     def _readable(self, index: int) -> Mapping[str, Any]:
         return self._scope.readable(f"before step {self._pipeline.labels[index]!r}")
@@ -245,26 +256,36 @@ class Stepping:
 
     def _accept(
         self,
-        record: StepRecord,
+        record: Callable[..., StepRecord],
         values: dict[str, Any],
         *,
         last: bool,
         examine: Collection[str],
         output: object = None,
+        seconds: float = 0.0,
     ) -> StepRecord:
-        """Keep the record and the variables after it: both or neither."""
+        """Keep the record and the variables after it: both or neither.
+
+        Parameters
+        ----------
+        record
+            Makes the record from what is known when the variables are kept.
+        values, output
+            The variables, and the output of a step that no variable takes.
+        last
+            The caller advances no further after it.
+        examine
+            The variables that may have changed.
+        seconds
+            What the step took.
+        """
 
         def keep() -> tuple[StepRecord, Manifest]:
             manifest = self._scope.snapshot(values, output, examine)
             changed = self._scope.changes(manifest)
-            account = self._account(values, changed, examine, max(0.001, record.seconds / 10))
-            full = replace(
-                record,
-                changed=changed,
-                sizes=account.sizes,
-                shared=tuple(account.shared()),
-                not_kept={name: reason for name, reason in manifest.not_kept.items() if name},
-            )
+            account = self._account(values, changed, examine, max(0.001, seconds / 10))
+            lost = {name: reason for name, reason in manifest.not_kept.items() if name}
+            full = record(changed=changed, sizes=account.sizes, shared=tuple(account.shared()), not_kept=lost)
             self._timeline.accept(full, manifest, last=last)
             return full, manifest
 

@@ -253,15 +253,15 @@ class Timeline:
             self._steps = {known.step for known in self.history}
         self._steps.add(record.step)
         lines = self.head.lines.advanced()
+        settles = last or self._following(records) is None
         head = touched(
             self.head,
             lines=lines,
-            steps_done=len(self._steps - {None}),
+            steps_done=len(self._steps) - (None in self._steps),
             seconds=self.head.seconds + record.seconds,
             peak=_higher(self.head.peak, record),
+            status=self._settled(records) if settles else self.head.status,
         )
-        if last or self._following(records) is None:
-            head = replace(head, status=self._settled(records))
         head, removed = self._retained(head)
         self.journal.add(head, record, manifest, records[-2] if self.position else None, removed)
         self.head, self.records, self._counted = head, records, (lines.number, lines.position)

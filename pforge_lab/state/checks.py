@@ -93,7 +93,9 @@ def check_seconds(ttl: float | timedelta, *, endless: bool = False) -> float:
     ...
     pforge_lab.errors.WrongValue: a ttl is 0 or more seconds, not -1.0; leave it out for a key that never expires
     """
-    if isinstance(ttl, timedelta):
+    if type(ttl) is float:
+        seconds = ttl
+    elif isinstance(ttl, timedelta):
         seconds = ttl.total_seconds()
     elif isinstance(ttl, bool) or not isinstance(ttl, numbers.Real):
         raise WrongType(f"a ttl is seconds or a timedelta, not {_described(ttl)}")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
+    from pforge_lab.state.batch import BatchChanges
     from pforge_lab.state.handle import Mode
     from pforge_lab.state.transaction import Transaction
 
@@ -122,6 +123,23 @@ class MemoryStateManager(StateManager):
             for key, change in overlay.changes.items():
                 self._apply(key, change)
             return result
+
+    def _store(self, expected: dict[str, bytes | None], changes: BatchChanges) -> None:
+        """Store a batch without an overlay: once its guard fits and there is room, nothing can fail."""
+        with self._lock:
+            self.check_open()
+            if self.max_bytes is not None or not all(self._get(key) == expected[key] for key in expected):
+                super()._store(expected, changes)
+                return
+            entries: list[tuple[str, Put | Drop]] = [
+                (key, Drop() if change is None else Put(change[0], self._expires(change[1])))
+                for key, change in changes.items()
+            ]
+            for key, entry in entries:
+                self._apply(key, entry)
+
+    def _expires(self, seconds: float | None) -> float | None:
+        return self._until(self.default_ttl if seconds is None else seconds)
 
     def _cleanup(self) -> int:
         with self._lock:

@@ -22,6 +22,7 @@ _ITEMS = 4
 _COLUMNS = 8
 _TEXT = 40
 _LINE = 100
+_SHORT = 10**50  # integers below need no look at how many digits they have
 _DIGITS_BITS = 1000  # integers beyond this are described by their size: their digits cost quadratic time
 _PLAIN = frozenset({
     "builtins.bool", "builtins.float", "builtins.complex", "builtins.NoneType", "builtins.ellipsis",
@@ -55,6 +56,9 @@ def describe(value: object) -> tuple[str, str, str]:
     >>> describe(pd.DataFrame({"carrier": ["UA", "AA"], "delay": [2.0, 33.0]}))
     ('DataFrame', '2 x 2', 'carrier, delay')
     """
+    kind = type(value)
+    if kind is float or kind is bool or (kind is int and -_SHORT < value < _SHORT):  # type: ignore[operator]
+        return kind.__name__, "", repr(value)
     name = class_name(value)
     try:
         return _describe(value, name)

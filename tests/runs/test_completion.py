@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 
 import pforge_lab as pf
 from pforge_lab.runs.completion import Completion
+from pforge_lab.runs.encoding import decoded, encoded
 from pforge_lab.runs.ledger import Ledger, account, examine
 from pforge_lab.runs.records import StepRecord, VariableSize
 
@@ -58,7 +58,7 @@ def test_records_keep_what_was_known_then(run):
     before = run.history
     assert run.variable_sizes is not None
     assert run.history == before
-    again = [StepRecord.from_json(json.loads(json.dumps(record.to_json()))) for record in before]
+    again = [StepRecord.from_json(decoded(encoded(record.to_json()))) for record in before]
     assert again == list(before)
 
 

@@ -27,6 +27,7 @@ import pforge_lab as pf
 from pforge_lab.runs import generation
 from pforge_lab.runs.chunks import PREFIX as CHUNKS, Chunks
 from pforge_lab.runs.collection import collect_chunks
+from pforge_lab.runs.encoding import encoded
 from tests.programs import need
 
 _numbers = count()
@@ -118,11 +119,11 @@ def test_a_run_that_another_thread_advances_is_not_deleted(state):
 def test_a_run_that_another_process_advances_is_not_deleted(state):
     """What counts is the lease, which names a process that is alive: here the parent of this one."""
     run = pipeline().start({"seed": 1}, state=state)
-    from pforge_lab.runs import lease, owner
+    from pforge_lab.runs import owner
 
     parent = os.getppid()
     facts = owner.Owner(parent, owner.platform.node(), owner._started(parent), run.head.created)
-    other = lease.json.dumps(facts.to_json() | {"lease": "other"}).encode()
+    other = encoded(facts.to_json() | {"lease": "other"})
     state.set(f"pforge/lease/{run.id}", other)
     with pytest.raises(pf.RunBusy, match=f"is being advanced by process {parent}"):
         pf.delete_run(run.id, state=state)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from hypothesis import given, strategies as st
 
 import pforge_lab as pf
+from pforge_lab.runs.encoding import decoded, encoded
 from pforge_lab.runs.records import StepRecord, VariableSize
 
 _FIRST = StepRecord(1, 1, "a", "a", "done", datetime(2026, 1, 1, tzinfo=UTC), 0.5)
@@ -24,7 +25,7 @@ def test_sizes_come_back_as_they_were_in_their_order(sequence):
     before = None
     for sizes in sequence:
         record = replace(_FIRST, sizes=sizes)
-        back = StepRecord.from_json(json.loads(json.dumps(record.to_json(before))), before)
+        back = StepRecord.from_json(decoded(encoded(record.to_json(before))), before)
         assert back == record
         assert list(back.sizes) == list(record.sizes)
         before = record
