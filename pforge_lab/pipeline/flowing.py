@@ -1,0 +1,63 @@
+"""What the steps of a pipeline read and write."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .graph import Graph
+    from .spec import Pipeline
+    from .steps import AnyStep
+
+
+class Flowing:
+    """The flow of data and of control. A base of `Pipeline`."""
+
+    name: str
+    steps: tuple[AnyStep, ...]
+    max_steps: int
+
+    @property
+    def most_steps(self) -> int:
+        """Steps that one execution takes at most: ``max_steps``; as many as there are, where no loop needs more."""
+        return max(self.max_steps, len(self.steps))
+
+    def reads(self, index: int) -> frozenset[str]:
+        """Return the names of the variables that a step reads, in its input, condition and transitions."""
+        return self._flows[index][0]
+
+    def writes(self, index: int) -> frozenset[str]:
+        """Return the names of the variables that a step may write."""
+        return self._flows[index][1]
+
+    @cached_property
+    def _flows(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
+        """What each step reads, and what it may write."""
+        from .dataflow import reads, writes  # noqa: PLC0415 - dataflow is made of pipelines
+
+        return tuple((reads(step), writes(step)) for step in self.steps)
+
+    def dataflow(self) -> pd.DataFrame:
+        """Return which step reads and writes what, one row a step, with warnings."""
+        from .dataflow import dataflow  # noqa: PLC0415 - dataflow is made of pipelines
+
+        return dataflow(cast("Pipeline", self))
+
+    def graph(self) -> Graph:
+        """Return the data flow as a drawing, which a notebook shows.
+
+        Examples
+        --------
+        >>> from pforge_lab.pipeline.spec import Pipeline
+        >>> def load(source): ...
+        >>> def clean(load): ...
+        >>> [edge.name for edge in Pipeline.from_functions("daily", load, clean).graph().edges]
+        ['source', 'load']
+        """
+        from .dataflow import flows  # noqa: PLC0415 - dataflow is made of pipelines
+        from .graph import Graph  # noqa: PLC0415 - as above
+
+        return Graph.of(self.name, flows(cast("Pipeline", self)))
