@@ -9,24 +9,28 @@ that loop and patches it with nest-asyncio2 on first use.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import threading
 from concurrent.futures import CancelledError, Future
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from pforge_lab.errors import UsageError, near_misses
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
-__all__ = ["THREAD_NAME", "CancelledError", "Mode", "Overrun", "run", "submit", "use_mode"]
+__all__ = ["THREAD_NAME", "CancelledError", "Mode", "Overrun", "in_thread", "run", "submit", "use_mode"]
 
 T = TypeVar("T")
 Mode = Literal["background", "nested"]
 THREAD_NAME: Final = "pforge-lab-loop"
 """Name of the thread that the background loop runs in."""
 
+_AGAIN: Final = 0.05  # seconds
+_host: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("pforge_lab_host_loop", default=None)
 MODES: tuple[Mode, ...] = ("background", "nested")
 
 
@@ -125,6 +129,8 @@ def run(awaitable: Awaitable[T], *, timeout: float | None = None) -> T:
     running = _running_loop()
     if running is not None and _bridge.mode == "nested":
         return _run_nested(running, awaitable, timeout)
+    if running is None and _host.get() is not None:
+        return _wait(submit(awaitable, timeout=timeout))
     background = _bridge.loop()
     if threading.current_thread() is background.thread:
         return _run_aside(awaitable, timeout)
@@ -138,9 +144,54 @@ class Overrun(Exception):
 def submit(awaitable: Awaitable[T], *, timeout: float | None = None) -> Future[T]:
     """Start an awaitable on the background loop and return its future at once.
 
-    Cancelling the future cancels the coroutine.
+    Inside of what `in_thread` calls, it is started on the loop that waits there. Cancelling the
+    future cancels the coroutine.
     """
-    return asyncio.run_coroutine_threadsafe(_limited(awaitable, timeout), _bridge.loop().loop)
+    loop = _host.get() or _bridge.loop().loop
+    return asyncio.run_coroutine_threadsafe(_limited(awaitable, timeout), loop)
+
+
+async def in_thread(function: Callable[[], T], stop: Callable[[], object]) -> T:
+    """Call a function in a thread of its own; the loop that waits goes on, and runs its coroutines.
+
+    Parameters
+    ----------
+    function
+        Called in a copy of this context. Its coroutines, given to `run` and `submit`, may use what is
+        bound to this loop.
+    stop
+        Ends the function from another thread: called when the waiting is cancelled, which is over
+        once the function has ended.
+
+    Examples
+    --------
+    >>> async def loop_of():
+    ...     return asyncio.get_running_loop()
+    >>> async def main():
+    ...     return await in_thread(lambda: run(loop_of()), lambda: None) is asyncio.get_running_loop()
+    >>> asyncio.run(main())
+    True
+    """
+    loop, future = asyncio.get_running_loop(), Future[T]()
+
+    def work() -> None:
+        _host.set(loop)
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001 -- raised again where it is waited for
+            future.set_exception(error)
+
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(work,), name="pforge-lab-awaited", daemon=True).start()
+    waiting = asyncio.wrap_future(future)
+    try:
+        return await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        while not waiting.done():
+            stop()  # again where it came before there was anything to stop
+            await asyncio.wait([waiting], timeout=_AGAIN)
+        waiting.exception()  # how it ended is no news
+        raise
 
 
 async def _limited(awaitable: Awaitable[T], seconds: float | None) -> T:

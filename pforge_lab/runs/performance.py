@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import sysconfig
 import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pforge_lab.pipeline.spec import Pipeline
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
+_LIBRARY = sysconfig.get_path("stdlib") + os.sep
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +159,9 @@ def one_line(error: BaseException) -> str:
 
 
 def culprit(error: BaseException) -> str | None:
-    """Return ``function, file:line`` of the last frame that is neither ours nor a library's."""
+    """Return ``function, file:line`` of the last frame that is neither ours nor a library's, Python's own included."""
     frames = traceback.extract_tb(error.__traceback__)
-    foreign = (_PACKAGE, "<frozen")
+    foreign = (_PACKAGE, _LIBRARY, "<frozen")
     own = [
         frame
         for frame in frames

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from pforge_lab.errors import PositionError, RunBusy, RunError, StateError
+from pforge_lab.runs.awaiting import Awaiting
 from pforge_lab.runs.collection import collect_chunks
 from pforge_lab.runs.costs import Costs
 from pforge_lab.runs.exclusion import Exclusion
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from pforge_lab.widgets.stepper import Stepper
 
 
-class Run(Costs):
+class Run(Costs, Awaiting):
     """One execution of a pipeline. Made by ``pipeline.start`` and ``pf.open_run``, not by hand.
 
     Attributes
