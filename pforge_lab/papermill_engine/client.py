@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from nbclient.exceptions import CellExecutionError
@@ -34,7 +35,8 @@ class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unty
     strict
         Whether a job that cannot be recorded is not executed.
     told
-        What is known of the recording: ``run``, ``trouble``, ``remark``.
+        What is known of the recording: ``run``, ``trouble``, ``remark``, and what it took in seconds:
+        ``start`` once, ``recording`` all cells together.
     """
 
     job: Facts
@@ -44,7 +46,9 @@ class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unty
     def papermill_execute_cells(self) -> None:
         """Execute the cells that are left between the beginning and the end of the recording."""
         self._left = self._place = self.job["done"]
+        clock = perf_counter()
         self._recorder: Recorder | None = self._begin()
+        self.told["start"] = perf_counter() - clock
         try:
             super().papermill_execute_cells()
             if self._recorder is not None:

@@ -14,7 +14,7 @@ from pforge_lab.errors import NotKept, PforgeError, StateError
 from pforge_lab.papermill_engine.client import Client, RecordingFailed
 from pforge_lab.papermill_engine.manager import Manager
 from pforge_lab.papermill_engine.options import Options
-from pforge_lab.papermill_engine.report import Report, cells_of, is_report
+from pforge_lab.papermill_engine.report import Report, cells_of, import_early, is_report
 from pforge_lab.papermill_engine.store import holding, store_url, whole_path
 from pforge_lab.papermill_engine.termination import Terminated, Termination
 from pforge_lab.runs import api
@@ -47,6 +47,8 @@ class PforgeEngine(NBClientEngine):  # type: ignore[misc] # papermill is untyped
         plan = _resumption(config, cells, options)
         manager = Manager(nb, output_path=output_path, progress_bar=progress_bar, log_output=log_output, autosave_cell_every=autosave_cell_every)  # fmt: skip
         manager.done = plan.done
+        if options.report:
+            import_early()
         with Termination() as termination:
             manager.notebook_start()
             try:

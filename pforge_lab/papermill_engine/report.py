@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import html
+import importlib
 import io
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 nbformat: Any = _nbformat  # its functions are untyped
 REPORT_TAG = "pforge-report"
+_DRAWS = "matplotlib.backends.backend_agg"
 _SKIPPED = "skip-execution"  # nbclient's
 
 
@@ -57,6 +60,7 @@ class Report:
                 "run": run.id, "state": self.config["state"], "status": run.status, "position": run.position,
                 "executed_again": {str(place): reason for place, reason in self.plan.reasons.items()},
                 "remarks": self.remarks(run),
+                "recording_seconds": {fact: self.told[fact] for fact in ("start", "recording") if fact in self.told},
             }  # fmt: skip
             if self.options.report:
                 nb.cells.append(report_cell(run, self.remarks(run)))
@@ -102,9 +106,15 @@ def report_cell(run: Run, remarks: list[str]) -> Any:
     return cell
 
 
-def _chart(run: Run) -> str:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: F401, PLC0415 - no display needed
+def import_early() -> None:
+    """Import what draws the chart in another thread, while the kernel starts: that takes a second."""
+    threading.Thread(
+        target=importlib.import_module, args=(_DRAWS,), name="pforge imports", daemon=True
+    ).start()
 
+
+def _chart(run: Run) -> str:
+    importlib.import_module(_DRAWS)  # draws without a display
     picture, figure = io.BytesIO(), run.plot_memory().get_figure(root=True)
     assert figure is not None  # noqa: S101 - axes of plot_memory stand in one
     figure.savefig(picture, format="png")
