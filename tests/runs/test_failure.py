@@ -50,7 +50,9 @@ def test_no_line_of_a_library_is_blamed(memory):
     """A command that is retried fails somewhere in a library of ours, and in Python's own."""
     tool = {"type": "cli", "name": "fails", "command": "python3", "args": ["-c", "raise SystemExit(3)"]}
     step = {"tool": "fails", "retry": {"attempts": 2, "backoff": 0.001}}
-    with pytest.raises(pf.StepError, match=r"'python3' ended with exit code 3; the run is at position 0"):
+    with pytest.raises(
+        pf.StepError, match=r"'python3' ended with exit code 3: it printed nothing; the run is at position 0"
+    ):
         pf.Pipeline("p", tools=[tool], steps=[step]).run(state=memory)
 
 
