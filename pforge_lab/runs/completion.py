@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pforge_lab.runs.account import Account
     from pforge_lab.runs.manifest import Group, Manifest
-    from pforge_lab.runs.records import StepRecord
+    from pforge_lab.runs.records import StepRecord, VariableSize
     from pforge_lab.runs.snapshots import Snapshots
 
 
@@ -54,9 +54,9 @@ class Completion:
             account = self._account(manifest, group, names)
             if account is None:
                 continue
-            sizes |= {name: replace(account.sizes[name], approx=True) for name in names}
-            shared = [(owners, size) for owners, size in shared if not set(names) & set(owners)]
-            shared += account.shared()
+            beside = [pair for pair in shared if not set(pair[0]).issubset(names)]
+            sizes |= {name: _completed_size(name, account.sizes[name], names, beside) for name in names}
+            shared = beside + account.shared()
         return replace(record, sizes=sizes, shared=tuple(shared))
 
     def _account(self, manifest: Manifest, group: Group, names: list[str]) -> Account | None:
@@ -69,3 +69,11 @@ class Completion:
             else:
                 self._known[key] = examine({name: values[name] for name in names})
         return self._known[key]
+
+
+def _completed_size(
+    name: str, size: VariableSize, group: list[str], beside: list[tuple[tuple[str, ...], int]]
+) -> VariableSize:
+    """Return a size without what counts at an owner before it that was loaded apart from it."""
+    elsewhere = sum(held for owners, held in beside if name in owners and owners[0] not in group)
+    return replace(size, bytes=max(size.bytes - elsewhere, 0), approx=True)

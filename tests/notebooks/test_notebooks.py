@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,15 @@ import pytest
 
 HERE = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(HERE.glob("*.ipynb"))
+PARAMETERS = {
+    "01-step-through": {"month": 2},
+    "02-pipeline-patterns": {"month": 2},
+    "03-state": {"n": 40},
+    "04-memory": {"megabytes": 40},
+    "05-time-travel": {"month": 3},
+    "06-papermill-and-sweeps": {"month": 3},
+    "run-pipeline": {"params": {"month": 2}, "run_id": "scheduled"},
+}
 each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -72,10 +82,32 @@ def test_has_one_cell_of_parameters(notebook):
 @each_notebook
 def test_runs_through_papermill(notebook, folder, jupyter_home):
     """Papermill executes it with a parameter."""
-    execute(
-        folder, jupyter_home, "papermill", notebook.name, "out.ipynb", "-k", "python3", "-p", "month", "2"
-    )
+    given = ("-y", json.dumps(PARAMETERS[notebook.stem]))
+    execute(folder, jupyter_home, "papermill", notebook.name, "out.ipynb", "-k", "python3", *given)
     assert (folder / "out.ipynb").exists()
+
+
+@each_notebook
+def test_every_exercise_has_a_folded_answer_and_a_check(notebook):
+    """What a learner is asked is answered by a cell of its own, and the cell after it asserts."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    answers = [place for place, cell in enumerate(cells) if "solution" in cell.metadata.get("tags", [])]
+    asked = sum(cell.source.count("**Exercise") for cell in cells if cell.cell_type == "markdown")
+    assert len(answers) == asked
+    for place in answers:
+        assert cells[place].metadata["jupyter"]["source_hidden"]
+        assert any("assert" in cell.source for cell in cells[place + 1 : place + 3]) or place == answers[-1]
+
+
+@pytest.mark.kernel
+def test_a_scheduled_run_is_not_executed_twice(folder, jupyter_home):
+    """The same run again, with resume, is gone on with: it is done, so nothing is executed."""
+    command = ("papermill", "run-pipeline.ipynb", "out.ipynb", "-k", "python3", "-y")
+    given = {"params": {"month": 2}, "run_id": "daily", "resume": True, "state": "daily.fs"}
+    for _ in range(2):
+        execute(folder, jupyter_home, *command, json.dumps(given))
+    text = (folder / "out.ipynb").read_text(encoding="utf-8")
+    assert "going on with daily from position 9: done" in text
 
 
 @pytest.mark.kernel

@@ -6,6 +6,7 @@ import dataclasses
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import pforge_lab as pf
@@ -118,3 +119,19 @@ def test_two_variables_of_the_same_content_are_both_completed(memory, monkeypatc
     truth = account({"made": tree()})["made"].bytes
     sizes = run.variable_sizes.query("variable in ('a', 'b')")
     assert sizes["bytes"].tolist() == pytest.approx([truth] * 2, rel=0.05)
+
+
+def test_what_is_shared_with_a_variable_of_another_snapshot_counts_once(memory):
+    """A frame with a column more shares its old columns; completed, it still holds the new one only."""
+    frame = pd.DataFrame({f"c{number}": np.ones(100_000) for number in range(10)})
+
+    def wider(frame):
+        return frame.assign(new=frame["c0"] * 2)
+
+    run = pf.Pipeline.from_functions("p", wider).start({"frame": frame}, state=memory, memory="exact")
+    record = run.step()
+    hurried = dataclasses.replace(record.sizes["wider"], hurried=True, approx=True)
+    (completed,) = run._completion.of([dataclasses.replace(record, sizes=record.sizes | {"wider": hurried})])
+    assert completed.sizes["wider"].bytes == pytest.approx(0.8 * MB, rel=0.05)
+    assert completed.sizes["wider"].reach == pytest.approx(8.8 * MB, rel=0.05)
+    assert completed.shared == record.shared
