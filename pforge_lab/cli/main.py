@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem, ShellComplete, shell_complete
 
 from pforge_lab.cli import completing, keeping, looking, moving, notebook, recording, store, sweeping
+from pforge_lab.cli.group import Grammar
 from pforge_lab.cli.progress import of_terminal
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.cli.shown import print_record, print_result
@@ -51,22 +52,6 @@ EPILOG = """
 Exit codes: 0 done; 1 a step failed; 2 wrong use; 3 a pipeline file or parameter is wrong;
 4 no such run; 5 the store or run is in use or damaged; 130 interrupted.
 """
-
-
-class Grammar(click.Group):
-    """A group that answers an unknown command with what it may have meant."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command, or say which commands are near."""
-        if args and self.get_command(ctx, args[0]) is None:
-            from pforge_lab.errors import near_misses  # noqa: PLC0415 - rare
-
-            raise click.UsageError(
-                f"no command {args[0]!r}{near_misses(args[0], self.list_commands(ctx))}", ctx
-            )
-        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=Grammar, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

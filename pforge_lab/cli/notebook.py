@@ -11,7 +11,7 @@ import click
 from pforge_lab.cli import completing
 from pforge_lab.cli.options import pairs
 from pforge_lab.cli.session import Session, pass_session
-from pforge_lab.errors import StepError
+from pforge_lab.errors import StepError, UsageError
 
 EPILOG = """
 Exit codes: 0 executed; 1 a cell failed, the kernel died or time ran out; 2 wrong use, what is needed
@@ -84,6 +84,7 @@ def _execute(source: Path, output: Path, values: dict[str, Any], **options: Any)
 
     from pforge_lab.papermill_engine import PforgeEngine  # noqa: PLC0415
 
+    _check(source)
     papermill_engines.register("pforge", PforgeEngine)
     again = f"mend it, then: pforge-lab notebook {source} {output} --resume"
     try:
@@ -92,6 +93,30 @@ def _execute(source: Path, output: Path, values: dict[str, Any], **options: Any)
         raise StepError(f"a cell failed: {error.ename}: {error.evalue}; {again}") from error
     except (DeadKernelError, CellTimeoutError) as error:
         raise StepError(f"{type(error).__name__}: {str(error).splitlines()[0]}; {again}") from error
+
+
+def _check(source: Path) -> None:
+    """Refuse what is no notebook, before a kernel is started for it."""
+    import nbformat  # noqa: PLC0415 - slow to import
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel  # noqa: PLC0415
+
+    try:
+        found = nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types here
+        nbformat.validate(found)
+    except (OSError, ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
+        reason = str(error).strip().splitlines()[0][:120]
+        raise UsageError(
+            f"{source} is no notebook that can be read: {reason}; IN is an .ipynb file"
+        ) from error
+    kernel = found.metadata.get("kernelspec", {}).get("name")
+    if not kernel:
+        raise UsageError(f"{source} names no kernel; open it in Jupyter, choose one, and save it")
+    try:
+        KernelSpecManager().get_kernel_spec(kernel)
+    except NoSuchKernel as error:
+        raise UsageError(
+            f"{source} asks for kernel {kernel!r}, which is not installed; jupyter kernelspec list shows those that are"
+        ) from error
 
 
 def as_papermill_reads(text: str) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pforge_lab.cli import completing
+from pforge_lab.cli.group import Grammar
 from pforge_lab.cli.looking import age
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.errors import RunNotFound, UsageError, near_misses
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pforge_lab.state import StateManager, StateStats
 
 
-@click.group()
+@click.group(cls=Grammar)
 def state() -> None:
     """Look into the store that ``open`` or --state chose, and keep house in it."""
 

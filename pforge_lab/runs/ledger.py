@@ -16,11 +16,13 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from pforge_lab.runs.account import Account
+from pforge_lab.runs.atoms import atom
 from pforge_lab.runs.buffers import owns_buffers
+from pforge_lab.runs.clock import Clock
 from pforge_lab.runs.objects import data, shallow
 from pforge_lab.runs.records import VariableSize
 from pforge_lab.runs.sharing import Sharing
-from pforge_lab.runs.walk import Clock, Walk, atom
+from pforge_lab.runs.walk import Walk
 
 _WALKING = 0.75  # of the budget; the rest goes into who shares what
 _FEW = 10

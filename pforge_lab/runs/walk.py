@@ -6,12 +6,13 @@ import gc
 import math
 import sys
 import types
-from dataclasses import dataclass, field
 from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from pforge_lab.runs.atoms import ATOMS, IMMORTAL
 from pforge_lab.runs.buffers import opening
+from pforge_lab.runs.holding import Holding
 from pforge_lab.runs.objects import ALIGNMENT, GC_HEADER, data, instance, references, shallow
 from pforge_lab.runs.sampling import Sample, distinct, draw, kinds, rounds, select, spread
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from pforge_lab.runs.buffers import Opening, Parts
+    from pforge_lab.runs.clock import Clock
 
 LIMIT = 20_000
 _RARE = LIMIT // 8
@@ -30,80 +32,8 @@ _SAMPLING = 1.5e-4  # seconds that a sample needs
 _SELECTING = 4e-8  # seconds to look at the type of one object
 _SHOWN = 500
 
-_ATOMS = frozenset({int, float, complex, bool, str, bytes, bytearray, type(None), range})
 _CONTAINERS = frozenset({list, tuple, set, frozenset, dict})
 _PROGRAM = (type, types.ModuleType, types.BuiltinFunctionType, types.FrameType, types.CodeType)
-_IMMORTAL = frozenset(
-    map(
-        id, (None, True, False, Ellipsis, NotImplemented, (), "", b"", *range(-5, 257), *map(chr, range(256)))
-    ),
-)
-
-
-@dataclass(slots=True)
-class Holding:
-    """All that one variable keeps alive.
-
-    Attributes
-    ----------
-    found
-        Bytes by identity: of objects, and addresses of buffers. What was sampled stands for its
-        container with a multiple of its own bytes.
-    approx
-        Whether anything was sampled or left out.
-    hurried
-        Whether time ran out.
-    total
-        Bytes of all of it.
-    """
-
-    found: dict[int, float] = field(default_factory=dict)
-    approx: bool = False
-    hurried: bool = False
-    total: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """The time that a walk may take.
-
-    Attributes
-    ----------
-    late
-        When to begin to estimate what was not visited yet, on the clock of ``perf_counter``.
-    end
-        When to be done.
-    """
-
-    late: float = math.inf
-    end: float = math.inf
-
-    @classmethod
-    def of(cls, seconds: float) -> Clock:
-        """Return the clock of so many seconds from now."""
-        now = perf_counter()
-        return cls(now + seconds * 0.6, now + seconds)
-
-    def half(self) -> Clock:
-        """Return the clock of half the time that is left."""
-        end = self.end if self.end == math.inf else (perf_counter() + self.end) / 2
-        return Clock(end, end)
-
-
-def atom(value: object) -> dict[int, float] | None:
-    """Return what a number or a text keeps alive, bytes by identity, as a walk finds it; None for any other value.
-
-    Examples
-    --------
-    >>> list(atom("text").values()), atom(1), atom([])
-    ([64], {}, None)
-    """
-    if type(value) not in _ATOMS:
-        return None
-    identity = id(value)
-    if identity in _IMMORTAL:
-        return {}
-    return {identity: (sys.getsizeof(value) + ALIGNMENT) & ~ALIGNMENT}
 
 
 class Walk:
@@ -151,10 +81,10 @@ class Walk:
 
     def _visit_some(self, items: list[Any], following: list[Any]) -> list[Any] | None:
         """Count objects and collect what they refer to; return those that there was no time for, if it ran out."""
-        atoms = [item for item in items if type(item) in _ATOMS]
+        atoms = [item for item in items if type(item) in ATOMS]
         self._count_atoms(atoms)
         if len(atoms) < len(items):
-            others = [item for item in items if type(item) not in _ATOMS]
+            others = [item for item in items if type(item) not in ATOMS]
             for place, item in enumerate(others):
                 if not place % _CLOCK and self.is_late():
                     return others[place:]
@@ -168,7 +98,7 @@ class Walk:
     def _count_atoms(self, atoms: list[Any]) -> None:
         """Count objects without references, many at a time: most of what there is are numbers and texts."""
         fresh = dict(zip(map(id, atoms), atoms, strict=True))
-        for known in [identity for identity in fresh if identity in self.seen or identity in _IMMORTAL]:
+        for known in [identity for identity in fresh if identity in self.seen or identity in IMMORTAL]:
             del fresh[known]
         sizes = [(size + ALIGNMENT) & ~ALIGNMENT for size in map(sys.getsizeof, fresh.values())]
         self.seen.update(fresh)
@@ -184,7 +114,7 @@ class Walk:
 
     def _count(self, item: Any, following: list[Any]) -> None:
         kind, identity = type(item), id(item)
-        if identity in self.seen or identity in _IMMORTAL or issubclass(kind, _PROGRAM):
+        if identity in self.seen or identity in IMMORTAL or issubclass(kind, _PROGRAM):
             return
         if kind in _CONTAINERS:
             self._gain(identity, shallow(item))

@@ -187,6 +187,7 @@ def test_commands_return_their_objects(folder):
 BAD = [
     (["stpe"], 2, "no command 'stpe', did you mean 'step' or 'state'?"),
     (["help", "stpe"], 2, "no command 'stpe', did you mean 'step' or 'state'?"),
+    (["state", "gt"], 2, "no command 'gt', did you mean 'get'"),
     (["step", "0"], 2, "0 is not in the range"),
     (["step", "--foo"], 2, "No such option '--foo'"),
     (["goto"], 2, "Missing argument 'STEP'; see pforge-lab goto --help"),

@@ -84,3 +84,28 @@ def test_a_run_that_is_not_there_has_an_exit_code_of_its_own(folder, shell):
 @pytest.mark.parametrize("text", ["1", "-2", "1.5", "1e3", "True", "False", "None", "a", "1_000", "nan", ""])
 def test_parameters_are_read_as_papermill_reads_them(text):
     assert repr(as_papermill_reads(text)) == repr(_resolve_type(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("name: sums", "is no notebook that can be read"),
+        ("{}", "is no notebook that can be read"),
+        (
+            '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}',
+            "names no kernel; open it in Jupyter",
+        ),
+        (
+            '{"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": {"name": "none-such", "display_name": "x"}}, "cells": []}',
+            "asks for kernel 'none-such', which is not installed",
+        ),
+    ],
+    ids=["yaml", "empty", "no kernel", "unknown kernel"],
+)
+def test_what_cannot_be_executed_is_told_in_one_line(folder, shell, text, told):
+    (folder / "in.ipynb").write_text(text, encoding="utf-8")
+    done = shell("notebook", "in.ipynb", "out.ipynb")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("pforge-lab: in.ipynb ")
+    assert told in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
