@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import nbformat
@@ -14,7 +15,9 @@ import pytest
 from papermill.engines import papermill_engines
 
 import pforge_lab as pf
+from pforge_lab.cli.main import main
 from pforge_lab.papermill_engine import PforgeEngine
+from pforge_lab.state import opening
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,13 +112,46 @@ def pforge(folder):
 
 @pytest.fixture
 def shell(folder):
-    """Return a function that executes a command line of papermill or of pforge-lab in a process of its own."""
+    """Return a function that executes papermill in a process of its own."""
 
-    def execute(*arguments, program="pforge_lab", **environment):
+    def execute(*arguments, **environment):
         return subprocess.run(
-            [sys.executable, "-m", program, *arguments],
+            [sys.executable, "-m", "papermill", *arguments],
             cwd=folder, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=200,
         )  # fmt: skip
+
+    return execute
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command line printed, and how it ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def command(folder, monkeypatch, capsys):
+    """Return a function that executes a command line of pforge-lab in this process: as the program does, and fast."""
+
+    def execute(*arguments, **environment):
+        before = {place for place, (state, _) in opening._open.items() if not state.closed}
+        capsys.readouterr()
+        code = 0
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", ["pforge-lab", *arguments])
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            try:
+                main()
+            except SystemExit as left:
+                code = left.code
+        for place in set(opening._open) - before:  # as the end of the process would
+            while not opening._open[place][0].closed:
+                opening._open[place][0].close()
+        return Said(code, *capsys.readouterr())
 
     return execute
 

@@ -14,54 +14,54 @@ from tests.papermill_engine.conftest import read, write
 pytestmark = [pytest.mark.kernel, pytest.mark.filterwarnings("default")]
 
 
-def test_the_last_line_attaches_to_the_run(folder, shell):
+def test_the_last_line_attaches_to_the_run(folder, command):
     write(folder / "in.ipynb", ["month = 1", "print(month)"], tags={1: ["parameters"]})
-    done = shell("notebook", "in.ipynb", "out.ipynb", "-p", "month=2")
+    done = command("notebook", "in.ipynb", "out.ipynb", "-p", "month=2")
     assert done.returncode == 0, done.stderr
-    program, *command = shlex.split(done.stdout.splitlines()[-1])
-    shown = shell(*command)
+    program, *attach = shlex.split(done.stdout.splitlines()[-1])
+    shown = command(*attach)
     assert program == "pforge-lab"
     assert "done" in shown.stdout
     assert read("out.ipynb").cells[2].outputs[0].text == "2\n"
 
 
-def test_a_failed_cell_is_told_in_a_line_and_the_command_again_goes_on(folder, shell):
+def test_a_failed_cell_is_told_in_a_line_and_the_command_again_goes_on(folder, command):
     write(folder / "in.ipynb", ["print('once', file=open('marks', 'a')); x = 4", "1 / 0"])
-    broken = shell("notebook", "in.ipynb", "out.ipynb")
+    broken = command("notebook", "in.ipynb", "out.ipynb")
     assert broken.returncode == 1
     line = broken.stderr.splitlines()[-1]
     assert line.startswith("pforge-lab: a cell failed: ZeroDivisionError: division by zero; mend it, then: ")
     assert broken.stdout.splitlines()[-1].startswith("pforge-lab --state ")
     write(folder / "in.ipynb", ["print('once', file=open('marks', 'a')); x = 4", "print(x)"])
     again = shlex.split(line.partition("then: ")[2])
-    done = shell(*again[1:])
+    done = command(*again[1:])
     assert done.returncode == 0, done.stderr
     assert (folder / "marks").read_text().split() == ["once"]
     assert "cells 1 to 1 were not executed again" in done.stdout
 
 
-def test_a_dead_kernel_and_too_little_time_are_failures_of_a_cell(folder, shell):
+def test_a_dead_kernel_and_too_little_time_are_failures_of_a_cell(folder, command):
     write(folder / "in.ipynb", ["import os, signal; os.kill(os.getpid(), signal.SIGKILL)"])
-    dead = shell("notebook", "in.ipynb", "out.ipynb")
+    dead = command("notebook", "in.ipynb", "out.ipynb")
     assert (dead.returncode, "DeadKernelError: Kernel died" in dead.stderr) == (1, True)
 
 
-def test_json_is_all_that_is_printed(folder, shell):
+def test_json_is_all_that_is_printed(folder, command):
     write(folder / "in.ipynb", ["1"])
-    facts = json.loads(shell("notebook", "in.ipynb", "out.ipynb", "--json").stdout)
+    facts = json.loads(command("notebook", "in.ipynb", "out.ipynb", "--json").stdout)
     assert (facts["status"], facts["position"], facts["output"]) == ("done", 1, "out.ipynb")
 
 
-def test_what_was_not_kept_is_found_before_anything_runs(folder, shell):
+def test_what_was_not_kept_is_found_before_anything_runs(folder, command):
     write(
         folder / "in.ipynb", ["squares = (i * i for i in range(3))", "x = 1", "1 / 0", "print(next(squares))"]
     )
-    assert shell("notebook", "in.ipynb", "out.ipynb").returncode == 1
+    assert command("notebook", "in.ipynb", "out.ipynb").returncode == 1
     write(
         folder / "in.ipynb",
         ["squares = (i * i for i in range(3))", "x = 1", "open('ran', 'w')", "print(next(squares))"],
     )
-    refused = shell("notebook", "in.ipynb", "out.ipynb", "--resume")
+    refused = command("notebook", "in.ipynb", "out.ipynb", "--resume")
     assert refused.returncode == 2
     assert refused.stdout == ""
     assert "squares (made by cell 1: " in refused.stderr
@@ -69,16 +69,16 @@ def test_what_was_not_kept_is_found_before_anything_runs(folder, shell):
     assert not (folder / "ran").exists()
 
 
-def test_the_store_of_the_environment_is_the_kernels(folder, shell):
+def test_the_store_of_the_environment_is_the_kernels(folder, command):
     write(folder / "in.ipynb", ["1"])
-    done = shell("notebook", "in.ipynb", "out.ipynb", PFORGE_STATE="lab.fs")
+    done = command("notebook", "in.ipynb", "out.ipynb", PFORGE_STATE="lab.fs")
     assert done.returncode == 0, done.stderr
     assert f"--state zodb:{folder}/lab.fs " in done.stdout.splitlines()[-1]
 
 
-def test_a_run_that_is_not_there_has_an_exit_code_of_its_own(folder, shell):
+def test_a_run_that_is_not_there_has_an_exit_code_of_its_own(folder, command):
     write(folder / "in.ipynb", ["1"])
-    assert shell("notebook", "in.ipynb", "out.ipynb", "--resume", "nope").returncode == 4
+    assert command("notebook", "in.ipynb", "out.ipynb", "--resume", "nope").returncode == 4
 
 
 @pytest.mark.parametrize("text", ["1", "-2", "1.5", "1e3", "True", "False", "None", "a", "1_000", "nan", ""])

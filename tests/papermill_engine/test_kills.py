@@ -78,7 +78,7 @@ def test_it_goes_on_to_what_an_undisturbed_one_shows(job, shell, pforge, undistu
     """No cell that was completed is executed again: each has left one mark."""
     for killed, place in kills:
         (job / killed).write_text(str(place))
-        broken = shell("in.ipynb", "out.ipynb", "--engine", "pforge", program="papermill", PFORGE_RESUME="1")
+        broken = shell("in.ipynb", "out.ipynb", "--engine", "pforge", PFORGE_RESUME="1", PFORGE_REPORT="0")
         assert broken.returncode == (-signal.SIGKILL if killed == "parent" else 138), broken.stderr
     resumed = pforge(pforge_resume="1")
     assert marks(job) == list(range(1, 13))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+
+import papermill
 import pytest
 from jupyter_client.manager import KernelManager
 from nbclient.exceptions import DeadKernelError
 
-from tests.papermill_engine.conftest import shown, write
+from tests.papermill_engine.conftest import read, shown, write
 
 pytestmark = [pytest.mark.kernel, pytest.mark.filterwarnings("default")]
 
@@ -24,21 +28,29 @@ def cells(*sources):
     return [MARK.format(place) + source for place, source in enumerate(sources, 1)]
 
 
-@pytest.fixture
-def dead(folder, pforge):
-    """Stand in the folder of a job whose kernel died in its third cell."""
+def job(folder):
+    """Return the id of the run, as the output tells it."""
+    return read(folder / "out.ipynb").metadata.pforge.run
+
+
+@pytest.fixture(scope="module")
+def dead(tmp_path_factory):
+    """Return the folder of a job whose kernel died in its third cell."""
+    folder = tmp_path_factory.mktemp("night")
     write(folder / "in.ipynb", cells(*CELLS, DIES, LAST))
-    with pytest.raises(DeadKernelError):
-        pforge()
+    with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PFORGE_KEY", str(folder / "key"))
+        with pytest.raises(DeadKernelError):
+            papermill.execute_notebook("in.ipynb", "out.ipynb", engine_name="pforge", progress_bar=False)
     (folder / "marks").unlink()
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def notebook(dead):
     """Return a function that executes a cell in a kernel of its own and returns its text."""
     manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(cwd=str(dead))
+    manager.start_kernel(cwd=str(dead), env={**os.environ, "PFORGE_KEY": str(dead / "key")})
     client = manager.blocking_client()
     client.start_channels()
     client.wait_for_ready(timeout=60)
@@ -60,42 +72,52 @@ def notebook(dead):
 
     execute.end = manager.shutdown_kernel
     execute("%load_ext pforge_lab")
-    execute("%pforge open out.ipynb.pforge/run.fs")
+    opened = execute("%pforge open out.ipynb.pforge/run.fs")
+    assert "ERROR" not in opened, opened
     yield execute
     client.stop_channels()
     manager.shutdown_kernel(now=True)
 
 
-def test_a_shell_shows_a_variable_of_the_dead_job(dead, shell):
-    found = shell("--state", "out.ipynb.pforge/run.fs", "show", "names")
+def test_a_shell_shows_a_variable_of_the_dead_job(dead, command):
+    found = command(
+        "--state", str(dead / "out.ipynb.pforge" / "run.fs"), "show", "names", PFORGE_KEY=str(dead / "key")
+    )
     assert (found.returncode, found.stdout.split()[-1]) == (0, "'x'")
 
 
-def test_attach_has_all_variables_as_they_were_at_the_last_good_cell(notebook):
-    assert "cell 2" in notebook("%pforge attach")
+def test_attach_has_all_variables_as_they_were_at_the_last_good_cell(notebook, dead):
+    assert "cell 2" in notebook(f"%pforge attach {job(dead)}")
     notebook("%pforge pull")
     assert notebook("print(frame.x.tolist(), shared['names'] is names)") == "[1, 2, 3] True\n"
-    assert "DeadKernelError" in notebook("run = %pforge attach\nrun.attempt.error")
+    assert "DeadKernelError" in notebook(f"job = %pforge attach {job(dead)}\njob.attempt.error")
 
 
-def test_mended_in_the_notebook_the_job_goes_on_where_the_notebook_ended(notebook, pforge, dead):
+def test_a_fork_tries_another_mend_and_leaves_the_job_as_it_is(notebook, dead):
+    notebook(f"job = %pforge attach {job(dead)}")
+    notebook("%pforge record on")
+    notebook("other = %pforge fork --at 'cell 2'")
+    notebook("frame = frame[:1]")
+    notebook("%pforge record off")
+    assert (
+        notebook("print(job.position, len(job['frame']), other.position, len(other['frame']))") == "2 3 3 1\n"
+    )
+
+
+def test_mended_in_the_notebook_the_job_goes_on_where_the_notebook_ended(notebook, dead, monkeypatch):
     """No cell is executed twice: neither those of the night nor the one that was mended."""
-    notebook("%pforge attach")
+    run = job(dead)
+    notebook(f"%pforge attach {run}")
+    notebook("%pforge pull")
     notebook("%pforge record on")
     assert notebook(cells(*CELLS, MENDED)[2]) == ""
     notebook("%pforge record off")
     notebook.end()
+    monkeypatch.chdir(dead)
+    monkeypatch.setenv("PFORGE_KEY", str(dead / "key"))
     write(dead / "in.ipynb", cells(*CELLS, MENDED, LAST))
-    done = pforge(pforge_resume="1")
+    done = papermill.execute_notebook(
+        "in.ipynb", "out.ipynb", engine_name="pforge", progress_bar=False, pforge_resume=run
+    )
     assert (dead / "marks").read_text().split() == ["3", "4"]
     assert shown(done)[3][1][0].text == "12 ['x', 'y']\n"
-
-
-def test_a_fork_tries_another_mend_and_leaves_the_job_as_it_is(notebook):
-    notebook("job = %pforge attach")
-    notebook("%pforge record on")
-    notebook("other = %pforge fork --at 'cell 2'")
-    notebook("frame = frame[:1]")
-    assert notebook("print(job.position, len(job['frame']), other.position, len(other['frame']), other.id != job.id)") == (
-        "2 3 3 1 True\n"
-    )  # fmt: skip
