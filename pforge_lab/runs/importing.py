@@ -14,6 +14,7 @@ from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import api, coding
 from pforge_lab.runs.archive import CHUNK, ArchiveReader
 from pforge_lab.runs.chunks import BATCH, PREFIX as CHUNKS, identity
+from pforge_lab.runs.differences import MOST, Difference
 from pforge_lab.runs.encoding import decoded, encoded
 from pforge_lab.runs.exclusion import Exclusion
 from pforge_lab.runs.exporting import chunks_of
@@ -143,10 +144,11 @@ def _checked(archive: ArchiveReader, *, at_home: bool = True) -> tuple[Head, dic
         raise archive.corrupt("member 'head' has lines that no run has")
     wanted = [*part_names(head), *({"functions"} & archive.names)]
     for name in wanted:
-        if not name.endswith("/record"):
+        if not name.endswith(("/record", "/manifest")):
             kind = name.rpartition("/")[2] if name[0].isdigit() else name.partition("/")[0]
             _read(archive, name, _READERS[kind])
     _check_records(archive, head.lines)
+    _check_manifests(archive, head.lines)
     parts = {name: archive.read(name) for name in wanted}
     chunks = {CHUNK + name for name in chunks_of(parts)}
     differing = sorted(archive.names ^ {"head", *wanted, *chunks})
@@ -175,6 +177,27 @@ def _check_records(archive: ArchiveReader, lines: Lines) -> None:
 
 def _read_record(text: bytes, before: StepRecord | None = None) -> StepRecord:
     return StepRecord.from_json(decoded(text), before)
+
+
+def _check_manifests(archive: ArchiveReader, lines: Lines) -> None:
+    """Check that all snapshots can be read, and that those written as differences lead to one in full."""
+    whole: dict[int, int] = {}
+    for line, position in lines.places():
+        name = f"{line:08d}/{position:08d}/manifest"
+        since = _read(archive, name, _read_manifest)
+        if since is None:
+            whole[line] = position
+        elif since != whole.get(line) or position - since > MOST:
+            raise archive.corrupt(f"member {name!r} differs from what is not there")
+
+
+def _read_manifest(text: bytes) -> int | None:
+    """Return the position that a snapshot is a difference to, or None; anything wrong with it is raised."""
+    data = decoded(text)
+    if "since" in data:
+        return Difference.from_json(data).since
+    Manifest.from_json(data)
+    return None
 
 
 def _check_chunks(archive: ArchiveReader, parts: dict[str, bytes]) -> None:
@@ -220,7 +243,6 @@ _READERS: dict[str, Callable[[bytes], Any]] = {
     "definition": _read_definition,
     "functions": _read_functions,
     "attempt": _read_record,
-    "manifest": lambda text: Manifest.from_json(decoded(text)),
 }
 
 

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import RunBusy, RunNotFound, StateConflict, StateCorrupt
+from pforge_lab.runs.differences import Manifests
 from pforge_lab.runs.encoding import decoded, encoded, moment
 from pforge_lab.runs.generation import CREATED, GENERATION, ChunksCollected, token
 from pforge_lab.runs.lease import SECONDS, holder, new_lease, renewer
@@ -152,6 +153,7 @@ class Journal:
         self._seen: bytes | None = None  # the head as last read or written: the guard of the next change
         self._lease_key = LEASES + run
         self._lease: bytes | None = None  # while this process advances the run
+        self._manifests = Manifests(state, lambda line, position: self.key(line, position, "manifest"))
         self._generation = state.get(GENERATION)  # before it is looked which chunks are there
 
     def key(self, *parts: object) -> str:
@@ -177,6 +179,7 @@ class Journal:
         if functions is not None:
             values[self.key("functions")] = functions
         self._write(head, values, keeps=True)
+        self._manifests.wrote(0, 0, 0, start)
 
     def read_head(self) -> Head:
         """Return where the run stands.
@@ -246,7 +249,8 @@ class Journal:
         ChunksCollected
             As `create`.
         """
-        self._write(head, {self.key(0, 0, "manifest"): encoded(start.to_json())}, keeps=True)
+        self._write(head, {self.key(0, 0, "manifest"): start.to_bytes()}, keeps=True)
+        self._manifests.forget()
 
     def add(
         self,
@@ -274,14 +278,16 @@ class Journal:
         ChunksCollected
             As `create`.
         """
-        place = f"{self._prefix}{head.lines.number:08d}/{head.lines.position:08d}/"
+        line, position = head.lines.number, head.lines.position
+        text, since = self._manifests.text(line, position, manifest, whole=head.keep != "all")
         values = {
-            place + "record": encoded(record.to_json(before)),
-            place + "manifest": manifest.to_bytes(),
+            self.key(line, position, "record"): encoded(record.to_json(before)),
+            self.key(line, position, "manifest"): text,
         }
         if head.carry is not None and head.status == "done":
-            values[CARRIED + head.carry] = values[place + "manifest"]
+            values[CARRIED + head.carry] = manifest.to_bytes()
         self._write(head, values | self._slimmed(removed, head, values), keeps=True)
+        self._manifests.wrote(line, position, since, manifest)
 
     def add_attempt(self, head: Head, record: StepRecord, removed: Collection[Place] = ()) -> None:
         """Log a fail-fast attempt, which takes no position; snapshots are removed with it."""
@@ -461,7 +467,10 @@ class Journal:
 
     def manifest(self, line: int, position: int) -> Manifest:
         """Return the snapshot at a position of a line."""
-        return Manifest.from_json(decoded(self._need(line, position, "manifest")))
+        try:
+            return self._manifests.read(line, position)
+        except LookupError:
+            raise self._missing(self.key(line, position, "manifest")) from None
 
     def records(self, path: list[int]) -> list[StepRecord]:
         """Return the records of positions 1, 2, … whose lines ``path`` lists from position 0."""

@@ -426,6 +426,12 @@ def test_a_record_over_one_that_is_not_there_is_refused(forged):
     refused(forged.write(), "member '00000000/00000001/record' cannot be read \\(LookupError")
 
 
+def test_a_snapshot_that_differs_from_one_that_is_not_there_is_refused(forged):
+    facts = {"since": 7, "dropped": [], "gone": []}
+    forged.change("00000000/00000001/manifest", lambda manifest: manifest.update(facts))
+    refused(forged.write(), "member '00000000/00000001/manifest' differs from what is not there")
+
+
 def test_records_that_make_up_more_than_a_run_may_are_refused(forged, monkeypatch):
     """A few bytes a record can stand for all the sizes of the record before it."""
     monkeypatch.setattr(importing, "_MOST_SIZES", 3)

@@ -1,0 +1,205 @@
+"""Manifests of a run as what differs from the one before: what a step costs grows with what it changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from pforge_lab.errors import StateCorrupt
+from pforge_lab.runs.encoding import decoded, encoded
+from pforge_lab.runs.manifest import Group, Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pforge_lab.state import StateManager
+
+MOST = 16  # manifests in a row that are differences: as many are read, at most, to know one
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What differs between two manifests that follow one another.
+
+    Attributes
+    ----------
+    since
+        The position on the same line whose manifest was written in full.
+    dropped
+        First names of the groups of the manifest before that are gone, or come anew among ``groups``.
+    groups, prints, told
+        What is new or other.
+    gone
+        Names that are no longer kept.
+    not_kept, signature
+        Of the manifest, in full.
+    """
+
+    since: int
+    dropped: tuple[str, ...]
+    groups: tuple[Group, ...]
+    prints: dict[str, str]
+    told: dict[str, tuple[str, str, str]]
+    gone: tuple[str, ...]
+    not_kept: dict[str, str]
+    signature: str
+
+    @classmethod
+    def of(cls, manifest: Manifest, before: Manifest, since: int) -> Self | None:
+        """Return the difference to the manifest before, or None where it does not say all, or nobody knows it."""
+        if manifest.looked is None:
+            return None
+        names = {*manifest.looked, *manifest.not_kept, *before.not_kept}
+        leaders = {before.followers.get(name, name) for name in names}
+        dropped = tuple(sorted(leaders & before.leaders.keys()))
+        ordered = [name for name in manifest.prints if name in names]
+        found = cls(
+            since,
+            dropped,
+            manifest.groups[len(before.groups) - len(dropped) :],
+            {name: manifest.prints[name] for name in ordered},
+            {name: manifest.told[name] for name in names if name in manifest.told},
+            tuple(sorted(names - manifest.prints.keys())),
+            manifest.not_kept,
+            manifest.signature,
+        )
+        whole = found.over(before)
+        same = whole == manifest and list(whole.prints) == list(manifest.prints)
+        return found if same else None
+
+    def over(self, before: Manifest) -> Manifest:
+        """Return the manifest that this is the difference of."""
+        leaders, prints, told = before.leaders.copy(), before.prints.copy(), before.told.copy()
+        for name in self.dropped:
+            leaders.pop(name, None)
+        leaders |= {group.names[0]: group for group in self.groups}
+        for name in self.gone:
+            prints.pop(name, None)
+            if name not in self.told:
+                told.pop(name, None)
+        return Manifest(
+            tuple(leaders.values()), prints | self.prints, self.not_kept, self.signature, told | self.told
+        )
+
+    def to_bytes(self) -> bytes:
+        """Return the difference as JSON, which tells the chunks it needs as a manifest does."""
+        rest = encoded(
+            {
+                "format": 1,
+                "since": self.since,
+                "dropped": self.dropped,
+                "prints": self.prints,
+                "told": self.told,
+                "gone": self.gone,
+                "not_kept": self.not_kept,
+                "signature": self.signature,
+            }
+        )
+        return b'{"groups":[' + b",".join([group.to_bytes() for group in self.groups]) + b"]," + rest[1:]
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Make a difference from the JSON of `to_bytes`."""
+        part = Manifest.from_json(data)
+        names = [*data["dropped"], *data["gone"]]
+        if not isinstance(data["since"], int) or not all(isinstance(name, str) for name in names):
+            raise TypeError("a difference names a position, and variables")
+        return cls(
+            data["since"],
+            tuple(data["dropped"]),
+            part.groups,
+            part.prints,
+            part.told,
+            tuple(data["gone"]),
+            part.not_kept,
+            part.signature,
+        )
+
+
+class Manifests:
+    """The manifests of one run in its store.
+
+    Parameters
+    ----------
+    state
+        The store.
+    key
+        Gives the key of the manifest at a position of a line.
+    """
+
+    def __init__(self, state: StateManager, key: Callable[[int, int], str]) -> None:
+        self._state = state
+        self._key = key
+        self._last: tuple[int, int, int, Manifest] | None = (
+            None  # line, position, the last in full, what it is
+        )
+
+    def text(self, line: int, position: int, manifest: Manifest, *, whole: bool) -> tuple[bytes, int]:
+        """Return how a manifest is written that is taken over the one at the position before.
+
+        Parameters
+        ----------
+        whole
+            In full, as the one before may be removed.
+
+        Returns
+        -------
+        bytes, int
+            The text, and the last position that is then written in full.
+        """
+        if self._last is not None and not whole and self._last[:2] == (line, position - 1):
+            _, _, since, before = self._last
+            difference = Difference.of(manifest, before, since) if position - since <= MOST else None
+            if difference is not None:
+                return difference.to_bytes(), since
+        return manifest.to_bytes(), position
+
+    def wrote(self, line: int, position: int, since: int, manifest: Manifest) -> None:
+        """Note what is in the store now."""
+        self._last = (line, position, since, manifest)
+
+    def forget(self) -> None:
+        """Forget what was written last: the next manifest is written in full."""
+        self._last = None
+
+    def read(self, line: int, position: int) -> Manifest:
+        """Return the manifest at a position of a line.
+
+        Raises
+        ------
+        LookupError
+            It is not in the store.
+        StateCorrupt
+            It cannot be read, or one that it differs from.
+        """
+        text = self._state.get(self._key(line, position))
+        if text is None:
+            raise LookupError(self._key(line, position))
+        try:
+            return self._resolved(line, position, decoded(text))
+        except _UNREADABLE as error:
+            raise StateCorrupt(
+                f"{self._key(line, position)} in {self._state.url} cannot be read ({type(error).__name__}: {error}); "
+                "go to another position",
+                url=self._state.url,
+            ) from error
+
+    def _resolved(self, line: int, position: int, data: dict[str, Any]) -> Manifest:
+        if "since" not in data:
+            return Manifest.from_json(data)
+        last = Difference.from_json(data)
+        if not 0 < position - last.since <= MOST:
+            raise ValueError(f"it differs from position {last.since}")
+        keys = [self._key(line, earlier) for earlier in range(last.since, position)]
+        found = self._state.get_many(keys)
+        manifest: Manifest | None = None
+        for key in keys:
+            each = decoded(found[key])
+            if "since" not in each:
+                manifest = Manifest.from_json(each)
+            elif manifest is not None:
+                manifest = Difference.from_json(each).over(manifest)
+        if manifest is None:
+            raise ValueError(f"position {last.since} has no manifest in full")
+        return last.over(manifest)
