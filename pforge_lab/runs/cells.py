@@ -9,6 +9,7 @@ from pforge_lab.errors import RunError
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import api
 from pforge_lab.runs.journal import touched
+from pforge_lab.runs.naming import run_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -88,9 +89,10 @@ def start_cells(
     params
         As tables show them.
     """
-    about = {"notebook": dict(notebook), "keeps": keeps}
+    id = run_id(name)  # noqa: A001 - the public name of it
+    about = {"notebook": dict(notebook), "keeps": keeps, "job": id}
     return api.start(
-        pipeline_of(name, cells), state=state, keep=keep, exclude=exclude, about=about, told=params
+        pipeline_of(name, cells), state=state, keep=keep, exclude=exclude, id=id, about=about, told=params
     )
 
 
@@ -119,10 +121,10 @@ def adopt_cells(run: Run, name: str, cells: Sequence[Cell]) -> None:
 
 
 def unfinished(state: StateManager, facts: Mapping[str, str]) -> Run | None:
-    """Return the latest run of a notebook's input and output when it is not done, else None."""
+    """Return the latest run of a notebook's input and output when it is not done, else None; forks do not count."""
     for summary in api.summaries(state):
         run = api.open_run(summary.id, state=state)
-        if notebook_of(run) == facts:
+        if notebook_of(run) == facts and run.timeline.journal.definition().get("job") == run.id:
             return None if run.status == "done" else run
     return None
 

@@ -124,6 +124,12 @@ def test_the_latest_run_of_a_notebook_is_unfinished_until_it_is_done(state, brok
     assert unfinished(state, NOTEBOOK | {"output": "other.ipynb"}) is None
 
 
+def test_a_fork_is_gone_on_with_only_when_it_is_named(state, broken):
+    run = broken("x = 1", "1 / 0")
+    run.fork()
+    assert unfinished(state, NOTEBOOK).id == run.id
+
+
 def test_a_changed_notebook_is_adopted_at_once_or_not_at_all(broken):
     run = broken("x = 1", "1 / 0")
     adopt_cells(run, "night", [Cell("x = 1"), Cell("y = 2"), Cell("z = 3")])
