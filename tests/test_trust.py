@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import stat
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 import pforge_lab as pf
 from pforge_lab import trust
+from pforge_lab.runs.endorsing import endorse
 from pforge_lab.runs.journal import Journal
 
 WRITE = """
@@ -160,6 +162,54 @@ def test_trust_is_the_users_decision(theirs):
         run.goto(0)
         run.step()
         assert run["load"] == [1, 2]
+
+
+def test_a_run_that_was_signed_loads_in_full(theirs):
+    """The command is the decision; it loads nothing itself, and holds for every later opening."""
+    with pf.open_state(theirs / "lab.fs") as state:
+        run = pf.open_run(state=state)
+        signed = endorse(run)
+        assert (signed.snapshots, signed.functions) == (len(run.records) + 1, True)
+        assert not (theirs / "imported").exists()
+        assert type(signed.run["point"]).__name__ == "Point"
+        assert type(signed.run.at(2)["point"]).__name__ == "Point"
+    with pf.open_state(theirs / "lab.fs") as state:
+        assert type(pf.open_run(state=state).at(2)["point"]).__name__ == "Point"
+
+
+def test_steps_of_a_run_that_was_signed_execute(theirs):
+    with pf.open_state(theirs / "lab.fs") as state:
+        run = endorse(pf.open_run(state=state)).run
+        run.goto(0)
+        assert run.step().status == "done"
+
+
+def test_what_is_ours_is_not_signed_again(theirs):
+    """The second time there is nothing to write."""
+    with pf.open_state(theirs / "lab.fs") as state:
+        run = endorse(pf.open_run(state=state)).run
+        again = endorse(run)
+        assert (again.snapshots, again.functions) == (0, False)
+
+
+def test_what_was_changed_after_it_was_made_is_refused_although_it_was_signed(theirs):
+    """A signature is over what is there: streams must still be what their digests say."""
+    with pf.open_state(theirs / "lab.fs") as state:
+        run = pf.open_run(state=state)
+        key = Journal(state, run.id).key(0, 1, "manifest")
+        text = state.get(key)
+        inline = Journal(state, run.id).manifest(0, 1).group(("load",)).inline
+        other = base64.b64encode(inline[:-1] + b"x")
+        state.set(key, text.replace(base64.b64encode(inline), other))
+        signed = endorse(pf.open_run(state=state)).run
+        with pytest.raises(pf.StateCorrupt):
+            signed.at(1)["load"]
+
+
+def test_a_store_that_is_open_for_looking_takes_no_signature(theirs):
+    """It says so, and nothing changes."""
+    with pf.open_state(theirs / "lab.fs", mode="r") as state, pytest.raises(pf.StateReadOnly):
+        endorse(pf.open_run(state=state))
 
 
 def test_a_shared_key_opens_everything(theirs, key):

@@ -1,4 +1,4 @@
-"""Commands that put runs away: delete export import."""
+"""Commands that put runs away and take them over: delete export import trust."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import click
 from pforge_lab.cli import completing
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.runs import api
+from pforge_lab.runs.endorsing import endorse
 from pforge_lab.runs.exporting import export_run
 from pforge_lab.runs.housekeeping import delete_run
 from pforge_lab.runs.importing import import_run
+from pforge_lab.trust import key_path
 from pforge_lab.values.format import size
 
 if TYPE_CHECKING:
@@ -56,4 +58,21 @@ def export(session: Session, run: str, file: Path) -> None:
 def import_file(session: Session, file: Path, name: str | None) -> Run:
     """Put the run of a FILE that export wrote into the store, and select it; executes nothing of it."""
     session.run = import_run(file, session.store(file.stem), id=name)
+    return session.run
+
+
+@click.command()
+@click.argument("run", shell_complete=completing.runs)
+@pass_session
+def trust(session: Session, run: str) -> Run:
+    """Sign a RUN of somebody else with your key, and select it: it then loads in full, which may run their code."""
+    signed = endorse(api.open_run(run, state=session.state))
+    session.run = signed.run
+    what = f"{signed.snapshots} snapshots" + (" and its functions" if signed.functions else "")
+    done = (
+        f"signed {what} with your key {key_path()}"
+        if signed.snapshots or signed.functions
+        else "it is yours already"
+    )
+    click.echo(f"run {session.run.id}: {done}")
     return session.run

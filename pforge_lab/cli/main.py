@@ -156,7 +156,7 @@ for command in (
         looking.runs,
         looking.ui,
     ),
-    *(keeping.delete, keeping.export, keeping.import_file),
+    *(keeping.delete, keeping.export, keeping.import_file, keeping.trust),
     store.state,
     notebook.notebook,
     recording.record,

@@ -72,9 +72,18 @@ def keep(functions: Mapping[str, Callable[..., Any]]) -> KeptFunctions:
 
 
 def _signed(functions: dict[str, Callable[..., Any]]) -> bytes:
-    stream = pack(functions, in_band=True).stream
-    header = {"tools": sorted(functions), "signature": trust.sign([trust.digest(stream)])}
+    return _with_signature(sorted(functions), pack(functions, in_band=True).stream)
+
+
+def _with_signature(tools: list[str], stream: bytes) -> bytes:
+    header = {"tools": tools, "signature": trust.sign([trust.digest(stream)])}
     return json.dumps(header).encode() + b"\n" + stream
+
+
+def signed_anew(values: bytes) -> bytes:
+    """Return functions that were kept by value, signed with the user's key; builds none of them."""
+    header, _, stream = values.partition(b"\n")
+    return _with_signature(json.loads(header)["tools"], stream)
 
 
 def _address(function: Callable[..., Any]) -> str | None:
@@ -108,7 +117,8 @@ def _refusing(tool: str, run: str) -> Callable[..., Any]:
     def refuse(**_: Any) -> None:
         raise UntrustedData(
             f"tool {tool!r} of run {run} is a function that was signed with another key; if you trust who wrote it, "
-            "open the run with trust=['functions'], or share the key through PFORGE_KEY",
+            f"open the run with trust=['functions'], sign it as your own with: pforge-lab trust {run}, "
+            "or share the key through PFORGE_KEY",
             name=tool,
         )
 

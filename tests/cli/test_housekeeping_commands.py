@@ -116,3 +116,17 @@ def test_finish_executes_again_what_failed_and_was_passed(pforge, folder):
     said = pforge("finish", "--retry-failed")
     assert (said.code, said.err) == (0, "")
     assert "✓ done · 3 of 3 steps" in said.out
+
+
+def test_trust_signs_a_run_of_somebody_else_and_says_with_what(ran, name, folder, monkeypatch):
+    monkeypatch.setenv("PFORGE_KEY", str(folder / "another key"))
+    said = ran("trust", name)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"run {name}: signed 4 snapshots with your key {folder / 'another key'}\n")
+    assert ran("trust", name).out.startswith(f"run {name}: it is yours already\n")
+
+
+def test_trust_of_an_unknown_run_names_those_there_are(ran, name):
+    said = ran("trust", "zz")
+    assert (said.code, said.out) == (4, "")
+    assert name in said.err
