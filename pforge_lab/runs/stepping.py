@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab import meter
-from pforge_lab.errors import RunError, SpecError, StateError
+from pforge_lab.errors import RunError, SpecError
 from pforge_lab.pipeline import resources
 from pforge_lab.pipeline.outcome import highest_child
 from pforge_lab.runs.dropping import carried_on, dead_after_steps
-from pforge_lab.runs.generation import until_kept
-from pforge_lab.runs.ledger import Ledger
+from pforge_lab.runs.keeping import Keeper
 from pforge_lab.runs.looks import Looks, settled
 from pforge_lab.runs.performance import culprit, one_line, perform, record_of, step_error
 from pforge_lab.runs.records import StepRecord
@@ -24,18 +22,15 @@ from pforge_lab.runs.watching import Watchers
 from pforge_lab.state import StateManager
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from pforge_lab.pipeline.spec import Pipeline
-    from pforge_lab.runs.account import Account
-    from pforge_lab.runs.manifest import Manifest
     from pforge_lab.runs.performance import Performance
     from pforge_lab.runs.records import VariableSize
     from pforge_lab.runs.scope import Scope
     from pforge_lab.runs.timeline import Timeline
 
 _NO_LOOKS = Looks()
-_LOOKING = 0.1  # seconds to size variables in when somebody looks at them
 resources.register(StateManager)  # a parameter annotated with it is given the run's own
 
 
@@ -71,9 +66,6 @@ class Stepping:
     ) -> None:
         self._drop_unused = drop_unused
         self._left_out = left_out
-        self._ledger = Ledger()
-        self._loads = -1
-        self._exact = False  # whether the step under way is to be sized in full
         self._run = run
         self.stop = Stopper()
         self.watchers = Watchers()
@@ -81,6 +73,7 @@ class Stepping:
         self._resources: Mapping[type, object] = {StateManager: state}
         self._timeline = timeline
         self._scope = scope
+        self._keeper = Keeper(timeline, scope, self.watchers)
 
     def adopt(self, pipeline: Pipeline) -> None:
         """Execute another pipeline's steps from now on; what is known of the one before is forgotten."""
@@ -128,7 +121,7 @@ class Stepping:
         self._check_bound()
         looks |= self._looks
         self.note_edits()
-        self._exact = looks.exact
+        self._keeper.exact = looks.exact
         self.watchers("started", self._pipeline.labels[index])
         try:
             done = self._perform(index, looks)
@@ -142,6 +135,10 @@ class Stepping:
             if self._pipeline.steps[index].error_policy != "continue":
                 self._fail(record_of(self._pipeline, index, done, self._timeline.position + 1), error)
         return self._keep(done, index, last=last)
+
+    def live_sizes(self) -> dict[str, VariableSize]:
+        """Return sizes of the live variables, as far as they are loaded."""
+        return self._keeper.live_sizes()
 
     def check_stopped(self) -> None:
         """Raise what an interrupt raises when somebody asked to stop between two steps."""
@@ -203,7 +200,7 @@ class Stepping:
         if dead:
             values = {name: value for name, value in values.items() if name not in dead}
         writes = getattr(self._pipeline.steps[index], "output_var", None)
-        record = self._accept(
+        record = self._keeper.accept(
             partial(record_of, self._pipeline, index, done, self._timeline.position + 1),
             values,
             last=last,
@@ -224,7 +221,9 @@ class Stepping:
         self.note_edits()
         held = self._scope.held()  # what the new values hold of the run's objects is held by them too
         examine = held.union(values)
-        record = self._accept(self._edited(), {**self._scope.values(), **values}, last=True, examine=examine)
+        record = self._keeper.accept(
+            self._edited(), {**self._scope.values(), **values}, last=True, examine=examine
+        )
         self._scope.expose(*values)  # the caller may hold what it passed
         return record
 
@@ -237,7 +236,7 @@ class Stepping:
         """Turn what was changed in place since the last record into an ``edited`` record."""
         held = self._scope.held()
         if held and self._scope.changes(self._scope.snapshot(self._scope.values(), examine=held)):
-            self._accept(self._edited(), self._scope.values(), last=False, examine=held)
+            self._keeper.accept(self._edited(), self._scope.values(), last=False, examine=held)
         self._scope.examined()
 
     def _edited(self) -> Callable[..., StepRecord]:
@@ -253,82 +252,6 @@ class Stepping:
         """Return the variables as they were before the step, for another attempt."""
         self._scope.reload()
         return self._readable(index)
-
-    def _accept(
-        self,
-        record: Callable[..., StepRecord],
-        values: dict[str, Any],
-        *,
-        last: bool,
-        examine: Collection[str],
-        output: object = None,
-        seconds: float = 0.0,
-    ) -> StepRecord:
-        """Keep the record and the variables after it: both or neither.
-
-        Parameters
-        ----------
-        record
-            Makes the record from what is known when the variables are kept.
-        values, output
-            The variables, and the output of a step that no variable takes.
-        last
-            The caller advances no further after it.
-        examine
-            The variables that may have changed.
-        seconds
-            What the step took.
-        """
-
-        def keep() -> tuple[StepRecord, Manifest]:
-            manifest = self._scope.snapshot(values, output, examine)
-            changed = self._scope.changes(manifest)
-            account = self._account(values, changed, examine, max(0.001, seconds / 10))
-            lost = {name: reason for name, reason in manifest.not_kept.items() if name}
-            full = record(changed=changed, sizes=account.sizes, shared=tuple(account.shared()), not_kept=lost)
-            self._timeline.accept(full, manifest, last=last)
-            return full, manifest
-
-        try:
-            kept, manifest = until_kept(keep, self._scope.forget)
-        except BaseException:
-            self._recover()
-            raise
-        self._scope.adopt(manifest, values, examine)
-        self.watchers("kept", kept.label, kept)
-        return kept
-
-    def _account(
-        self,
-        values: Mapping[str, Any],
-        changed: Collection[str],
-        among: Collection[str] | None,
-        budget: float,
-    ) -> Account:
-        """Return bytes per variable and who shares them, walking only what changed while the objects stay the same.
-
-        ``among`` has the names that may be other objects than at the last account; None: any.
-        """
-        if self._loads != self._scope.loads:
-            self._loads, self._ledger, among = self._scope.loads, Ledger(), None
-        present = self._scope.present(values)
-        limit = None if self._exact else budget
-        account = self._ledger.examine(present, changed=changed, among=among, budget=limit, exact=self._exact)
-        position = self._timeline.position
-        if not position or not self._ledger.hurried:
-            return account
-        return account.remembering(self._timeline.records[position - 1], changed)
-
-    def live_sizes(self) -> dict[str, VariableSize]:
-        """Return sizes of the live variables, as far as they are loaded; those there was no time for are looked at now."""
-        return self._account(self._scope.loaded(), (), None, _LOOKING).sizes
-
-    def _recover(self) -> None:
-        """Stand where the store says: an interrupt may have come after the record had landed."""
-        with suppress(StateError):  # the store that failed is told of by the error that is under way
-            self._timeline.reread()
-            self._scope.manifest = self._timeline.manifest(self._timeline.position)
-        self._scope.reload()
 
     def _fail(self, record: StepRecord, error: BaseException) -> None:
         self._timeline.log_failure(record)

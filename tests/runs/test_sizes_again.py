@@ -36,7 +36,7 @@ def test_what_an_earlier_record_knows_is_not_forgotten_when_variables_are_loaded
     """After loading there may be no time to size all; what the step did not change is as it was."""
     run = pipeline.start(frames(), state=memory, memory="exact")
     known = run.step().sizes
-    monkeypatch.setattr(run._steps, "_exact", False)
+    monkeypatch.setattr(run._steps._keeper, "exact", False)
     fork = run.fork(set={"m": 1})
     monkeypatch.setattr(sys.modules[Ledger.__module__], "_WALKING", 1e-9)
     sizes = fork.history[-1].sizes
