@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pforge_lab.papermill_engine.recorders import Facts, Recorder
 
 _MODULE = "pforge_lab.notebook.asked"
+# As a cell, not within an expression: only in cells is `get_ipython` a builtin, by which pandas knows when
+# it is imported that it is in a notebook. What goes wrong is told by the expression.
+_IMPORT = f"try:\n    __import__({_MODULE!r})\nexcept Exception:\n    pass"
 
 
 class RecordingFailed(PforgeError):
@@ -124,7 +127,9 @@ class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unty
     def _request(self, function: str, *arguments: object) -> Facts | None:
         """Have the kernel evaluate a call; it takes the time it takes, whatever cells are allowed."""
         call = f"__import__({_MODULE!r}, fromlist=['_']).{function}({', '.join(map(repr, arguments))})"
-        request = self.kc.execute("", silent=True, store_history=False, user_expressions={"pforge": call})
+        request = self.kc.execute(
+            _IMPORT, silent=True, store_history=False, user_expressions={"pforge": call}
+        )
         limits = {name: getattr(self, name) for name in ("timeout", "timeout_func")}
         try:
             self.set_trait("timeout", None)

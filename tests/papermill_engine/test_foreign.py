@@ -10,7 +10,7 @@ import papermill
 import pytest
 
 from pforge_lab.papermill_engine.report import is_report
-from tests.papermill_engine.conftest import read, write
+from tests.papermill_engine.conftest import read, shown, write
 
 pytestmark = [pytest.mark.kernel, pytest.mark.filterwarnings("default")]
 
@@ -60,6 +60,14 @@ def joined(outputs):
 @pytest.mark.parametrize("name", NAMES)
 def test_outputs_errors_and_metadata_are_those_of_stock_papermill(folder, name):
     assert outcome(name, "pforge") == outcome(name, "nbclient")
+
+
+def test_libraries_that_look_where_they_are_when_imported_are_in_a_notebook(folder, pforge):
+    """The recorder imports pandas before the notebook does: wide frames are shown as ever."""
+    wide = "import pandas as pd\nprint(pd.DataFrame({f'column {i}' * 3: [i] for i in range(12)}))\npd.options.display.max_columns"
+    write(folder / "in.ipynb", [wide, "_, len([name for name in dir() if name[0] != '_'])"])
+    plain = papermill.execute_notebook("in.ipynb", "plain.ipynb", progress_bar=False)
+    assert shown(pforge()) == shown(plain)
 
 
 def test_report_mode_and_parameters_are_those_of_stock_papermill(folder):
