@@ -181,13 +181,13 @@ def _read_record(text: bytes, before: StepRecord | None = None) -> StepRecord:
 
 def _check_manifests(archive: ArchiveReader, lines: Lines) -> None:
     """Check that all snapshots can be read, and that those written as differences lead to one in full."""
-    whole: dict[int, int] = {}
+    whole: set[tuple[int, int]] = set()
     for line, position in lines.places():
         name = f"{line:08d}/{position:08d}/manifest"
         since = _read(archive, name, _read_manifest)
         if since is None:
-            whole[line] = position
-        elif since != whole.get(line) or position - since > MOST:
+            whole.add((line, position))
+        elif (line, since) not in whole or position - since > MOST:
             raise archive.corrupt(f"member {name!r} differs from what is not there")
 
 

@@ -63,6 +63,16 @@ def test_a_fork_reads_them_through_its_own(run):
     assert dict(fork.variables) == {f"x{n}": 1000 + n for n in range(MOST + 6)}
 
 
+def test_one_that_was_written_in_full_since_does_no_harm(run, tmp_path):
+    """As those are that were signed anew."""
+    journal = run.timeline.journal
+    run.state.set(journal.key(0, 5, "manifest"), journal.manifest(0, 5).to_bytes())
+    expected = {f"x{n}": 1000 + n for n in range(8)}
+    assert dict(run.at(7).variables) == expected
+    file = pf.export_run(run, tmp_path / "run.pfz")
+    assert dict(pf.import_run(file, state="memory:in-full").at(7).variables) == expected
+
+
 def test_lines_that_part_between_full_ones_are_read_apart(run):
     run.goto(5)
     run.set(x5=-1, extra=[1])
