@@ -91,6 +91,13 @@ def runs(context: click.Context, _: str) -> Iterator[tuple[str, str]]:
         yield row.id, f"{row.pipeline}, {row.status}, {row.steps_done} of {row.steps_total} steps"
 
 
+@_completer("default")
+def defaults(context: click.Context, _: str) -> Iterator[str]:
+    """Defaults of the notebook, with the sign that follows."""
+    known = session_of(context).defaults
+    yield from () if known is None else (f"{name}=" for name in known.values())
+
+
 @_completer("step")
 def places(context: click.Context, incomplete: str) -> Iterator[tuple[str, str]]:
     """Labels that the run has reached; positions where a number was begun."""

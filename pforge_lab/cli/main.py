@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem, ShellComplete, shell_complete
 
-from pforge_lab.cli import completing, keeping, looking, moving, notebook, recording, store, sweeping
+from pforge_lab.cli import (
+    completing,
+    keeping,
+    looking,
+    moving,
+    notebook,
+    recording,
+    settings,
+    store,
+    sweeping,
+)
 from pforge_lab.cli.group import Grammar
 from pforge_lab.cli.progress import of_terminal
 from pforge_lab.cli.session import Session, pass_session
@@ -160,6 +170,7 @@ for command in (
     store.state,
     notebook.notebook,
     recording.record,
+    settings.config,
     sweeping.sweep,
 ):
     cli.add_command(command)

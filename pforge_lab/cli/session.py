@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pforge_lab.cli.progress import Progress
+    from pforge_lab.cli.settings import Defaults
     from pforge_lab.pipeline.loader import Forge
     from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.runs.records import StepRecord
@@ -44,6 +45,8 @@ class Session:
         Shows what is under way while a command takes its time.
     record
         Begins or ends the recording of the notebook; None in a shell.
+    defaults
+        What ``config`` shows and sets; None in a shell.
     memory, trust
         Deeper looks at memory in runs that are started, and names trusted in runs that are opened, where
         a command says nothing else.
@@ -57,6 +60,7 @@ class Session:
     on_record: Callable[[StepRecord], None] = lambda _: None
     progress: Progress | None = None
     record: Callable[..., Run | None] | None = None
+    defaults: Defaults | None = None
     memory: tuple[str, ...] = ()
     trust: tuple[str, ...] = ()
 

@@ -8,7 +8,7 @@ from traitlets import Bool, Enum, List, TraitError, Unicode, observe, validate
 from traitlets.config import Configurable
 
 from pforge_lab.cli.progress import Progress
-from pforge_lab.errors import PforgeError
+from pforge_lab.errors import PforgeError, UsageError, near_misses
 from pforge_lab.notebook.progress import CellDisplay
 from pforge_lab.runs.looks import Looks
 from pforge_lab.state import open_state
@@ -49,6 +49,25 @@ class PForge(Configurable):
         self._session = session
         super().__init__(parent=shell)
 
+    def values(self) -> dict[str, Any]:
+        """Return the defaults by name."""
+        return {name: getattr(self, name) for name in self.trait_names(config=True)}
+
+    def put(self, name: str, text: str) -> None:
+        """Set a default from text; lists are written with commas."""
+        if name not in self.values():
+            raise UsageError(f"there is no default {name!r}{near_misses(name, self.values())}")
+        trait = self.traits()[name]
+        try:
+            value = (
+                [each for each in text.split(",") if each]
+                if isinstance(trait, List)
+                else trait.from_string(text)
+            )
+            setattr(self, name, value)
+        except (TraitError, ValueError) as error:
+            raise UsageError(f"cannot set {name}: {error}") from error
+
     @validate("memory")
     def _known_looks(self, proposal: Any) -> Any:
         try:
@@ -84,7 +103,8 @@ class PForge(Configurable):
 def register(shell: InteractiveShell, session: Session) -> None:
     """Let ``%config PForge`` set the defaults of this session."""
     unregister(shell)
-    shell.configurables.append(PForge(session, shell))  # type: ignore[arg-type]  # any Configurable belongs there
+    session.defaults = defaults = PForge(session, shell)
+    shell.configurables.append(defaults)  # type: ignore[arg-type]  # any Configurable belongs there
 
 
 def unregister(shell: InteractiveShell) -> None:

@@ -128,12 +128,18 @@ def record(shell: InteractiveShell, session: Session, *, on: bool) -> Run | None
 
 
 def _end(session: Session) -> Run | None:
-    mine = [recording for recording in active if isinstance(recording, LiveRecording)]
-    if not mine:
+    if not stop_recording():
         raise UsageError("this notebook is not being recorded; begin with: %pforge record on")
-    active.remove(mine[-1])
-    mine[-1].stop()
     return session.run
+
+
+def stop_recording() -> bool:
+    """End the recording of this notebook; return whether it was being recorded."""
+    mine = [recording for recording in active if isinstance(recording, LiveRecording)]
+    for recording in mine:
+        active.remove(recording)
+        recording.stop()
+    return bool(mine)
 
 
 def say(message: str) -> None:

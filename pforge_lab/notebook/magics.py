@@ -23,7 +23,7 @@ from pforge_lab.cli.session import Session
 from pforge_lab.errors import PforgeError, UsageError
 from pforge_lab.notebook import completion, config
 from pforge_lab.notebook.cells import pipeline_cell, tool_cell
-from pforge_lab.notebook.live import record
+from pforge_lab.notebook.live import record, stop_recording
 from pforge_lab.notebook.progress import CellDisplay
 
 if TYPE_CHECKING:
@@ -130,7 +130,8 @@ def load(shell: InteractiveShell) -> None:
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Take the magics, their completion and their defaults away."""
+    """Take the magics, their completion and their defaults away; what is being recorded ends with them."""
+    stop_recording()
     completion.unregister(shell)
     config.unregister(shell)
     shell.magics_manager.registry.pop("PforgeMagics", None)

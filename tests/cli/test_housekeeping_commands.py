@@ -130,3 +130,16 @@ def test_trust_of_an_unknown_run_names_those_there_are(ran, name):
     said = ran("trust", "zz")
     assert (said.code, said.out) == (4, "")
     assert name in said.err
+
+
+def test_config_says_where_runs_and_the_key_are_and_how_to_change_that(pforge, folder, monkeypatch):
+    monkeypatch.setenv("PFORGE_KEY", str(folder / "key"))
+    said = pforge("config")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines() == [
+        f"state   {folder / '.pforge' / '*.fs'}  (--state)",
+        f"key     {folder / 'key'}  (PFORGE_KEY)",
+    ]
+    said = pforge("config", "theme=dark")
+    assert said.code == 2
+    assert "NAME=VALUE is for notebooks" in said.err

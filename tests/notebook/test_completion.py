@@ -59,6 +59,7 @@ def words(found: list[str]) -> set[str]:
         ("%pforge start su", {"sums"}),
         ("%pforge start -p ", {"n="}),
         ("%pforge state g", {"get"}),
+        ("%pforge config the", {"theme="}),
         ("%pforge help comp", {"compare"}),
         ("%pforge start --memory s", {"settle"}),
         ("%pforge open mem", {"memory:"}),

@@ -150,3 +150,48 @@ def test_a_long_step_shows_progress_below_its_cell(lab):
     assert "step 1 of 3  load" in shown[0]["content"]["data"]["text/plain"]
     assert "paused: 1 step in" in shown[-1]["content"]["data"]["text/plain"]
     assert {m["parent_header"]["msg_id"] for m in shown} == {messages[0]["parent_header"]["msg_id"]}
+
+
+def test_set_takes_an_expression_over_the_notebook_and_param_a_frame_of_it(lab):
+    """``set limit=df.shape[0]`` and ``-p frame=$df``: the frame is handed over as it is."""
+    lab("import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})")
+    lab("def rows(frame, limit): return frame.head(limit).a.sum()")
+    lab(
+        "%%pforge pipeline heads\nparams: { frame: any, limit: { type: integer, default: 1 } }\nsteps:\n"
+        "  - { tool: rows, input: { frame: '{{ frame }}', limit: '{{ limit }}' }, output_var: rows }\n"
+    )
+    assert not lab("run = %pforge start -p frame=$df").error
+    assert not lab("%pforge set limit=df.shape[0] - 1").error
+    lab("%pforge finish")
+    assert lab("print(run['limit'], run['rows'])").out.split() == ["2", "3"]
+
+
+def test_commands_write_no_name_into_the_notebook_until_pull(lab):
+    """Whatever a command does, the namespace of the kernel is as it was; ``pull`` is the one that writes."""
+    names = "print(sorted(name for name in globals() if not name.startswith('_')))"
+    lab("%pforge load_nothing")
+    before = lab(names).out
+    commands = (
+        "start heads -p frame=$df",
+        "step",
+        "vars",
+        "back",
+        "finish",
+        "diff 0 1",
+        "status",
+        "runs",
+        "config",
+    )
+    for command in commands:
+        assert not lab(f"%pforge {command}").error
+    assert lab(names).out == before
+    assert not lab("%pforge pull rows limit").error
+    assert lab("print(rows, limit)").out.split() == ["1", "1"]
+
+
+def test_unloading_and_loading_again_in_a_kernel(lab):
+    """The magic is gone, and is there again with nothing remembered."""
+    lab("%unload_ext pforge_lab")
+    assert "not found" in lab("%pforge status").out + " ".join(lab("%pforge status").error)
+    lab("%load_ext pforge_lab")
+    assert "there is no current run" in lab("%pforge status").error[1]

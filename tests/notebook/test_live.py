@@ -154,3 +154,17 @@ def test_it_is_for_live_notebooks(tmp_path):
 
     with pytest.raises(pf.UsageError, match="record is for live notebooks"):
         invoke(["record", "on"], Session(), "pforge-lab")
+
+
+def test_unloading_the_extension_ends_the_recording(live, shell):
+    """Cells executed afterwards are none of its steps, and no event of ours is left."""
+    live("x = 1")
+    run = shell.user_ns["run"]
+    callbacks = {name: list(found) for name, found in shell.events.callbacks.items()}
+    live("%unload_ext pforge_lab")
+    live("y = 2")
+    assert [record.source for record in run.history] == ["x = 1"]
+    assert not active
+    left = [each for found in shell.events.callbacks.values() for each in found]
+    assert not [each for each in left if each.__module__.startswith("pforge_lab")]
+    assert sum(map(len, callbacks.values())) > len(left)
