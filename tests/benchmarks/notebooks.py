@@ -90,12 +90,12 @@ def compare(name: str, folder: Path, sources: list[str], rounds: int) -> None:
         told = facts(folder)
         once.append(told["start"] + told["first"] - first)
         cells.append(told["recording"] / len(sources))
-    ratio = (min(recorded) - min(once)) / min(stock)
+    ratios = [(whole - begun) / alone for whole, begun, alone in zip(recorded, once, stock, strict=True)]
     print(f"{name:<22} {'min':>9} {'median':>9}")
     for label, seconds in (("stock papermill, s", stock), ("recorded, s", recorded), ("once, s", once)):
         print(f"  {label:<20} {min(seconds):>9.2f} {statistics.median(seconds):>9.2f}")
     print(f"  {'a cell, ms':<20} {min(cells) * 1e3:>9.1f} {statistics.median(cells) * 1e3:>9.1f}")
-    print(f"  {'recorded less once, over stock':<30} {ratio:.2f}")
+    print(f"  {'less once, over stock':<20} {min(ratios):>9.2f} {statistics.median(ratios):>9.2f}")
 
 
 def resume(folder: Path) -> None:
