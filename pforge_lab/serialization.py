@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from pforge_lab import memory
+from pforge_lab.allowance import allowed
 from pforge_lab.errors import PforgeError, UntrustedData
 from pforge_lab.pickler import Pickler
 from pforge_lab.safelist import REPLACED, is_safe, is_sound
@@ -23,6 +24,10 @@ from pforge_lab.safelist import REPLACED, is_safe, is_sound
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Mapping
 
+_GENEROUS, _TIMES = (
+    4 << 30,
+    16,
+)  # bytes that data nobody vouches for may ask for: so many, and times their own
 _PROGRAM = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
 
@@ -124,7 +129,8 @@ def unpack(
     Raises
     ------
     UntrustedData
-        The stream names a class or function beyond the safe list. Nothing of it was executed.
+        The stream names a class or function beyond the safe list, and nothing of it was executed; or it
+        asks for memory out of all proportion.
 
     Examples
     --------
@@ -136,10 +142,18 @@ def unpack(
     """
     if trusted:
         return pickle.loads(stream, buffers=buffers)  # noqa: S301 - the signature says who wrote it
+    parts = list(buffers)
+    held = len(stream) + sum(memoryview(part).nbytes for part in parts)
     try:
-        return SafeUnpickler(stream, buffers, trust).load()
+        with allowed(_GENEROUS + _TIMES * held):
+            return SafeUnpickler(stream, parts, trust).load()
     except PforgeError:
         raise
+    except MemoryError as error:
+        raise UntrustedData(
+            f"{held:,} bytes of data ask for more than {(_GENEROUS + _TIMES * held) >> 30} GiB of memory and are not "
+            "signed with your key; do not load them, or trust whoever wrote them"
+        ) from error
     except Exception as error:
         raise UntrustedData(
             f"the data cannot be rebuilt ({type(error).__name__}: {error}) and are not signed with your key; "

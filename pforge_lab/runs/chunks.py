@@ -13,7 +13,7 @@ import xxhash
 
 from pforge_lab.errors import StateConflict, StateCorrupt
 from pforge_lab.runs import coding
-from pforge_lab.runs.cutting import by_content, fixed
+from pforge_lab.runs.cutting import LARGEST, by_content, fixed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -178,6 +178,8 @@ class Chunks:
         StateCorrupt
             A chunk is missing or is not what its hash says.
         """
+        if size > len(ids) * LARGEST:
+            raise self._corrupt(ids[-1] if ids else "-", f"cannot fill the {size:,} bytes that are claimed")
         whole = bytearray(size)
         view = memoryview(whole)
         start = 0

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHUNK = 256 << 10  # bytes; hashing is fastest within the processor's cache
-_LEAST, _MOST = CHUNK // 4, CHUNK * 2
+LARGEST = CHUNK * 2
+_LEAST, _MOST = CHUNK // 4, LARGEST
 _MULTIPLIER = np.uint64(
     0x9E3779B97F4A7C15
 )  # 2**64 / golden ratio (Knuth, TAOCP 3, 6.4): spreads all bits upwards

@@ -81,7 +81,7 @@ class Manifest:
     not_kept
         Variables that could not be serialised, with the reason.
     signature
-        HMAC over the digests of all pickle streams by the key of whoever wrote them.
+        HMAC over all of the above and ``told`` by the key of whoever wrote it; None before it is written.
     told
         Type, shape and a one-line preview of each variable, so that tables need to load nothing.
     looked
@@ -92,11 +92,12 @@ class Manifest:
     groups: tuple[Group, ...]
     prints: dict[str, str]
     not_kept: dict[str, str] = field(default_factory=dict)
-    signature: str = ""
+    signature: str | None = None
     told: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     looked: frozenset[str] | None = field(default=None, compare=False, repr=False)
     _leaders: dict[str, Group] | None = field(default=None, compare=False, repr=False)
     _followers: dict[str, str] | None = field(default=None, compare=False, repr=False)
+    _ours: bool | None = field(default=None, compare=False, repr=False)
 
     @property
     def leaders(self) -> dict[str, Group]:
@@ -152,9 +153,10 @@ class Manifest:
             self,
             groups=groups,
             prints=prints,
-            signature=trust.sign([group.digest for group in groups]),
+            signature=None,
             _leaders=None,
             _followers=None,
+            _ours=None,
         )
 
     def chunk_ids(self) -> set[str]:
@@ -166,36 +168,34 @@ class Manifest:
         group = self.leaders.get(names[0])
         return group if group is not None and group.names == names else None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the manifest as JSON values."""
-        return {
-            "format": 1,
-            "groups": [group.to_json() for group in self.groups],
-            "prints": self.prints,
-            "not_kept": self.not_kept,
-            "signature": self.signature,
-            "told": self.told,
-        }
+    @property
+    def is_ours(self) -> bool:
+        """Whether it was made in this process, or is signed as it is with the user's key."""
+        if self.signature is None:
+            return True
+        if self._ours is None:
+            signed = trust.verify([trust.digest(self._body())], self.signature)
+            object.__setattr__(self, "_ours", signed)
+            return signed
+        return self._ours
 
     def to_bytes(self) -> bytes:
-        """Return what `to_json` returns as JSON."""
-        rest = encoded(
-            {
-                "format": 1,
-                "prints": self.prints,
-                "not_kept": self.not_kept,
-                "signature": self.signature,
-                "told": self.told,
-            }
-        )
+        """Return the manifest as JSON, signed if it was made in this process."""
+        body = self._body()
+        signature = trust.sign([trust.digest(body)]) if self.signature is None else self.signature
+        return b'{"signature":' + encoded(signature) + b"," + body[1:]
+
+    def _body(self) -> bytes:
+        """Return all but the signature as JSON, the same however often it was written and read."""
+        rest = encoded({"format": 1, "prints": self.prints, "not_kept": self.not_kept, "told": self.told})
         return b'{"groups":[' + b",".join([group.to_bytes() for group in self.groups]) + b"]," + rest[1:]
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Manifest:
-        """Make a manifest from what `to_json` returned."""
+        """Make a manifest from the values of its JSON."""
         groups = tuple(map(Group.from_json, data["groups"]))
         told = {name: (kind, shape, preview) for name, (kind, shape, preview) in data["told"].items()}
-        return cls(groups, data["prints"], data["not_kept"], data["signature"], told)
+        return cls(groups, data["prints"], data["not_kept"], str(data["signature"]), told)
 
 
 EMPTY = Manifest((), {})

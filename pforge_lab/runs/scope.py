@@ -14,7 +14,7 @@ import pandas as pd
 from pforge_lab.runs.exclusion import Exclusion, told_of
 from pforge_lab.runs.manifest import EMPTY
 from pforge_lab.runs.snapshots import ATOMS
-from pforge_lab.runs.variables import Missing, Variables
+from pforge_lab.runs.variables import Missing, Stored, Variables
 
 if TYPE_CHECKING:
     from pforge_lab.runs.manifest import Manifest
@@ -155,7 +155,15 @@ class Scope:
     def variables(
         self, where: str, rows: Callable[[], tuple[VariableRow, ...]], elsewhere: Callable[[str], str | None]
     ) -> Variables:
-        """Return the values for the user to read, noting when one is handed out."""
+        """Return the values for the user to read, noting when one is handed out.
+
+        Of a snapshot that is not signed with the user's key each value is loaded when it is asked for,
+        so that one that is refused refuses no other; what is handed out is a copy.
+        """
+        if self._live is None and not self.manifest.is_ours:
+            return Variables(
+                Stored(self.manifest, self._snapshots, self._maker), where, None, rows, elsewhere
+            )
         return Variables(self.values(), where, self.expose, rows, elsewhere)
 
     def snapshot(

@@ -130,7 +130,7 @@ class Variables(Mapping[str, Any]):
         return variables_html(self.rows(), title=self.title)
 
 
-class _Lazy(Mapping[str, Any]):
+class Stored(Mapping[str, Any]):
     """The values of a manifest, loaded group by group when they are asked for."""
 
     def __init__(self, manifest: Manifest, snapshots: Snapshots, maker: Callable[[str], str | None]) -> None:
@@ -184,7 +184,7 @@ class Moment:
         self.record = record
         self.manifest = manifest
         label = f"after {record.label!r} (position {position})" if record else "at the start (position 0)"
-        self.variables = Variables(_Lazy(manifest, snapshots, maker), label, None, rows)
+        self.variables = Variables(Stored(manifest, snapshots, maker), label, None, rows)
 
     def __getitem__(self, name: str) -> Any:
         """Return ``variables[name]``."""

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import pforge_lab as pf
+from pforge_lab.runs.chunks import Chunks
 
 
 def pipeline_of(*functions):
@@ -395,3 +396,12 @@ def test_diff_tells_the_number_and_the_first_of_changed_cells(place):
     row = run.diff().set_index("variable").loc["make"]
     assert row.change == "changed"
     assert "1 cells, first a, row 2: 3.0 -> 7.0" in row.after
+
+
+def test_a_snapshot_that_claims_more_than_its_chunks_hold_is_refused_before_memory_is_taken(memory):
+    """The size in a manifest is bounded by the number of its chunks."""
+    chunks = Chunks(pf.open_state(memory))
+    cut = chunks.put(memoryview(bytes(600_000)))
+    chunks.flush()
+    with pytest.raises(pf.StateCorrupt, match="cannot fill the 1,000,000,000,000 bytes"):
+        chunks.get(cut.ids, 10**12)
