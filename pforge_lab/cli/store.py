@@ -19,6 +19,7 @@ from pforge_lab.state import shelf
 
 if TYPE_CHECKING:
     from pforge_lab.state import StateManager, StateStats
+    from pforge_lab.widgets.store_browser import StoreBrowser
 
 
 @click.group(cls=Grammar)
@@ -105,6 +106,17 @@ def show_stats(session: Session) -> StateStats | None:
     for key, size in stats.largest:
         click.echo(f"{size:>15,}  {key}")
     return None
+
+
+@state.command(name="ui")
+@pass_session
+def browse(session: Session) -> StoreBrowser:
+    """Open the store browser, in a notebook: keys to search, look at, delete and put back."""
+    if session.namespace is None:
+        raise UsageError(
+            "the store browser is a view of notebooks: in a cell, %pforge state ui; in a shell use state ls"
+        )
+    return _store(session).ui()
 
 
 @state.command(name="cleanup")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pforge_lab.state.shelf import StateShelf
     from pforge_lab.state.stats import StateStats
     from pforge_lab.state.transaction import Transaction
+    from pforge_lab.widgets.store_browser import StoreBrowser
 
 T = TypeVar("T")
 
@@ -261,6 +262,12 @@ class StateManager(Primitives):
             if self.compare_and_set(key, None, computed, ttl):
                 return computed
             return self.get(key) or computed
+
+    def ui(self) -> StoreBrowser:
+        """Return a browser of the keys, for a notebook: search, sizes, lifetimes, values, delete with undo."""
+        from pforge_lab.widgets.store_browser import StoreBrowser  # noqa: PLC0415 - a view, and ipywidgets is slow to import
+
+        return StoreBrowser(self)
 
     def shelf(self, prefix: str = "", protocol: int | None = None, *, writeback: bool = False) -> StateShelf:
         """Return the keys that begin with ``prefix`` as a ``shelve.Shelf`` of Python objects.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -17,10 +16,10 @@ import traitlets
 
 from pforge_lab.errors import PforgeError
 from pforge_lab.views.html import run_html
-from pforge_lab.views.html_blocks import stylesheet
 from pforge_lab.views.overview import overview
 from pforge_lab.views.text import run_text
 from pforge_lab.widgets import model
+from pforge_lab.widgets.static import script, style
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from pforge_lab.runs.run import Run
     from pforge_lab.runs.watching import Event
 
-_STATIC = files("pforge_lab.widgets").joinpath("static")
-_STYLE = _STATIC.joinpath("stepper.css").read_text(encoding="utf-8")
 _PAUSE = 0.1  # seconds between two redraws while steps follow each other
 
 
@@ -47,7 +44,7 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  # anyw
     commands, requests and coroutines at once and a Python function at its next bytecode; a C call ends first.
     """
 
-    _esm = _STATIC.joinpath("stepper.js").read_text(encoding="utf-8")
+    _esm = script("stepper.js")
     _css = traitlets.Unicode().tag(sync=True)
     view = traitlets.Dict().tag(sync=True)
     busy = traitlets.Bool(default_value=False).tag(sync=True)
@@ -60,7 +57,7 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  # anyw
         self._drawing = threading.RLock()
         self._drawn = 0.0
         self._under_way: str | None = None
-        super().__init__(view=model.view_of(run), _css=stylesheet() + _STYLE)
+        super().__init__(view=model.view_of(run), _css=style())
         self._ignore = run.watch(self._moved)
         self.on_msg(self._received)
 
