@@ -247,10 +247,20 @@ def test_a_snapshot_read_and_written_again_is_signed_as_before(numbers_run):
     run, state = numbers_run
     run.set(odd=chr(0xDC80))
     journal = Journal(state, run.id)
-    for position in (0, 1, 2):
-        manifest = journal.manifest(0, position)
-        assert manifest.is_ours
-        assert manifest.to_bytes() == state.get(journal.key(0, position, "manifest"))
+    assert all(journal.manifest(0, position).is_ours for position in (0, 1, 2))
+    assert journal.manifest(0, 0).to_bytes() == state.get(journal.key(0, 0, "manifest"))
+
+
+def test_what_differs_from_a_snapshot_that_was_changed_is_signed_no_more(numbers_run):
+    """A difference is signed behind the snapshot it differs from: changing that one breaks both."""
+    run, state = numbers_run
+    run.set(b=2)
+    journal = Journal(state, run.id)
+    assert "since" in state.get_json(journal.key(0, 2, "manifest"))
+    forged = state.get_json(journal.key(0, 1, "manifest"))
+    forged["told"]["another"] = ["int", "", "1"]
+    state.set_json(journal.key(0, 1, "manifest"), forged)
+    assert [journal.manifest(0, position).is_ours for position in (0, 1, 2)] == [True, False, False]
 
 
 def test_going_on_with_somebody_else_s_run_signs_nothing_unseen(theirs):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
+from pforge_lab import trust
 from pforge_lab.errors import StateCorrupt
 from pforge_lab.runs.encoding import decoded, encoded
-from pforge_lab.runs.manifest import Group, Manifest
+from pforge_lab.runs.manifest import Group, Manifest, signature_of, with_signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +33,11 @@ class Difference:
         What is new or other.
     gone
         Names that are no longer kept.
-    not_kept, signature
+    not_kept
         Of the manifest, in full.
+    signature
+        HMAC over all of this and the signature of what was written before it, by the key of whoever wrote
+        it; empty before it is written.
     """
 
     since: int
@@ -43,7 +47,7 @@ class Difference:
     told: dict[str, tuple[str, str, str]]
     gone: tuple[str, ...]
     not_kept: dict[str, str]
-    signature: str
+    signature: str = ""
 
     @classmethod
     def of(cls, manifest: Manifest, before: Manifest, since: int) -> Self | None:
@@ -62,14 +66,13 @@ class Difference:
             {name: manifest.told[name] for name in names if name in manifest.told},
             tuple(sorted(names - manifest.prints.keys())),
             manifest.not_kept,
-            manifest.signature,
         )
         whole = found.over(before)
         same = whole == manifest and list(whole.prints) == list(manifest.prints)
         return found if same else None
 
     def over(self, before: Manifest) -> Manifest:
-        """Return the manifest that this is the difference of."""
+        """Return the manifest that this is the difference of, as if it had been made here."""
         leaders, prints, told = before.leaders.copy(), before.prints.copy(), before.told.copy()
         for name in self.dropped:
             leaders.pop(name, None)
@@ -78,12 +81,24 @@ class Difference:
             prints.pop(name, None)
             if name not in self.told:
                 told.pop(name, None)
-        return Manifest(
-            tuple(leaders.values()), prints | self.prints, self.not_kept, self.signature, told | self.told
-        )
+        return Manifest(tuple(leaders.values()), prints | self.prints, self.not_kept, None, told | self.told)
 
-    def to_bytes(self) -> bytes:
-        """Return the difference as JSON, which tells the chunks it needs as a manifest does."""
+    def to_bytes(self, after: str) -> bytes:
+        """Return the difference as JSON, which tells the chunks it needs as a manifest does.
+
+        Parameters
+        ----------
+        after
+            The signature of what was written before it.
+        """
+        body = self._body()
+        return with_signature(trust.sign([after, trust.digest(body)]), body)
+
+    def is_ours(self, after: str) -> bool:
+        """Return whether it is signed as it is with the user's key, behind what has that signature."""
+        return trust.verify([after, trust.digest(self._body())], self.signature)
+
+    def _body(self) -> bytes:
         rest = encoded(
             {
                 "format": 1,
@@ -93,7 +108,6 @@ class Difference:
                 "told": self.told,
                 "gone": self.gone,
                 "not_kept": self.not_kept,
-                "signature": self.signature,
             }
         )
         return b'{"groups":[' + b",".join([group.to_bytes() for group in self.groups]) + b"]," + rest[1:]
@@ -113,7 +127,7 @@ class Difference:
             part.told,
             tuple(data["gone"]),
             part.not_kept,
-            part.signature,
+            part.signature or "",
         )
 
 
@@ -131,9 +145,8 @@ class Manifests:
     def __init__(self, state: StateManager, key: Callable[[int, int], str]) -> None:
         self._state = state
         self._key = key
-        self._last: tuple[int, int, int, Manifest] | None = (
-            None  # line, position, the last in full, what it is
-        )
+        # line, position, the last in full, what it is, its signature
+        self._last: tuple[int, int, int, Manifest, str] | None = None
 
     def text(self, line: int, position: int, manifest: Manifest, *, whole: bool) -> tuple[bytes, int]:
         """Return how a manifest is written that is taken over the one at the position before.
@@ -149,15 +162,15 @@ class Manifests:
             The text, and the last position that is then written in full.
         """
         if self._last is not None and not whole and self._last[:2] == (line, position - 1):
-            _, _, since, before = self._last
+            _, _, since, before, signature = self._last
             difference = Difference.of(manifest, before, since) if position - since <= MOST else None
             if difference is not None:
-                return difference.to_bytes(), since
+                return difference.to_bytes(signature), since
         return manifest.to_bytes(), position
 
-    def wrote(self, line: int, position: int, since: int, manifest: Manifest) -> None:
-        """Note what is in the store now."""
-        self._last = (line, position, since, manifest)
+    def wrote(self, line: int, position: int, since: int, manifest: Manifest, text: bytes) -> None:
+        """Note what is in the store now, and how it is written."""
+        self._last = (line, position, since, manifest, signature_of(text))
 
     def forget(self) -> None:
         """Forget what was written last: the next manifest is written in full."""
@@ -194,12 +207,15 @@ class Manifests:
         keys = [self._key(line, earlier) for earlier in range(last.since, position)]
         found = self._state.get_many(keys)
         manifest: Manifest | None = None
-        for key in keys:
-            each = decoded(found[key])
+        signature, ours = "", True
+        for each in [*(decoded(found[key]) for key in keys), data]:
             if "since" not in each:
                 manifest = Manifest.from_json(each)
+                signature, ours = manifest.signature or "", manifest.is_ours
             elif manifest is not None:
-                manifest = Difference.from_json(each).over(manifest)
+                difference = Difference.from_json(each)
+                ours = ours and difference.is_ours(signature)
+                manifest, signature = difference.over(manifest), difference.signature
         if manifest is None:
             raise ValueError(f"position {last.since} has no manifest in full")
-        return last.over(manifest)
+        return manifest if ours else replace(manifest, signature="")

@@ -172,14 +172,12 @@ class Journal:
         ChunksCollected
             Chunks of the snapshot may have been collected since they were written: keep it again.
         """
-        values = {
-            self.key("definition"): encoded(definition),
-            self.key(0, 0, "manifest"): start.to_bytes(),
-        }
+        text = start.to_bytes()
+        values = {self.key("definition"): encoded(definition), self.key(0, 0, "manifest"): text}
         if functions is not None:
             values[self.key("functions")] = functions
         self._write(head, values, keeps=True)
-        self._manifests.wrote(0, 0, 0, start)
+        self._manifests.wrote(0, 0, 0, start, text)
 
     def read_head(self) -> Head:
         """Return where the run stands.
@@ -287,7 +285,7 @@ class Journal:
         if head.carry is not None and head.status == "done":
             values[CARRIED + head.carry] = manifest.to_bytes()
         self._write(head, values | self._slimmed(removed, head, values), keeps=True)
-        self._manifests.wrote(line, position, since, manifest)
+        self._manifests.wrote(line, position, since, manifest, text)
 
     def add_attempt(self, head: Head, record: StepRecord, removed: Collection[Place] = ()) -> None:
         """Log a fail-fast attempt, which takes no position; snapshots are removed with it."""

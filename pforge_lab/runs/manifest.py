@@ -81,7 +81,8 @@ class Manifest:
     not_kept
         Variables that could not be serialised, with the reason.
     signature
-        HMAC over all of the above and ``told`` by the key of whoever wrote it; None before it is written.
+        HMAC over all of the above and ``told`` by the key of whoever wrote it; None for one that was made
+        here, or whose parts are all signed with the user's key.
     told
         Type, shape and a one-line preview of each variable, so that tables need to load nothing.
     looked
@@ -183,7 +184,7 @@ class Manifest:
         """Return the manifest as JSON, signed if it was made in this process."""
         body = self._body()
         signature = trust.sign([trust.digest(body)]) if self.signature is None else self.signature
-        return b'{"signature":' + encoded(signature) + b"," + body[1:]
+        return with_signature(signature, body)
 
     def _body(self) -> bytes:
         """Return all but the signature as JSON, the same however often it was written and read."""
@@ -199,3 +200,19 @@ class Manifest:
 
 
 EMPTY = Manifest((), {})
+
+
+def with_signature(signature: str, body: bytes) -> bytes:
+    """Return JSON with its signature in front."""
+    return b'{"signature":' + encoded(signature) + b"," + body[1:]
+
+
+def signature_of(text: bytes) -> str:
+    """Return the signature in front of what `with_signature` gave.
+
+    Examples
+    --------
+    >>> signature_of(with_signature("ab", b'{"groups":[]}'))
+    'ab'
+    """
+    return text.split(b'"', 4)[3].decode()

@@ -163,7 +163,9 @@ def test_any_difference_gives_the_manifest_again(moves):
         if difference is None:
             assert before.not_kept  # what can be kept again takes its place among the others
         else:
-            again = Difference.from_json(decoded(difference.to_bytes())).over(before)
+            again = Difference.from_json(decoded(difference.to_bytes("")))
+            assert again.is_ours("")
+            again = again.over(before)
             assert again == manifest
             assert again.names == manifest.names
         before = manifest
