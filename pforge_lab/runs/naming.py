@@ -49,7 +49,7 @@ def run_id(pipeline: str) -> str:
     'day-of-flights-20260102-030405-9f3c'
     """
     stem = re.sub(r"[^A-Za-z0-9_]+", "-", pipeline).strip("-") or "run"
-    return f"{stem[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    return f"{stem[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
 
 
 def check_id(name: str) -> str:
