@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import PforgeError
 from pforge_lab.serialization import unpack
-from pforge_lab.values.format import NONE, count, duration, shorten, size
+from pforge_lab.values.format import NONE, count, duration, place, shorten, size
 from pforge_lab.views.blocks import Column, Line, Row, Table, Title, words
 from pforge_lab.views.html_blocks import render as as_html
 from pforge_lab.views.preview import preview_blocks
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 OWN = "pforge/"  # keys of runs, which are looked at with other tools
 MOST_SHOWN = 50
-_LOOKED = 1 << 20  # bytes of a value that are looked at
+_LOOKED = 1 << 16  # bytes of a value that tell what it is
+_PREVIEWED = 1 << 20  # bytes of a value that are read for a look at it
 _PICKLE = b"\x80"
+_NO_JSON = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,17 @@ def listed(state: StateManager, prefix: str = "", containing: str = "", *, own: 
 
 def key_rows(state: StateManager, keys: list[str]) -> list[KeyRow]:
     """Return the rows of these keys; what was deleted or has expired meanwhile is left out."""
-    values = state.get_many(keys)
-    return [
-        KeyRow(key, len(values[key]), state.ttl(key), kind_of(values[key])) for key in keys if key in values
-    ]
+    rows = []
+    for key in keys:
+        buffer = state.get_buffer(key)  # a large value is mapped, not read
+        if buffer is not None:
+            begin = bytes(buffer[: _LOOKED + 1])
+            rows.append(KeyRow(key, buffer.nbytes, state.ttl(key), kind_of(begin)))
+    return rows
 
 
 def kind_of(value: bytes) -> str:
-    r"""Return what a value seems to be.
+    r"""Return what a value seems to be, from its first 64 KiB.
 
     Examples
     --------
@@ -74,21 +79,24 @@ def kind_of(value: bytes) -> str:
     ['JSON', 'pickle', 'text', 'bytes']
     """
     begin = value[:_LOOKED]
+    whole = len(value) <= _LOOKED
     if begin[:1] == _PICKLE and begin[1:2] <= b"\x05":
         return "pickle"
     try:
         text = begin.decode()
     except UnicodeDecodeError as error:
-        cut = len(value) > len(begin) and error.start >= len(begin) - 3  # within the last character
+        cut = not whole and error.start >= len(begin) - 3  # within the last character
         return "text" if cut else "bytes"
-    if len(value) <= _LOOKED:
-        try:
-            json.loads(text)
-        except ValueError:
-            pass
-        else:
-            return "JSON"
+    if whole and _from_json(text) is not _NO_JSON:
+        return "JSON"
     return "text" if text.isprintable() or "\n" in text else "bytes"
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):  # none, or nested too deeply to be shown as one
+        return _NO_JSON
 
 
 def value_blocks(key: str, value: bytes) -> Iterator[Block]:
@@ -98,6 +106,9 @@ def value_blocks(key: str, value: bytes) -> Iterator[Block]:
     """
     kind = kind_of(value)
     yield Line(words(f"{kind}, {size(len(value))}", "muted"))
+    if kind == "pickle" and len(value) > _PREVIEWED:
+        yield Line(words("too large to look into here", "muted"))
+        return
     if kind == "pickle":
         try:
             yield from preview_blocks(unpack(value, trusted=False), key)
@@ -106,9 +117,9 @@ def value_blocks(key: str, value: bytes) -> Iterator[Block]:
         return
     held: Any = value
     if kind == "JSON":
-        held = json.loads(value)
+        held = _from_json(value.decode())
     elif kind == "text":
-        held = value[:_LOOKED].decode(errors="replace")
+        held = value[:_PREVIEWED].decode(errors="replace")
     yield from preview_blocks(held, key)
 
 
@@ -138,7 +149,7 @@ def stats_html(stats: StateStats) -> str:
 def store_blocks(state: StateManager) -> Iterator[Block]:
     """Yield a store as it stays where there is no kernel: figures and the first keys."""
     keys = listed(state)
-    yield Title(words(shorten(state.url, 120), "strong"))
+    yield Title(words(shorten(place(state.url), 120), "strong"))
     yield from stats_blocks(state.stats())
     rows = [
         Row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -11,7 +12,8 @@ import anywidget
 import traitlets
 
 from pforge_lab.errors import UsageError
-from pforge_lab.values.format import NONE, duration, shorten, size
+from pforge_lab.runs.collection import collect_chunks
+from pforge_lab.values.format import NONE, duration, place, shorten, size
 from pforge_lab.views import keys
 from pforge_lab.widgets.static import script, style
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from pforge_lab.state import StateManager
 
 MOST_ROWS = 500  # of one answer
+MOST_KEPT = 64 << 20  # bytes of deleted values that can be put back
 
 
 class StoreBrowser(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  # anywidget is untyped here
@@ -33,7 +36,7 @@ class StoreBrowser(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  #
 
     Notes
     -----
-    What was deleted can be put back as long as the browser lives: it keeps the values. All that is asked
+    What was deleted can be put back as long as the browser lives: it keeps the last 64 MiB of them. All that is asked
     of the store happens in one thread of its own.
     """
 
@@ -44,11 +47,11 @@ class StoreBrowser(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  #
 
     def __init__(self, state: StateManager) -> None:
         self.state = state
-        self._deleted: list[tuple[str, bytes, float | None]] = []
+        self._deleted: list[tuple[str, bytes, float]] = []
         self._listed: tuple[tuple[Any, ...], list[str]] = ((), [])
         self._lock = threading.Lock()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="pforge-lab-store")
-        super().__init__(_css=style(), url=shorten(state.url, 120), readonly=state.mode == "r")
+        super().__init__(_css=style(), url=shorten(place(state.url), 120), readonly=state.mode == "r")
         self.on_msg(self._received)
 
     def close(self) -> None:
@@ -95,10 +98,14 @@ class StoreBrowser(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  #
         """Delete a key and return what was done."""
         key = asked["key"]
         value, ttl = self.state.get(key), self.state.ttl(key)
-        if value is None or not self.state.delete(key):
-            raise UsageError(f"there is no key {key!r} any more; refresh the list")
+        if value is None or not self.state.compare_and_set(key, value, None):
+            raise UsageError(f"{key!r} is not there any more, or was written meanwhile; refresh the list")
+        if len(value) > MOST_KEPT:
+            return f"Deleted {key}. It is too large to be put back."
         with self._lock:
-            self._deleted.append((key, value, ttl))
+            self._deleted.append((key, value, math.inf if ttl is None else ttl))
+            while sum(len(kept) for _, kept, _ in self._deleted) > MOST_KEPT:
+                del self._deleted[0]
         return f"Deleted {key}. Undo puts it back."
 
     def undo(self, _: dict[str, Any]) -> str:
@@ -113,8 +120,9 @@ class StoreBrowser(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  #
         return f"{key} is back."
 
     def compact(self, _: dict[str, Any]) -> str:
-        """Give the space of what was removed back, and return what that came to."""
+        """Remove snapshots that no run needs, give their space back, and return what that came to."""
         before = self.state.stats().file_bytes
+        collect_chunks(self.state)
         self.state.compact()
         after = self.state.stats().file_bytes
         if before is None or after is None:

@@ -123,3 +123,31 @@ def test_both_forms_stay_and_tell_the_same(browser, state):
 def test_compact_says_what_it_came_to(browser):
     """File bytes before and after."""
     assert browser.compact({}).startswith("Compacted: ")
+
+
+def test_a_value_that_is_nested_too_deeply_breaks_nothing(browser, state):
+    """It is shown as the text it is."""
+    state.set("deep", b"[" * 30_000 + b"]" * 30_000)
+    rows = {row["key"]: row["kind"] for row in browser.page(ALL)["rows"]}
+    assert rows["deep"] == "text"
+    assert "[[[" in browser.value({"key": "deep"})
+    assert "deep" in browser._repr_mimebundle_()[0]["text/plain"]
+
+
+def test_what_never_expired_does_not_expire_when_it_is_put_back(tmp_path):
+    """Whatever lifetime the store gives to what is written."""
+    with pf.open_state(tmp_path / "brief.fs", ttl=60) as state:
+        state.set("kept", b"x", ttl=float("inf"))
+        browser = StoreBrowser(state)
+        browser.delete({"key": "kept"})
+        browser.undo({})
+        assert state.ttl("kept") is None
+        browser.close()
+
+
+def test_what_is_written_while_it_is_deleted_is_not_lost(browser, state, monkeypatch):
+    """Between reading and deleting somebody writes: the new value stays."""
+    monkeypatch.setattr(browser.state, "ttl", lambda key: state.set(key, b"newer"))
+    with pytest.raises(pf.UsageError, match="written meanwhile"):
+        browser.delete({"key": "note"})
+    assert state.get("note") == b"newer"
