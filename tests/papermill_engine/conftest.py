@@ -18,6 +18,7 @@ import pforge_lab as pf
 from pforge_lab.cli.main import main
 from pforge_lab.papermill_engine import PforgeEngine
 from pforge_lab.state import opening
+from tests.papermill_engine.outputs import joined
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,9 +76,9 @@ def write(path: Path, sources, kernel="python3", language="python", tags=None):
 
 
 def shown(notebook):
-    """Return numbers and outputs of code cells, the report left out."""
+    """Return numbers and outputs of code cells, the report left out; what is printed in pieces is in one piece."""
     cells = [cell for cell in notebook.cells if "pforge-report" not in cell.metadata.get("tags", [])]
-    return [(cell.execution_count, cell.outputs) for cell in cells if cell.cell_type == "code"]
+    return [(cell.execution_count, joined(cell.outputs)) for cell in cells if cell.cell_type == "code"]
 
 
 def read(path):

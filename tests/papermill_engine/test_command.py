@@ -102,9 +102,9 @@ def test_parameters_are_read_as_papermill_reads_them(text):
     ],
     ids=["yaml", "empty", "no kernel", "unknown kernel"],
 )
-def test_what_cannot_be_executed_is_told_in_one_line(folder, shell, text, told):
+def test_what_cannot_be_executed_is_told_in_one_line(folder, command, text, told):
     (folder / "in.ipynb").write_text(text, encoding="utf-8")
-    done = shell("notebook", "in.ipynb", "out.ipynb")
+    done = command("notebook", "in.ipynb", "out.ipynb")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("pforge-lab: in.ipynb ")
     assert told in done.stderr.splitlines()[-1]

@@ -11,6 +11,7 @@ import pytest
 
 from pforge_lab.papermill_engine.report import is_report
 from tests.papermill_engine.conftest import read, shown, write
+from tests.papermill_engine.outputs import joined
 
 pytestmark = [pytest.mark.kernel, pytest.mark.filterwarnings("default")]
 
@@ -44,17 +45,6 @@ def cell_of(cell):
     text = str((cell.source, cell.get("execution_count"), outputs))
     status = papermill_says.get("status"), papermill_says.get("exception"), cell.metadata.get("tags")
     return re.sub(r"0x[0-9a-f]+", "", text), status
-
-
-def joined(outputs):
-    """Return outputs with neighbouring pieces of a stream as one: how they are cut is up to the clock."""
-    together = []
-    for output in map(dict, outputs):
-        if together and "text" in output and together[-1].get("name") == output["name"]:
-            together[-1]["text"] += output["text"]
-        else:
-            together.append(output)
-    return together
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 
@@ -16,10 +17,13 @@ GENERATOR = "numbers = (i for i in range(3))"
 NOTEBOOK = {"input": "in.ipynb", "output": "out.ipynb"}
 
 
+_numbers = count()
+
+
 @pytest.fixture
 def state():
     """Return a store of its own."""
-    with pf.open_state("memory:") as opened:
+    with pf.open_state(f"memory:resumption-{next(_numbers)}") as opened:
         yield opened
 
 

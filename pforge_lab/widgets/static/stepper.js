@@ -155,8 +155,13 @@ class Stepper {
   received(answer) {
     const waiting = this.waiting[answer.look];
     if (!waiting || waiting.asked !== answer.asked) return;
-    if (answer.error !== undefined) this.tell(answer.error);
-    else waiting.then(answer.data);
+    if (answer.error === undefined) {
+      this.again = false;
+      waiting.then(answer.data);
+    } else if (!this.again) {  // the run may have moved while it was looked at: what it is now is asked for, once
+      this.again = true;
+      this.look();
+    } else this.tell(answer.error);
   }
 
   tell(text) { this.panel.replaceChildren(element("p", { class: "pf-error" }, text)); }
