@@ -120,7 +120,8 @@ class AsyncState:
             computed = check_value(await compute(), key)
             if await self.compare_and_set(key, None, computed, ttl):
                 return computed
-            return await self.get(key) or computed
+            first = await self.get(key)
+            return computed if first is None else first
 
     async def ttl(self, key: str) -> float | None:
         """Return the seconds ``key`` has left, or None."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -246,7 +247,7 @@ end
         seconds = moment - self()
         self.moved += seconds
         with redis.Redis.from_url(self.url) as server:
-            server.eval(self.MOVE, 0, int(seconds * 1000))
+            server.eval(self.MOVE, 0, math.ceil(seconds * 1000))
 
 
 class Redis(Server):

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from pforge_lab.errors import StateClosed, StateConflict, WrongType
+from tests.state.lifetime import Lifetime, Span
 
 
 def test_every_method_has_its_awaitable_twin(state):
@@ -32,18 +33,21 @@ def test_every_method_has_its_awaitable_twin(state):
     assert public - sync_only <= twins
 
 
-def test_every_method_does_the_same(state):
+def test_every_method_does_the_same(state, clock):
     async def main():
         aio = state.aio
         assert aio is state.aio
-        await aio.set("a", b"1", ttl=100)
+        with Lifetime(clock, 1000) as life:
+            await aio.set("a", b"1", ttl=1000)
         await aio.set_many({"b": b"2", "c": b"3"})
         assert await aio.get("a") == b"1"
         assert bytes(await aio.get_buffer("b")) == b"2"
         assert await aio.get_many(iter(["a", "b", "x"])) == {"a": b"1", "b": b"2"}
         assert await aio.keys() == ["a", "b", "c"]
         assert await aio.exists("a")
-        assert await aio.ttl("a") == pytest.approx(100, abs=0.05)
+        with Span(clock) as look:
+            left = await aio.ttl("a")
+        life.assert_seen(left, look)
         assert await aio.expire("a", None)
         assert await aio.delete("c")
         assert await aio.compare_and_set("b", b"2", b"3")

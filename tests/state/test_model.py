@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 )
 
 from pforge_lab.errors import StateConflict, StateError
+from tests.state.lifetime import PRECISION, Span
 
 KEYS = st.sampled_from(["a", "a/1", "a/2", "b", "é", "\U0001f600", "z" * 100])
 VALUES = st.one_of(
@@ -32,18 +33,27 @@ TTLS = st.one_of(st.none(), st.sampled_from([0, 1, 5, 20, 100]))
 
 
 class Model:
-    """The contract in a few lines: a dict of values and moments."""
+    """The contract in a few lines: a dict of values and the moments they end at, the first and the last possible.
+
+    A clock that goes on by itself passes from one to the other while the store is at work; on one that
+    stands still they are the same.
+    """
 
     def __init__(self, clock):
         self.clock = clock
         self.entries = {}
+        self.begun = clock()
+
+    def begin(self):
+        """Note that what is done next begins now."""
+        self.begun = self.clock()
 
     def live(self):
         """Return what has not expired."""
         return {
             key: value
             for key, (value, until) in self.entries.items()
-            if until is None or until > self.clock()
+            if until is None or until[1] > self.clock()
         }
 
     def get(self, key):
@@ -56,7 +66,7 @@ class Model:
 
     def put(self, key, value, ttl):
         """Store."""
-        self.entries[key] = (value, None if ttl is None else self.clock() + ttl)
+        self.entries[key] = (value, None if ttl is None else (self.begun + ttl, self.clock() + ttl))
 
 
 class Store(RuleBasedStateMachine):
@@ -72,6 +82,7 @@ class Store(RuleBasedStateMachine):
     @initialize()
     def begin(self):
         self.state = self.backend.open()
+        self.model.begin()
 
     def teardown(self):
         self.backend.close()
@@ -206,10 +217,18 @@ class Store(RuleBasedStateMachine):
         assert self.state.keys("a/") == [key for key in keys if key.startswith("a/")]
         for key, value in list(live.items())[: 1 if self.backend.shared else None]:
             assert self.state.get(key) == value
-            until = self.model.until(key)
-            assert self.state.ttl(key) == (
-                None if until is None else pytest.approx(until - self.backend.clock(), abs=0.05)
-            )
+            self.agrees_on_what_is_left(key)
+        self.model.begin()
+
+    def agrees_on_what_is_left(self, key):
+        """Compare what a key has left with what it can have, from right before to right after the question."""
+        until = self.model.until(key)
+        with Span(self.backend.clock) as look:
+            left = self.state.ttl(key)
+        if until is None:
+            assert left is None
+        else:
+            assert until[0] - look.ended - PRECISION <= left <= until[1] - look.begun + PRECISION
 
 
 def test_a_store_agrees_with_the_model(make_backend, tmp_path, heavy):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from itertools import cycle
 
 import pytest
 
@@ -17,11 +18,21 @@ def state(redis_url, tmp_path):
         yield state
 
 
+@pytest.fixture
+def small_pool(redis_url, tmp_path):
+    """Return a store that would soon be at a loss if a cancelled task kept its connection."""
+    with open_state(redis_url, namespace=f"{tmp_path}:small:", pool_size=2) as state:
+        yield state
+
+
 def test_no_thread_is_started(state):
     async def main():
         await state.aio.set("k", b"v")
         assert await state.aio.get("k") == b"v"
         assert await state.aio.increment("n") == 1
+        assert (await state.aio.stats()).largest == (("k", 1), ("n", 1))
+        assert await state.aio.cleanup() == 0
+        await state.aio.compact()
         assert await state.aio.compare_and_set("k", b"v", None)
 
     before = threading.active_count()
@@ -57,6 +68,60 @@ def test_a_cancelled_read_leaves_no_answer_for_the_next_one(state):
             assert await state.aio.get("b") == b"b"
 
     asyncio.run(main())
+
+
+async def cancel_later_and_later(write, check):
+    """Cancel after one turn of the event loop, after two, until it ends by itself; return how often it began."""
+    started, ended = 0, False
+    while not ended:
+        task = asyncio.ensure_future(write())
+        for _ in range(started):
+            await asyncio.sleep(0)
+        ended = task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await check()
+        started += 1
+    return started
+
+
+@pytest.mark.parametrize("size", [1, 600_000])
+def test_a_write_cancelled_at_any_moment_is_stored_whole_or_not_at_all(small_pool, size):
+    """Neither is an answer of it left for the next command, nor a connection lost."""
+    aio = small_pool.aio
+    written = [b"%d" % number * size for number in range(10)]
+    values = cycle(written)
+
+    async def write():
+        value = next(values)
+        await aio.set_many({"a": value, "b": value})
+
+    async def check():
+        seen = await aio.get_many(["a", "b", "other"])
+        assert seen["a"] == seen["b"]
+        assert seen["a"] in written
+        assert seen["other"] == b"other"
+
+    async def main():
+        await aio.set("other", b"other")
+        await write()
+        return await cancel_later_and_later(write, check)
+
+    assert asyncio.run(main()) > 3
+
+
+def test_a_cancelled_increment_counts_once_or_not_at_all(small_pool):
+    aio = small_pool.aio
+    small_pool.set("other", b"other")
+
+    async def check():
+        assert await aio.get("other") == b"other"
+
+    async def main():
+        return await cancel_later_and_later(lambda: aio.increment("n"), check)
+
+    started = asyncio.run(main())
+    assert 1 <= int(small_pool.get("n")) <= started
 
 
 def test_what_is_no_number_is_told(state):

@@ -18,7 +18,8 @@ from pforge_lab.state import transaction as transactions
 from pforge_lab.state.aio import AsyncState
 from pforge_lab.state.batch import Batch
 from pforge_lab.state.checks import check_integer, check_key, check_prefix, check_seconds
-from pforge_lab.state.redis.wire import AT_ONCE, COUNT, PATIENCE, pause
+from pforge_lab.state.redis.wire import AT_ONCE, COUNT, PATIENCE, chunks, pause
+from pforge_lab.state.stats import StatsCounter
 from pforge_lab.state.transaction import Overlay
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from pforge_lab.state.redis.manager import RedisStateManager
     from pforge_lab.state.redis.wire import Wire
+    from pforge_lab.state.stats import StateStats
     from pforge_lab.state.transaction import Transaction
 
 T = TypeVar("T")
@@ -36,9 +38,9 @@ T = TypeVar("T")
 class RedisAsyncState(AsyncState):
     """The methods of a Redis store for tasks of any event loop; a call is one round trip or a few.
 
-    Cancelling a task that waits drops its connection, so that no later command meets its answer. The
-    connections of a loop are closed when it ends (as ``asyncio.run`` ends it), or by ``await close()`` in
-    it. ``cleanup``, ``stats`` and ``compact`` run in a thread.
+    Cancelling a task that waits drops its connection, so that no later command meets its answer; a write
+    that was under way is stored whole or not at all. The connections of a loop are closed when it ends
+    (as ``asyncio.run`` ends it), or by ``await close()`` in it.
 
     Parameters
     ----------
@@ -155,6 +157,29 @@ class RedisAsyncState(AsyncState):
         self.state.check_writable()
         if expected or batch.changes:
             await self._transact(self.state.storing(expected, batch.changes))
+
+    # -- the store as a whole
+
+    async def cleanup(self) -> int:
+        """Return 0: the server removes what has expired."""
+        self.state.check_writable()
+        return 0
+
+    async def stats(self) -> StateStats:
+        """Return what the store holds; asks for the size of every key, a thousand per round trip."""
+        counter = StatsCounter()
+        keys = await self.keys()
+        client = await self._client()
+        for some in chunks(keys):
+            with self._wire.named():
+                async with client.pipeline(transaction=False) as pipeline:
+                    self._wire.ask_sizes(pipeline, some)
+                    self._wire.count_sizes(counter, some, await pipeline.execute())
+        return counter.stats(self.state.url)
+
+    async def compact(self) -> None:
+        """Do nothing: the server looks after its memory and files."""
+        self.state.check_writable()
 
     async def close(self) -> None:
         """Let go of the store, and of this event loop's connections when it was the last to hold it."""

@@ -16,7 +16,7 @@ from pforge_lab.errors import WrongValue
 from pforge_lab.state.base import StateManager
 from pforge_lab.state.checks import without_password
 from pforge_lab.state.redis.aio import RedisAsyncState
-from pforge_lab.state.redis.wire import AT_ONCE, COUNT, PATIENCE, Wire, pause
+from pforge_lab.state.redis.wire import AT_ONCE, COUNT, PATIENCE, Wire, chunks, pause
 from pforge_lab.state.stats import StateStats, StatsCounter
 from pforge_lab.state.transaction import Overlay
 
@@ -163,14 +163,10 @@ class RedisStateManager(StateManager):
 
     def _stats(self) -> StateStats:
         counter = StatsCounter()
-        keys = self._keys("")
-        for start in range(0, len(keys), AT_ONCE):
+        for some in chunks(self._keys("")):
             with self._wire.named(), self._server.pipeline(transaction=False) as pipeline:
-                some = keys[start : start + AT_ONCE]
-                for key in some:
-                    pipeline.strlen(self._wire.name(key))
-                for key, size in zip(some, pipeline.execute(), strict=True):
-                    counter.add(key, size)
+                self._wire.ask_sizes(pipeline, some)
+                self._wire.count_sizes(counter, some, pipeline.execute())
         return counter.stats(self.url)
 
     def _compact(self) -> None:

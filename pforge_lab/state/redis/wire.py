@@ -15,6 +15,7 @@ from pforge_lab.state.transaction import Drop, Put, parse_integer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from pforge_lab.state.stats import StatsCounter
     from pforge_lab.state.transaction import Change
 
 PATIENCE = 30.0  # seconds that a transaction is tried again while others change its keys
@@ -83,6 +84,18 @@ class Wire:
         else:
             pipeline.pexpire(name, left)
 
+    def ask_sizes(self, pipeline: Any, keys: list[str]) -> None:
+        """Add commands that ask whether ``keys`` exist and how long their values are."""
+        for key in keys:
+            pipeline.exists(self.name(key))
+            pipeline.strlen(self.name(key))
+
+    def count_sizes(self, counter: StatsCounter, keys: list[str], answers: list[int]) -> None:
+        """Count those of ``keys`` that exist, from the answers to ``ask_sizes``."""
+        for key, exists, size in zip(keys, answers[::2], answers[1::2], strict=True):
+            if exists:
+                counter.add(key, size)
+
     def count_arguments(self, key: str, by: int, seconds: float | None) -> dict[str, list[Any]]:
         """Return the arguments of the script that adds."""
         left = -1 if seconds is None or seconds == math.inf else math.ceil(seconds * 1000)
@@ -122,6 +135,12 @@ class Wire:
             f"{self.url} is too busy: others changed the same keys for {PATIENCE:.0f} s; try again",
             url=self.url,
         )
+
+
+def chunks(keys: list[str]) -> Iterator[list[str]]:
+    """Yield as many keys at a time as one round trip asks for."""
+    for start in range(0, len(keys), AT_ONCE):
+        yield keys[start : start + AT_ONCE]
 
 
 def pause(attempt: int, random: Callable[[], float]) -> float:

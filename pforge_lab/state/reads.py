@@ -1,0 +1,51 @@
+"""What can be read of a store."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pforge_lab.state.checks import check_key, check_prefix
+from pforge_lab.state.primitives import Primitives
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Reads(Primitives):
+    """Reading, one key or many; arguments are checked, and the store has to be open."""
+
+    def get(self, key: str) -> bytes | None:
+        """Return the value of ``key``, or None if there is none."""
+        self.check_open()
+        return self._get(check_key(key))
+
+    def get_buffer(self, key: str) -> memoryview | None:
+        """Return the value as a read-only memoryview, or None; cheap for large values where the backend can map them.
+
+        A mapped value is not verified against its checksum, which would read all of it;
+        ``get`` verifies. The view stays valid after the key is changed or the store closed.
+        """
+        self.check_open()
+        return self._get_buffer(check_key(key))
+
+    def exists(self, key: str) -> bool:
+        """Return whether ``key`` has a value, without reading it."""
+        self.check_open()
+        return self._expiry(check_key(key)) is not None
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return the values of those of ``keys`` that have one, all read at the same moment."""
+        self.check_open()
+        return self._get_many([check_key(key) for key in keys])
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """Return the keys that start with ``prefix``, sorted by code point."""
+        self.check_open()
+        return self._keys(check_prefix(prefix))
+
+    def ttl(self, key: str) -> float | None:
+        """Return the seconds ``key`` has left, or None if it never expires or does not exist."""
+        self.check_open()
+        expires = self._expiry(check_key(key))
+        return None if expires is None or expires == math.inf else max(0.0, expires - self.clock())

@@ -1,0 +1,185 @@
+"""What can be changed in a store, each change one atomic step."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pforge_lab.errors import StateConflict, WrongValue
+from pforge_lab.state import transaction as transactions
+from pforge_lab.state.batch import Batch, BatchChanges
+from pforge_lab.state.checks import check_integer, check_key, check_seconds, check_value
+from pforge_lab.state.primitives import Primitives
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import timedelta
+
+    from pforge_lab.state.transaction import Transaction
+
+
+class Writes(Primitives):
+    """Writing, one key or many together; arguments are checked, and the store has to be writable.
+
+    Attributes
+    ----------
+    default_ttl
+        Lifetime in seconds of values that are stored without one; None for ever.
+    """
+
+    #: Largest value the backend can hold, in bytes; None for no limit but the disk's.
+    max_value_bytes: int | None = None
+    default_ttl: float | None
+
+    def set(self, key: str, value: bytes, ttl: float | timedelta | None = None) -> None:
+        """Store ``value`` under ``key``; the previous value and its expiry are gone.
+
+        Without a ``ttl`` the store's own counts, if it has one; ``math.inf`` is for ever whatever
+        that is.
+
+        Raises
+        ------
+        StateFull
+            If there is no room. What was stored before stands.
+        """
+        self.check_writable()
+        seconds = None if ttl is None else check_seconds(ttl, endless=True)
+        self._store({}, {check_key(key): (check_value(value, key), seconds)})
+
+    def set_many(self, mapping: Mapping[str, bytes], ttl: float | timedelta | None = None) -> None:
+        """Store all values or, when anything is wrong, none."""
+        with self.batch() as batch:
+            for key, value in mapping.items():
+                batch.set(key, value, ttl)
+
+    def delete(self, key: str) -> bool:
+        """Remove ``key`` and return whether it existed."""
+        self.check_writable()
+        check_key(key)
+        return self._transact(lambda transaction: transaction.delete(key))
+
+    def expire(self, key: str, ttl: float | timedelta | None) -> bool:
+        """Let ``key`` live for ``ttl`` from now on, for ever if None; return whether it exists."""
+        self.check_writable()
+        check_key(key)
+        seconds = None if ttl is None else check_seconds(ttl)
+        return self._transact(lambda transaction: transactions.expire(transaction, key, self._until(seconds)))
+
+    def compare_and_set(
+        self, key: str, expected: bytes | None, new: bytes | None, ttl: float | timedelta | None = None
+    ) -> bool:
+        """Store ``new`` if the value is ``expected``, and return whether it was.
+
+        None stands for no value: ``expected=None`` creates, ``new=None`` removes.
+        """
+        try:
+            with self.batch({key: expected}) as batch:
+                batch.replace(key, new, ttl)
+        except StateConflict:
+            return False
+        return True
+
+    def increment(self, key: str, by: int = 1, ttl: float | timedelta | None = None) -> int:
+        """Add ``by`` to the number under ``key`` and return the sum; a missing key counts from 0.
+
+        The number is kept as decimal text, within 64 bits. ``ttl`` counts from the moment the
+        key is created: later increments leave its expiry as it is.
+
+        Raises
+        ------
+        StateError
+            If the value is not a number.
+        """
+        self.check_writable()
+        check_key(key)
+        check_integer(by, "by")
+        seconds = self.default_ttl if ttl is None else check_seconds(ttl)
+        return self._increment(key, by, seconds)
+
+    @contextmanager
+    def batch(self, guard: Mapping[str, bytes | None] | None = None) -> Iterator[Batch]:
+        """Collect changes and store them together when the block ends, or none if it raises.
+
+        Parameters
+        ----------
+        guard
+            Values that keys must have at the moment the batch is stored; None for no value.
+
+        Raises
+        ------
+        StateConflict
+            If a guard does not match; ``keys`` of the error are those that differ.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> with state.batch(guard={"head": None}) as batch:
+        ...     batch.set("head", b"1")
+        >>> with state.batch(guard={"head": None}) as batch:
+        ...     batch.set("head", b"2")
+        Traceback (most recent call last):
+        ...
+        pforge_lab.errors.StateConflict: 'head' in memory: has changed meanwhile; nothing was stored, read it again
+        """
+        expected = self.check_guard(guard)
+        batch = Batch()
+        try:
+            yield batch
+        finally:
+            batch.end()
+        self.check_writable()
+        self._store(expected, batch.changes)
+
+    def check_guard(self, guard: Mapping[str, bytes | None] | None) -> dict[str, bytes | None]:
+        """Return what a guard expects, once its keys and values are such and the store can be written."""
+        self.check_writable()
+        return {
+            check_key(key): None if value is None else check_value(value, key)
+            for key, value in (guard or {}).items()
+        }
+
+    def _store(self, expected: dict[str, bytes | None], changes: BatchChanges) -> None:
+        """Store the changes of a batch if its guard matches."""
+        if expected or changes:
+            self._transact(self.storing(expected, changes))
+
+    def storing(
+        self, expected: dict[str, bytes | None], changes: BatchChanges
+    ) -> Callable[[Transaction], None]:
+        """Return the work of storing ``changes`` if the values are those ``expected``; for backends.
+
+        Raises
+        ------
+        StateConflict
+            By the work, where a value differs.
+        WrongValue
+            A value is larger than the backend can hold.
+        """
+        self._check_sizes(changes)
+
+        def work(transaction: Transaction) -> None:
+            differing = transactions.misfits(transaction, expected)
+            if differing:
+                raise StateConflict(
+                    f"{', '.join(map(repr, differing))} in {self.url} has changed meanwhile; nothing was stored, read it again",
+                    url=self.url,
+                    keys=differing,
+                )
+            for key, change in changes.items():
+                if change is None:
+                    transaction.delete(key)
+                else:
+                    value, seconds = change
+                    transaction.put(key, value, self._until(self.default_ttl if seconds is None else seconds))
+
+        return work
+
+    def _check_sizes(self, changes: BatchChanges) -> None:
+        limit = self.max_value_bytes
+        for key, change in changes.items() if limit is not None else ():
+            if change is not None and limit is not None and len(change[0]) > limit:
+                raise WrongValue(
+                    f"the value of {key!r} has {len(change[0]):,} bytes; {self.url} holds at most {limit:,} under one key",
+                    key=key,
+                )
