@@ -246,7 +246,8 @@ def open_run(
         The run's id, or a beginning of it that only one run has.
     state
         Where to look; by default into all files of ``.pforge/``. A run whose store a live process
-        holds is opened for looking only: open it again to see what happened meanwhile.
+        holds is opened for looking only, and shows what that process has made of it whenever it is
+        looked at.
     trust
         Names beyond the safe list that may be built from data signed with another key;
         ``"functions"`` stands for the run's notebook functions.
@@ -271,7 +272,7 @@ def open_run(
     if known is not None and known.state is store:
         if store is not state:
             store.close()  # opened once more above; the run holds it already
-        if store.mode == "r":
+        if known.is_behind():
             known.refresh()
         return known
     return _remember(load(store, chosen.id, trust=trust))

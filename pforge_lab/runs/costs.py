@@ -47,7 +47,8 @@ class Costs(Readable):
         return Completion(self.timeline.manifest, self._snapshots)
 
     def _completed(self) -> tuple[StepRecord, ...]:
-        return self._completion.of(self.history)
+        with self.still():
+            return self._completion.of(self.history)
 
     def plot_memory(self, *, ax: Axes | None = None, beside: Run | None = None) -> Axes:
         """Draw resident memory per step: what held it, and the peak inside.
@@ -66,6 +67,10 @@ class Costs(Readable):
         Axes
             Of the first chart; a notebook shows the whole figure.
         """
+        with self.still():
+            return self._plotted(ax, beside)
+
+    def _plotted(self, ax: Axes | None, beside: Run | None) -> Axes:
         from pforge_lab.views.plots import Panel, plot_both, plot_memory  # noqa: PLC0415 - a view, and matplotlib is slow to import
 
         dead, limit = self.dead, memory_limit()
@@ -101,7 +106,8 @@ class Costs(Readable):
         The peaks are what the run would reach when it was started with ``memory="settle"``, and the
         best it could reach otherwise.
         """
-        return advice_frame(self._advice(self.dead))
+        with self.still():
+            return advice_frame(self._advice(self.dead))
 
     def trace(self, at: SupportsIndex | str | None = None) -> Trace:
         """Return who allocated what in a step that was stepped with ``memory="trace"``.
@@ -118,10 +124,11 @@ class Costs(Readable):
         """
         from pforge_lab.runs.tracing import Trace  # noqa: PLC0415 - only where it is used
 
-        position = self.position if at is None else self.timeline.resolve(at)
-        if not position:
-            raise RunError("nothing was stepped at position 0; give a position or label", run=self.id)
-        return Trace.of(self.timeline.records[position - 1])
+        with self.still():
+            position = self.position if at is None else self.timeline.resolve(at)
+            if not position:
+                raise RunError("nothing was stepped at position 0; give a position or label", run=self.id)
+            return Trace.of(self.timeline.records[position - 1])
 
     def size_bytes(self) -> int:
         """Return the book's measure of the variables: lengths of their names and of their JSON.

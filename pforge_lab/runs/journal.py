@@ -33,7 +33,7 @@ from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.retention import slim
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from pforge_lab.runs.records import RunStatus
     from pforge_lab.runs.retention import Keep, Place
@@ -192,6 +192,24 @@ class Journal:
             raise RunNotFound(f"there is no run {self.run!r} in {self.state.url}", run=self.run)
         self._seen = text
         return Head.from_bytes(text)
+
+    def is_behind(self) -> bool:
+        """Return whether the head in the store is another one than was last read or written here.
+
+        Raises
+        ------
+        RunNotFound
+            The run was deleted meanwhile.
+        """
+        text = self.state.get(self._head)
+        if text is None:
+            raise self.deleted()
+        return text != self._seen
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process advances the run."""
+        return self._lease is not None
 
     def begin(self, head: Head) -> None:
         """Take the lease and write the head, in one transaction.
@@ -470,14 +488,22 @@ class Journal:
         except LookupError:
             raise self._missing(self.key(line, position, "manifest")) from None
 
-    def records(self, path: list[int]) -> list[StepRecord]:
-        """Return the records of positions 1, 2, … whose lines ``path`` lists from position 0."""
-        keys = [self.key(line, position, "record") for position, line in enumerate(path)][1:]
+    def records(self, path: list[int], known: Sequence[StepRecord] = ()) -> list[StepRecord]:
+        """Return the records of positions 1, 2, … whose lines ``path`` lists from position 0.
+
+        Parameters
+        ----------
+        path
+            Lines by position.
+        known
+            The first of these records, which are not read again.
+        """
+        keys = [self.key(line, position, "record") for position, line in enumerate(path)][1 + len(known) :]
         found = self.state.get_many(keys)
         missing = [key for key in keys if key not in found]
         if missing:
             raise self._missing(missing[0])
-        records: list[StepRecord] = []
+        records = [*known]
         for key in keys:
             records.append(StepRecord.from_json(decoded(found[key]), records[-1] if records else None))
         return records

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import history
 from pforge_lab.runs.checkpoint import Checkpoint
 from pforge_lab.runs.compare import Comparison, compare_runs
@@ -16,9 +18,11 @@ from pforge_lab.runs.variables import Moment, Variables
 from pforge_lab.values.describe import describe
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import pandas as pd
 
-    from pforge_lab.pipeline.spec import Pipeline
+    from pforge_lab.runs.following import Follower
     from pforge_lab.runs.journal import Head
     from pforge_lab.runs.lines import Line
     from pforge_lab.runs.manifest import Manifest
@@ -36,11 +40,23 @@ class Readable:
     id: str
     pipeline: Pipeline
     param_names: frozenset[str]
-    timeline: Timeline
     state: StateManager
+    _timeline: Timeline
+    _follower: Follower | None  # of a run that is open for looking only
     _snapshots: Snapshots
     _scope: Scope
     _steps: Stepping
+
+    @property
+    def timeline(self) -> Timeline:
+        """Where the run stands; one that is open for looking only follows whoever advances it."""
+        if self._follower is not None:
+            self._follower.look()
+        return self._timeline
+
+    def still(self) -> AbstractContextManager[None]:
+        """Return a context in which the run stands still, so that what is looked at is of one moment."""
+        return nullcontext() if self._follower is None else self._follower.still()
 
     @property
     def params(self) -> dict[str, Any]:
@@ -107,7 +123,9 @@ class Readable:
 
         Change one in place and the next step notices: the change becomes an ``edited`` record.
         """
-        return self._scope.variables(f"at position {self.position}", self._rows, self._elsewhere)
+        where = f"at position {self.position}"
+        looking = self._follower is not None
+        return self._scope.variables(where, self._rows, self._elsewhere, looking=looking)
 
     def describe_live(self) -> dict[str, tuple[str, str, str]]:
         """Return type, shape and preview of the live variables, as far as they are loaded."""
@@ -129,16 +147,17 @@ class Readable:
 
     def at(self, target: SupportsIndex | str) -> Moment:
         """Return the run as it was at a position or label of the current line: read-only."""
-        position = self.timeline.resolve(target)
-        record = self.timeline.records[position - 1] if position else None
-        return Moment(
-            position,
-            record,
-            self.timeline.manifest(position),
-            self._snapshots,
-            maker=self._maker_at(position),
-            rows=partial(self._rows, position),
-        )
+        with self.still():
+            position = self.timeline.resolve(target)
+            record = self.timeline.records[position - 1] if position else None
+            return Moment(
+                position,
+                record,
+                self.timeline.manifest(position),
+                self._snapshots,
+                maker=self._maker_at(position),
+                rows=partial(self._rows, position),
+            )
 
     def _elsewhere(self, name: str) -> str | None:
         """Return where a variable was last that is not here any more."""
@@ -159,9 +178,11 @@ class Readable:
 
         Without arguments: what the last record changed. With one: between there and here.
         """
-        end = self.position if b is None else self.timeline.resolve(b)
-        start = max(0, end - 1) if a is None else self.timeline.resolve(a)
-        return difference(self.at(start), self.at(end))
+        with self.still():
+            end = self.position if b is None else self.timeline.resolve(b)
+            start = max(0, end - 1) if a is None else self.timeline.resolve(a)
+            before, after = self.at(start), self.at(end)
+        return difference(before, after)
 
     def compare(self, other: Readable) -> Comparison:
         """Return this run beside another one: parameters, steps, times, peaks and variables that differ.
@@ -169,16 +190,20 @@ class Readable:
         Only variables that differ are loaded. The other run may be in another store, and of another
         pipeline.
         """
-        return compare_runs(self, other)
+        with self.still(), other.still():
+            return compare_runs(self, other)
 
     def output(self) -> PipelineOutput:
         """Return results and variables up to the position; outputs load from snapshots when looked at."""
-        results = tuple(
-            StepResult(record.tool, record.status == "done", record.error, partial(self._output_of, record))
-            for record in self.timeline.history
-            if record.status in ("done", "failed")
-        )
-        return PipelineOutput(results, self.variables)
+        with self.still():
+            results = tuple(
+                StepResult(
+                    record.tool, record.status == "done", record.error, partial(self._output_of, record)
+                )
+                for record in self.timeline.history
+                if record.status in ("done", "failed")
+            )
+            return PipelineOutput(results, self.variables)
 
     @property
     def results(self) -> tuple[StepResult, ...]:
@@ -190,7 +215,8 @@ class Readable:
 
     def checkpoint(self) -> Checkpoint:
         """Return this place as something small to come back to with ``pipeline.resume``, in any process."""
-        return Checkpoint(self.id, self.head.lines.number, self.position, self.state.url)
+        lines = self.head.lines
+        return Checkpoint(self.id, lines.number, lines.position, self.state.url)
 
     @property
     def history(self) -> tuple[StepRecord, ...]:
@@ -220,14 +246,50 @@ class Readable:
 
         return run_html(overview(self))
 
+    def is_behind(self) -> bool:
+        """Return whether another process has moved the run since it was last looked at or advanced here."""
+        journal = self._timeline.journal
+        return not journal.is_ours and journal.is_behind()
+
     def refresh(self) -> None:
-        """Stand where the store says: another process may have moved a run that is open for looking only."""
-        self.timeline.reread()
-        self._scope.go(self.timeline.manifest(self.position), self._maker_at(self.position))()
+        """Stand where the store says: another process may have moved the run."""
+        self._timeline.reread()
+        if self._follower is not None:
+            self._moved()
+            return
+        self._redefined()
+        self._scope.go(self._timeline.manifest(self._timeline.position), self._maker_here())()
 
     def follow(self, manifest: Manifest) -> None:
         """Have the variables of the snapshot that somebody else has moved the run to, none of them loaded."""
-        self._scope.unload(manifest, self._maker_at(self.position))
+        self._scope.unload(manifest, self._maker_here())
+
+    def adopt(self, pipeline: Pipeline) -> None:
+        """Have the steps of another pipeline from now on, which its store knows already."""
+        self.pipeline, self._timeline.labels = pipeline, pipeline.labels
+        self._steps.adopt(pipeline)
+
+    def _moved(self) -> None:
+        """Be where the timeline stands, to which somebody else has moved it."""
+        self._redefined()
+        self.follow(self._timeline.manifest(self._timeline.position))
+
+    def _redefined(self) -> None:
+        """Have as many steps as the run has now: one of a notebook gets more as cells are executed."""
+        if self._timeline.head.steps_total == len(self._timeline.labels):
+            return
+        facts = self._timeline.journal.definition()
+        self.adopt(
+            Pipeline.from_dict(
+                facts["pipeline"],
+                base_dir=facts["base_dir"],
+                source=facts["source"],
+                functions=self.pipeline.functions(),
+            )
+        )
+
+    def _maker_here(self) -> partial[str | None]:
+        return self._maker_at(self._timeline.position)
 
     def _maker_at(self, position: int) -> partial[str | None]:
-        return partial(self.timeline.maker, position=position)
+        return partial(self._timeline.maker, position=position)

@@ -12,6 +12,7 @@ from pforge_lab.runs.awaiting import Awaiting
 from pforge_lab.runs.collection import collect_chunks
 from pforge_lab.runs.costs import Costs
 from pforge_lab.runs.exclusion import Exclusion
+from pforge_lab.runs.following import Follower
 from pforge_lab.runs.looks import Looks
 from pforge_lab.runs.scope import Scope
 from pforge_lab.runs.snapshots import ATOMS
@@ -84,24 +85,27 @@ class Run(Costs, Awaiting):
         self.pipeline = pipeline
         self.param_names = frozenset(params)
         self.state: StateManager = journal.state
-        self.timeline = Timeline(journal, pipeline.labels)
+        self._timeline = timeline = Timeline(journal, pipeline.labels)
+        self._follower = None
         self._snapshots = snapshots
         self._lock = threading.Lock()
         self._scope = Scope(
             snapshots,
-            self.timeline.manifest(self.position),
-            self._maker_at(self.position),
-            Exclusion.of(self.head.exclude),
+            timeline.manifest(timeline.position),
+            self._maker_here(),
+            Exclusion.of(timeline.head.exclude),
         )
         self._steps = Stepping(
             self.id,
             pipeline,
             self.state,
-            self.timeline,
+            timeline,
             self._scope,
             drop_unused=drop_unused,
             left_out=left_out or {},
         )
+        if self.state.mode == "r":
+            self._follower = Follower(timeline, self._moved)
 
     # -- going forward -------------------------------------------------------------------------
 
@@ -305,11 +309,6 @@ class Run(Costs, Awaiting):
         from pforge_lab.widgets.stepper import Stepper  # noqa: PLC0415 - a view, and ipywidgets is slow to import
 
         return Stepper(self)
-
-    def adopt(self, pipeline: Pipeline) -> None:
-        """Have the steps of another pipeline from now on, which its store knows already."""
-        self.pipeline, self.timeline.labels = pipeline, pipeline.labels
-        self._steps.adopt(pipeline)
 
     # -- going elsewhere -----------------------------------------------------------------------
 

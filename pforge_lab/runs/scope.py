@@ -81,6 +81,7 @@ class Scope:
         self._snapshots = snapshots
         self._exclusion = exclusion
         self._live: dict[str, Any] | None = None
+        self._stored: Stored | None = None  # for looking only
         self.manifest = manifest
         self._maker = maker
         self._exposed: set[str] = set()
@@ -153,17 +154,23 @@ class Scope:
         return {name: value for name, value in values.items() if not isinstance(value, Missing)}
 
     def variables(
-        self, where: str, rows: Callable[[], tuple[VariableRow, ...]], elsewhere: Callable[[str], str | None]
+        self,
+        where: str,
+        rows: Callable[[], tuple[VariableRow, ...]],
+        elsewhere: Callable[[str], str | None],
+        *,
+        looking: bool = False,
     ) -> Variables:
         """Return the values for the user to read, noting when one is handed out.
 
-        Of a snapshot that is not signed with the user's key each value is loaded when it is asked for,
-        so that one that is refused refuses no other; what is handed out is a copy.
+        Of a run that is open for looking only, and of a snapshot that is not signed with the user's key,
+        each value is loaded when it is asked for, so that one that is large or refused does no harm to
+        the others; what is handed out is a copy.
         """
-        if self._live is None and not self.manifest.is_ours:
-            return Variables(
-                Stored(self.manifest, self._snapshots, self._maker), where, None, rows, elsewhere
-            )
+        if self._live is None and (looking or not self.manifest.is_ours):
+            stored = self._stored or Stored(self.manifest, self._snapshots, self._maker)
+            self._stored = stored if looking else None
+            return Variables(stored, where, None, rows, elsewhere)
         return Variables(self.values(), where, self.expose, rows, elsewhere)
 
     def snapshot(
@@ -282,7 +289,7 @@ class Scope:
     def unload(self, manifest: Manifest, maker: Maker) -> None:
         """Be in step with another snapshot, of which nothing is loaded before it is looked at."""
         self.manifest, self._live, self._maker, self._exposed = manifest, None, maker, set()
-        self._restored, self._open = {}, None
+        self._restored, self._open, self._stored = {}, None, None
 
     def reload(self) -> None:
         """Bring all variables back to the snapshot; values it could not keep stay as they are."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import takewhile
 from operator import index
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -87,6 +88,8 @@ class Timeline:
     def resolve(self, target: SupportsIndex | str) -> int:
         """Return the position that a position or label stands for.
 
+        Edits are labelled ``edit``: a step of that label comes before them.
+
         Raises
         ------
         PositionError
@@ -96,19 +99,25 @@ class Timeline:
         """
         if not isinstance(target, str):
             return self._numbered(target)
-        found = [record.index for record in self.records if record.label == target]
-        if found:
+        if found := self._labelled(target):
             return found[-1]
-        label, _, number = target.rpartition("#")
-        found = [record.index for record in self.records if record.label == label]
-        if number.isdigit() and 1 <= int(number) <= len(found):
-            return found[int(number) - 1]
         if target in self.labels:
             raise self._error(
                 f"step {target!r} was not reached yet; execute up to it with finish(until={target!r})"
             )
+        label, _, number = target.rpartition("#")
+        found = self._labelled(label)
+        if number.isdigit() and 1 <= int(number) <= len(found):
+            return found[int(number) - 1]
         known = {record.label for record in self.records} | set(self.labels)
         raise self._error(f"there is no step {target!r}{near_misses(target, known)}")
+
+    def _labelled(self, label: str) -> list[int]:
+        """Return the positions of that label's records: those of a step, or of edits where no step is called so."""
+        found = [record for record in self.records if record.label == label]
+        if label in self.labels or any(record.step is not None for record in found):
+            found = [record for record in found if record.step is not None]
+        return [record.index for record in found]
 
     def _numbered(self, target: SupportsIndex) -> int:
         try:
@@ -228,6 +237,21 @@ class Timeline:
         """Stand where the store says, which is further on when a write was cut short after it had landed."""
         self.head = self.journal.read_head()
         self.records = self.journal.records(self.head.lines.path())
+
+    def follow(self) -> bool:
+        """Stand where the store says if somebody else has moved the run; return whether that was so.
+
+        Costs a read of the head, and of the records that are new.
+        """
+        if not self.journal.is_behind():
+            return False
+        before, head = self.head, self.journal.read_head()
+        path = head.lines.path()
+        pairs = zip(before.lines.path(), path, strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        known = self.records[: max(0, same - 1)] if head.created == before.created else []
+        self.head, self.records = head, self.journal.records(path, known)
+        return True
 
     def interrupt(self) -> None:
         """Mark the run as interrupted."""

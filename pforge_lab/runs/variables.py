@@ -131,27 +131,27 @@ class Variables(Mapping[str, Any]):
 
 
 class Stored(Mapping[str, Any]):
-    """The values of a manifest, loaded group by group when they are asked for."""
+    """The values of a manifest, loaded group by group when they are asked for, and once."""
 
     def __init__(self, manifest: Manifest, snapshots: Snapshots, maker: Callable[[str], str | None]) -> None:
-        self._manifest, self._snapshots, self._maker = manifest, snapshots, maker
+        self.manifest, self._snapshots, self._maker = manifest, snapshots, maker
         self._loaded: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         if name in self._loaded:
             return self._loaded[name]
-        if name in self._manifest.not_kept:
-            return Missing(name, self._manifest.not_kept[name], self._maker(name))
-        if name not in self._manifest.prints:
+        if name in self.manifest.not_kept:
+            return Missing(name, self.manifest.not_kept[name], self._maker(name))
+        if name not in self.manifest.prints:
             raise KeyError(name)
-        self._loaded |= self._snapshots.load(self._manifest, [name])
+        self._loaded |= self._snapshots.load(self.manifest, [name])
         return self._loaded[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._manifest.prints or name in self._manifest.not_kept
+        return name in self.manifest.prints or name in self.manifest.not_kept
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in self._manifest.names if name)
+        return (name for name in self.manifest.names if name)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -14,21 +14,22 @@ if TYPE_CHECKING:
 
 def overview(run: Readable) -> RunView:
     """Return the run at a glance; no variable is loaded for it."""
-    plan = tuple(
-        StepPlan(place, label, step.tool_name, step.output_var, step.condition)
-        for place, (label, step) in enumerate(
-            zip(run.pipeline.labels, run.pipeline.steps, strict=True), start=1
+    with run.still():
+        plan = tuple(
+            StepPlan(place, label, step.tool_name, step.output_var, step.condition)
+            for place, (label, step) in enumerate(
+                zip(run.pipeline.labels, run.pipeline.steps, strict=True), start=1
+            )
         )
-    )
-    return RunView(
-        summary=summary_of(run),
-        plan=plan,
-        records=run.line_records,
-        variables=variable_rows(run),
-        attempt=run.attempt,
-        stale=tuple(run.stale()),
-        revised=_revised(run),
-    )
+        return RunView(
+            summary=summary_of(run),
+            plan=plan,
+            records=run.line_records,
+            variables=variable_rows(run),
+            attempt=run.attempt,
+            stale=tuple(run.stale()),
+            revised=_revised(run),
+        )
 
 
 def _revised(run: Readable) -> str:
@@ -49,6 +50,11 @@ def variable_rows(run: Readable, at: int | str | None = None) -> tuple[VariableR
     Nothing is loaded: snapshots tell what their variables are. Live variables, which the user may
     have changed since, are looked at anew.
     """
+    with run.still():
+        return _rows(run, at)
+
+
+def _rows(run: Readable, at: int | str | None) -> tuple[VariableRow, ...]:
     position = run.position if at is None else run.timeline.resolve(at)
     record = run.line_records[position - 1] if position else None
     manifest = run.timeline.manifest(position)

@@ -54,6 +54,11 @@ def view_of(run: Run, under_way: str | None = None) -> dict[str, Any]:
     >>> view["position"], [(step["label"], step["status"]) for step in view["steps"]]
     (0, [('double', 'pending')])
     """
+    with run.still():
+        return _view_of(run, under_way)
+
+
+def _view_of(run: Run, under_way: str | None) -> dict[str, Any]:
     seen = overview(run)
     steps = listed_steps(seen)
     highest = max(

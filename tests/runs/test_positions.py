@@ -156,6 +156,29 @@ def test_a_repeated_label_means_its_latest_record(memory):
     assert run["x"] == 1
 
 
+def test_a_step_labelled_edit_is_reached_whatever_was_edited_after_it(memory):
+    """Edits bear the label of that step, and come after it."""
+
+    def edit(x):
+        return x + 1
+
+    run = pf.Pipeline.from_functions("editing", edit).start({"x": 0}, state=memory)
+    run.set(x=5)
+    with pytest.raises(pf.PositionError, match="'edit' was not reached yet"):
+        run.at("edit")
+    run.step()
+    run.set(edit=7)
+    assert (run.at("edit").position, run.at("edit")["edit"]) == (2, 6)
+    with pytest.raises(pf.PositionError, match="no step 'edit#2'"):
+        run.at("edit#2")
+
+
+def test_edits_are_reached_by_their_label_where_no_step_has_it(run):
+    run.set(n=2)
+    run.set(n=3)
+    assert [run.at(target)["n"] for target in ("edit", "edit#1")] == [3, 2]
+
+
 def test_passes_of_a_loop_take_a_position_each_and_are_counted_by_number(memory):
     def bump(x):
         return x + 1
