@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 def delete(session: Session, run: str) -> None:
     """Delete a RUN with all its lines, and the snapshots that no other run needs."""
     collected = delete_run(run, state=session.state)
-    if session.run is not None and session.run.id == run:
-        session.run = None
+    session.let_go(run)
     click.echo(f"deleted run {run}; {collected}")
 
 

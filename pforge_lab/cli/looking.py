@@ -17,6 +17,7 @@ from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.errors import UsageError
 from pforge_lab.runs import api
 from pforge_lab.runs.runs_frame import runs_frame
+from pforge_lab.views.runs import found
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +88,12 @@ def diff(session: Session, a: str | None, b: str | None) -> pd.DataFrame:
 def compare(session: Session, a: str, b: str | None) -> Comparison:
     """Show two RUNs side by side: parameters, steps, times, peaks, variables; with one, the current run beside it."""
     first = session.need_run() if b is None else api.open_run(a, state=session.state)
-    return first.compare(api.open_run(a if b is None else b, state=session.state))
+    found = first.compare(api.open_run(a if b is None else b, state=session.state))
+    if session.namespace is None:
+        return found
+    from pforge_lab.widgets.comparison import BrowsedComparison  # noqa: PLC0415 - only notebooks have widgets
+
+    return BrowsedComparison.of(found)
 
 
 @click.command()
@@ -147,17 +153,24 @@ def advise(session: Session) -> pd.DataFrame:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_session
 def runs(session: Session, *, failed: bool, since: str | None, as_json: bool) -> pd.DataFrame | None:
-    """Show all runs, newest first."""
-    rows = api.summaries(session.state)
-    if failed:
-        rows = [row for row in rows if row.status in ("failed", "interrupted")]
-    if since is not None:
-        begin = datetime.now(UTC) - age(since)
-        rows = [row for row in rows if row.created >= begin]
+    """Show all runs, newest first; in a notebook to search, open, resume, fork, compare and delete."""
+    begin = None if since is None else datetime.now(UTC) - age(since)
+    status = "unfinished" if failed else ""
+    rows = found(api.summaries(session.state, since=begin), status=status)
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], default=str, indent=2))
         return None
-    return runs_frame(rows)
+    frame = runs_frame(rows, None if session.state is None else session.state.url)
+    if session.namespace is None:
+        return frame
+    from pforge_lab.widgets.run_browser import BrowsedRuns, RunBrowser  # noqa: PLC0415 - only notebooks have widgets
+
+    return BrowsedRuns.of(
+        frame,
+        lambda: RunBrowser(
+            session.state, status=status, since=begin, opened=session.choose, deleted=session.let_go
+        ),
+    )
 
 
 def age(text: str) -> timedelta:

@@ -89,6 +89,15 @@ class Session:
         self.run = api.open_run(run, state=self.state, trust=self.trust)
         return self.run
 
+    def choose(self, run: Run) -> None:
+        """Make a run the current one."""
+        self.run = run
+
+    def let_go(self, id: str) -> None:  # noqa: A002 - as in `pforge_lab.delete_run`
+        """Have no current run any more if it is this one, which was deleted."""
+        if self.run is not None and self.run.id == id:
+            self.run = None
+
     def need_pipeline(self, name: str | None = None) -> Pipeline:
         """Return the pipeline of that name, or the current one.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -31,7 +32,6 @@ from pforge_lab.state import StateManager, open_configured, open_state
 from pforge_lab.values.describe import sketch
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from pforge_lab.runs.checkpoint import Checkpoint
@@ -201,6 +201,8 @@ def fork(parent: Run, position: int) -> Run:
 def runs(state: Place | None = None) -> RunsFrame:
     """Return all runs, newest first: one row each, times as timestamps, ``peak`` in bytes.
 
+    In a notebook ``pf.runs().ui()`` is a browser of them.
+
     Parameters
     ----------
     state
@@ -215,11 +217,16 @@ def runs(state: Place | None = None) -> RunsFrame:
     >>> pf.runs("memory:listing")[["pipeline", "status", "steps_done"]].values.tolist()
     [['p', 'done', 1]]
     """
-    return runs_frame(summaries(state))
+    return runs_frame(summaries(state), None if state is None else url_of(state))
 
 
-def summaries(state: Place | None = None) -> list[RunSummary]:
-    """Return all runs as summaries, newest first. Parameters as `runs`."""
+def url_of(place: Place) -> str:
+    """Return the URL of a store, or of the file at a path."""
+    return place.url if isinstance(place, StateManager) else os.fspath(place)
+
+
+def summaries(state: Place | None = None, *, since: datetime | None = None) -> list[RunSummary]:
+    """Return all runs as summaries, newest first, or those begun ``since``. Parameters as `runs`."""
     rows: list[RunSummary] = []
     for place in places.stores() if state is None else [state]:
         try:
@@ -229,7 +236,8 @@ def summaries(state: Place | None = None) -> list[RunSummary]:
             if state is not None:
                 raise
             places.say(f"the runs of one file are left out: {error}")
-    return sorted(rows, key=lambda row: row.created, reverse=True)
+    begun = rows if since is None else [row for row in rows if row.created >= since]
+    return sorted(begun, key=lambda row: row.created, reverse=True)
 
 
 def open_run(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pforge_lab.runs.readable import Readable
     from pforge_lab.runs.records import RunSummary, StepRecord
+    from pforge_lab.widgets.comparison import RunComparison
 
 STEP_COLUMNS = ("label", "status_a", "status_b", "seconds_a", "seconds_b", "peak_a", "peak_b", "code")
 
@@ -42,6 +43,16 @@ class Comparison:
     params: pd.DataFrame
     steps: pd.DataFrame
     variables: pd.DataFrame
+
+    def ui(self) -> RunComparison:
+        """Return both runs side by side, for a notebook: each step's records, and variables with previews.
+
+        They are compared where they stand when this is called.
+        """
+        from pforge_lab.runs.api import open_run  # noqa: PLC0415 - api makes runs, and runs compare themselves
+        from pforge_lab.widgets.comparison import RunComparison  # noqa: PLC0415 - a view, and ipywidgets is slow to import
+
+        return RunComparison(*(open_run(run.id, state=run.place) for run in (self.a, self.b)))
 
     def __repr__(self) -> str:
         from pforge_lab.views.text import comparison_text  # noqa: PLC0415 - a view

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
@@ -12,6 +12,8 @@ from pforge_lab.runs.records import RunSummary
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pforge_lab.widgets.run_browser import RunBrowser
+
 COLUMNS = [field.name for field in fields(RunSummary)]
 
 
@@ -19,7 +21,15 @@ class RunsFrame(pd.DataFrame):
     """Runs, one row each, with the fields of `RunSummary` as columns.
 
     Rows may be selected; anything that changes the columns gives a plain DataFrame's table.
+
+    Attributes
+    ----------
+    origin
+        URL of the store they were read from; None for all files of ``.pforge/``.
     """
+
+    _metadata: ClassVar[list[str]] = ["origin"]
+    origin: str | None = None
 
     @property
     def _constructor(self) -> type[RunsFrame]:
@@ -28,7 +38,17 @@ class RunsFrame(pd.DataFrame):
     def summaries(self) -> list[RunSummary]:
         """Return the rows as summaries."""
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in self[COLUMNS].itertuples(index=False)]
-        return [RunSummary(**row | {"peak": None if pd.isna(row["peak"]) else row["peak"]}) for row in rows]
+        known = [row | {name: None for name in ("peak", "error") if pd.isna(row[name])} for row in rows]
+        return [RunSummary(**row) for row in known]
+
+    def ui(self) -> RunBrowser:
+        """Return a browser of the runs, for a notebook: search, open, resume, fork, delete, compare.
+
+        It shows what is in the store when it is looked at: all runs, whatever rows were selected.
+        """
+        from pforge_lab.widgets.run_browser import RunBrowser  # noqa: PLC0415 - a view, and ipywidgets is slow to import
+
+        return RunBrowser(self.origin)
 
     def _repr_html_(self) -> str | None:
         if list(self.columns) != COLUMNS:
@@ -46,8 +66,16 @@ class RunsFrame(pd.DataFrame):
         return runs_text(self.summaries())
 
 
-def runs_frame(summaries: Iterable[RunSummary]) -> RunsFrame:
-    """Return summaries as a frame; ``peak`` is in bytes, ``seconds`` the time spent in steps."""
+def runs_frame(summaries: Iterable[RunSummary], origin: str | None = None) -> RunsFrame:
+    """Return summaries as a frame; ``peak`` is in bytes, ``seconds`` the time spent in steps.
+
+    ``origin`` is the URL of the store they are from, None for all files of ``.pforge/``.
+    """
     rows: list[list[Any]] = [[getattr(summary, name) for name in COLUMNS] for summary in summaries]
-    frame = RunsFrame(rows, columns=COLUMNS)
-    return frame.astype({"error": object, "params": object}).astype({"peak": "Int64"})
+    frame = RunsFrame(rows, columns=COLUMNS, dtype=object)  # else pandas makes of None among errors a number
+    text = dict.fromkeys(("id", "pipeline", "status", "place"), "str")
+    whole = dict.fromkeys(("position", "steps_done", "steps_total"), "int64")
+    times = dict.fromkeys(("created", "updated"), "datetime64[us, UTC]")
+    typed = frame.astype({**text, **whole, **times, "seconds": "float64", "peak": "Int64"})
+    typed.origin = origin
+    return typed

@@ -22,7 +22,7 @@ from pforge_lab.views.runs import run_blocks, runs_blocks
 from pforge_lab.views.variables import variable_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -40,9 +40,12 @@ def run_html(view: RunView) -> str:
     return render(run_blocks(view))
 
 
-def runs_html(summaries: Sequence[RunSummary]) -> str:
-    """Return the list of runs, newest first; at most 100, older ones are counted."""
-    return render(runs_blocks(summaries))
+def runs_html(summaries: Sequence[RunSummary], sizes: Mapping[tuple[str, str], int] | None = None) -> str:
+    """Return the list of runs, newest first; at most 100, older ones are counted.
+
+    ``sizes`` are the bytes that runs take in their stores, by place and id.
+    """
+    return render(runs_blocks(summaries, sizes))
 
 
 def record_html(record: StepRecord) -> str:

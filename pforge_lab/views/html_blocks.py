@@ -98,7 +98,10 @@ def _table(table: Table) -> str:
 def _heads(table: Table) -> str:
     if not any(column.title for column in table.columns):
         return ""
-    cells = (f'<th scope="col"{_align(column)}>{_text(column.title)}</th>' for column in table.columns)
+    cells = (
+        f'<th scope="col"{_align(column)}>{_text(column.title)}</th>' if column.title else "<td></td>"
+        for column in table.columns
+    )
     return f"<thead><tr>{''.join(cells)}</tr></thead>\n"
 
 

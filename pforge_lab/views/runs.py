@@ -10,7 +10,7 @@ from pforge_lab.views.steps import status_words, step_table
 from pforge_lab.views.variables import variable_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pforge_lab.runs.records import RunSummary, RunView, StepPlan, StepRecord
     from pforge_lab.views.blocks import Block, Cell
@@ -42,8 +42,27 @@ def run_blocks(view: RunView) -> Iterator[Block]:
         yield variable_table(view.variables, title=f"Variables at {where}", limit=MOST_VARIABLES)
 
 
-def runs_blocks(summaries: Sequence[RunSummary]) -> Iterator[Block]:
-    """Yield the table of runs, newest first."""
+def found(summaries: Sequence[RunSummary], containing: str = "", status: str = "") -> list[RunSummary]:
+    """Return the runs of a status whose id, pipeline, parameters, error or store contain a text, whatever its case.
+
+    Status ``unfinished`` stands for failed and interrupted ones, an empty one for all.
+    """
+    chosen = {"": None, "unfinished": ("failed", "interrupted")}.get(status, (status,))
+    text = containing.casefold()
+    return [
+        row for row in summaries if (chosen is None or row.status in chosen) and text in _told(row).casefold()
+    ]
+
+
+def _told(summary: RunSummary) -> str:
+    params = [f"{name} = {value}" for name, value in summary.params.items()]
+    return "\n".join([summary.id, summary.pipeline, place(summary.place), summary.error or "", *params])
+
+
+def runs_blocks(
+    summaries: Sequence[RunSummary], sizes: Mapping[tuple[str, str], int] | None = None
+) -> Iterator[Block]:
+    """Yield the table of runs, newest first; with what they take in their stores, by place and id, if that is known."""
     newest = sorted(summaries, key=lambda summary: (summary.created.timestamp(), summary.id), reverse=True)
     shown = newest[:MOST_RUNS]
     if not shown:
@@ -51,20 +70,21 @@ def runs_blocks(summaries: Sequence[RunSummary]) -> Iterator[Block]:
         return
     left = len(newest) - len(shown)
     places = {summary.place for summary in newest}
-    rows = [_run_row(summary, places=len(places) > 1) for summary in shown]
+    rows = [_run_row(summary, sizes, places=len(places) > 1) for summary in shown]
     if left:
         rows.append(Row((words(f"… {count(left, 'older run')} left out", "muted"),), "gap"))
     columns = [
         Column("Run"), Column("Pipeline", flexible=True), Column("Status"), Column("Steps", "right"),
-        Column("Time", "right"), Column("Peak MB", "right"), Column("Created"), Column("Updated", spare=True),
-        Column("Params", flexible=True),
+        Column("Time", "right"), Column("Peak MB", "right"), *([] if sizes is None else [Column("Stored", "right")]),
+        Column("Created"), Column("Updated", spare=True), Column("Params", flexible=True),
     ]  # fmt: skip
     columns += [Column("Kept in", flexible=True)] if len(places) > 1 else []
     where = "" if len(places) > 1 else f" in {place(shown[0].place)}"
     yield Table(count(len(newest), "run") + where, tuple(columns), tuple(rows), header=0)
 
 
-def _run_row(summary: RunSummary, *, places: bool) -> Row:
+def _run_row(summary: RunSummary, sizes: Mapping[tuple[str, str], int] | None, *, places: bool) -> Row:
+    stored = None if sizes is None else sizes.get((summary.place, summary.id))
     cells = (
         words(shorten(summary.id, 60), "code"),
         words(shorten(summary.pipeline, 60)),
@@ -72,6 +92,7 @@ def _run_row(summary: RunSummary, *, places: bool) -> Row:
         words(f"{summary.steps_done:,} of {summary.steps_total:,}"),
         words(duration(summary.seconds)),
         words(NONE if summary.peak is None else megabytes(summary.peak, digits=0)),
+        *(() if sizes is None else (words(NONE if stored is None else size(stored)),)),
         words(moment(summary.created, seconds=False)),
         words(moment(summary.updated, seconds=False)),
         words(_params(summary), "code"),

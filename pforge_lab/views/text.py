@@ -26,7 +26,7 @@ from pforge_lab.views.text_blocks import render
 from pforge_lab.views.variables import variable_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -44,9 +44,18 @@ def run_text(view: RunView, *, width: int | None = None, unicode: bool = True) -
     return render(run_blocks(view), width=width, unicode=unicode)
 
 
-def runs_text(summaries: Sequence[RunSummary], *, width: int | None = None, unicode: bool = True) -> str:
-    """Return the list of runs, newest first; at most 100, older ones are counted."""
-    return render(runs_blocks(summaries), width=width, unicode=unicode)
+def runs_text(
+    summaries: Sequence[RunSummary],
+    sizes: Mapping[tuple[str, str], int] | None = None,
+    *,
+    width: int | None = None,
+    unicode: bool = True,
+) -> str:
+    """Return the list of runs, newest first; at most 100, older ones are counted.
+
+    ``sizes`` are the bytes that runs take in their stores, by place and id.
+    """
+    return render(runs_blocks(summaries, sizes), width=width, unicode=unicode)
 
 
 def record_text(record: StepRecord, *, width: int | None = None, unicode: bool = True) -> str:

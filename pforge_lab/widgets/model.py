@@ -180,12 +180,17 @@ def record_at(run: Run, position: int | None) -> str:
     return record_html(run.line_records[position - 1])
 
 
-def chart_of(run: Run) -> str:
-    """Return the memory chart as an image that carries its own data: no pyplot, no id in the page, no request."""
+def chart_of(run: Run, highest: int | None = None) -> str:
+    """Return the memory chart as an image that carries its own data: no pyplot, no id in the page, no request.
+
+    ``highest`` are the bytes that its axis goes up to, to be compared with another chart.
+    """
     memory = run.memory
     if memory.empty or memory["peak"].isna().all():
         return "<p>No step has been measured yet.</p>"
     axes = plot_memory(memory, run.variable_sizes, dead=run.dead)
+    if highest is not None:
+        axes.set_ylim(top=max(axes.get_ylim()[1], highest / 1e6 * 1.12))
     figure = axes.get_figure(root=True)
     assert figure is not None  # noqa: S101 - axes that were just drawn have one
     told = axes.get_title(loc="left").replace("\n", " ")

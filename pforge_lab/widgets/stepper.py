@@ -79,17 +79,21 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  # anyw
         if event.kind in ("ended", "moved") or time.monotonic() - self._drawn >= _PAUSE:
             self.redraw()
 
+    def act(self, kind: str, message: dict[str, Any] | None = None) -> None:
+        """Do what a button does, in the stepper's thread: ``reset back step finish``; while it is busy, nothing."""
+        if not self.busy:
+            self.busy = True
+            self.notice = ""
+            self._moves.submit(self._move, _MOVES[kind], message or {})
+
     # -- what the browser asks for -------------------------------------------------------------
 
     def _received(self, _: object, message: dict[str, Any], __: object) -> None:
-        kind = message.get("do")
+        kind = str(message.get("do"))
         if kind == "stop":
             self.notice = "Stopping; a C call finishes first." if self.run.stop() else "Nothing is running."
         elif kind in _MOVES:
-            if not self.busy:
-                self.busy = True
-                self.notice = ""
-                self._moves.submit(self._move, _MOVES[kind], message)
+            self.act(kind, message)
         elif (look := _LOOKS.get(str(message.get("look")))) is not None:
             self._looks.submit(self._look, look, message)
 
@@ -135,7 +139,7 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  # anyw
         return {**(data or {}), "text/html": run_html(seen), "text/plain": run_text(seen)}, metadata
 
 
-_MOVES: dict[Any, Callable[[Stepper, dict[str, Any]], Any]] = {
+_MOVES: dict[str, Callable[[Stepper, dict[str, Any]], Any]] = {
     "reset": lambda stepper, _: stepper.run.goto(0),
     "back": lambda stepper, _: stepper.run.back(),
     "step": lambda stepper, _: stepper.run.step(),

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import math
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import anywidget
 import traitlets
 
 from pforge_lab.errors import UsageError
 from pforge_lab.runs.collection import collect_chunks
 from pforge_lab.values.format import NONE, duration, place, shorten, size
 from pforge_lab.views import keys
-from pforge_lab.widgets.static import script, style
+from pforge_lab.widgets.browsing import Browser, place_of, window
+from pforge_lab.widgets.static import script
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pforge_lab.state import StateManager
 
-MOST_ROWS = 500  # of one answer
 MOST_KEPT = 64 << 20  # bytes of deleted values that can be put back
 
 
-class StoreBrowser(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  # anywidget is untyped here
+class StoreBrowser(Browser):
     """A store to look through: keys by prefix and search, sizes, lifetimes, values; delete with undo.
 
     Parameters
@@ -41,7 +37,6 @@ class StoreBrowser(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  #
     """
 
     _esm = script("store.js")
-    _css = traitlets.Unicode().tag(sync=True)
     url = traitlets.Unicode().tag(sync=True)
     readonly = traitlets.Bool().tag(sync=True)
 
@@ -50,26 +45,7 @@ class StoreBrowser(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  #
         self._deleted: list[tuple[str, bytes, float]] = []
         self._listed: tuple[tuple[Any, ...], list[str]] = ((), [])
         self._lock = threading.Lock()
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="pforge-lab-store")
-        super().__init__(_css=style(), url=shorten(place(state.url), 120), readonly=state.mode == "r")
-        self.on_msg(self._received)
-
-    def close(self) -> None:
-        """End the browser; the store stays open."""
-        self._worker.shutdown(wait=False, cancel_futures=True)
-        super().close()
-
-    def _received(self, _: object, message: dict[str, Any], __: object) -> None:
-        answer = _ANSWERS.get(str(message.get("ask")))
-        if answer is not None:
-            self._worker.submit(self._answer, answer, message)
-
-    def _answer(self, answer: Callable[[StoreBrowser, dict[str, Any]], Any], message: dict[str, Any]) -> None:
-        told = {"ask": message["ask"], "asked": message.get("asked")}
-        try:
-            self.send(told | {"data": answer(self, message)})
-        except Exception as error:  # noqa: BLE001 - shown to whoever clicked
-            self.send(told | {"error": str(error) or type(error).__name__})
+        super().__init__(url=shorten(place(state.url), 120), readonly=state.mode == "r")
 
     def page(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Return rows ``start`` to ``start + count`` of the keys that match, and how many do.
@@ -80,12 +56,11 @@ class StoreBrowser(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  #
         if asked["start"] == 0 or self._listed[0] != query:
             self._listed = (query, keys.listed(self.state, query[0], query[1], own=query[2]))
         found = self._listed[1]
-        start = max(0, int(asked["start"]))
-        window = found[start : start + min(int(asked["count"]), MOST_ROWS)]
-        there = {row.key: _shown(row) for row in keys.key_rows(self.state, window)}
+        start, asked_for = window(found, asked)
+        there = {row.key: _shown(row) for row in keys.key_rows(self.state, asked_for)}
         gone = {"bytes": 0, "size": "gone", "ttl": "", "kind": ""}
-        rows = [there.get(key, {"key": key} | gone) for key in window]
-        return {"total": len(found), "start": start, "rows": rows}
+        rows = [there.get(key, {"key": key} | gone) for key in asked_for]
+        return {"total": len(found), "start": start, "rows": rows, "at": place_of(asked, found)}
 
     def value(self, asked: dict[str, Any]) -> str:
         """Return one value to look at, as HTML."""
@@ -129,24 +104,19 @@ class StoreBrowser(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  #
             return "Compacted."
         return f"Compacted: {size(before)} are {size(after)} now."
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Return the widget, and the store's table for where there is no kernel any more."""
-        made = super()._repr_mimebundle_(**options)
-        data, metadata = made if isinstance(made, tuple) else (made or {}, {})  # type: ignore[redundant-expr]
-        forms = {"text/html": keys.store_html(self.state), "text/plain": keys.store_text(self.state)}
-        return {**(data or {}), **forms}, metadata
+    def stats(self, _: dict[str, Any]) -> str:
+        """Return what the store holds at a glance, as HTML."""
+        return keys.stats_html(self.state.stats())
+
+    def forms(self) -> tuple[str, str]:
+        """Return the store's table, as HTML and as text."""
+        return keys.store_html(self.state), keys.store_text(self.state)
+
+    answers: ClassVar = {
+        "page": page, "value": value, "stats": stats, "delete": delete, "undo": undo, "compact": compact,
+    }  # fmt: skip
 
 
 def _shown(row: keys.KeyRow) -> dict[str, Any]:
     ttl = NONE if row.ttl is None else duration(row.ttl)
     return asdict(row) | {"ttl": ttl, "size": size(row.bytes)}
-
-
-_ANSWERS: dict[str, Callable[[StoreBrowser, dict[str, Any]], Any]] = {
-    "page": StoreBrowser.page,
-    "value": StoreBrowser.value,
-    "stats": lambda browser, _: keys.stats_html(browser.state.stats()),
-    "delete": StoreBrowser.delete,
-    "undo": StoreBrowser.undo,
-    "compact": StoreBrowser.compact,
-}

@@ -79,3 +79,121 @@ class Rows {
   }
 }
 
+// What browsers share: rows asked for a page at a time as they come into sight, answers matched with questions,
+// a line that tells what happened. A subclass has `nouns`, `none`, `query()`, `drawn(row)`, `look()` and `words()`.
+const PAGE = 100;
+
+class Browser {
+  constructor(model, prefix) {
+    this.model = model;
+    this.id = `${prefix}${made += 1}-${Math.random().toString(36).slice(2, 8)}`;
+    this.asked = 0;
+    this.waiting = {};
+    this.status = element("span", { role: "status", "aria-live": "polite", class: "pfs-status" });
+    this.notice = element("p", { role: "alert", class: "pfs-notice", hidden: "" });
+  }
+
+  toolbar(label, words) {
+    this.buttons = {};
+    const bar = element("div", { role: "toolbar", "aria-label": label, class: "pfs-bar" });
+    for (const [name, text] of Object.entries(words)) {
+      const button = element("button", { type: "button", "data-do": name }, text);
+      button.addEventListener("click", () => this.act(name));
+      this.buttons[name] = button;
+      bar.append(button);
+    }
+    return bar;
+  }
+
+  list(label) {
+    this.rows = new Rows(`${this.id}-r`, label, (row, place) => this.row(row, place), () => this.look());
+    return this.rows.node;
+  }
+
+  search(label) {
+    const field = element("input", { type: "search", placeholder: label[0], "aria-label": label[1], spellcheck: "false" });
+    field.addEventListener("input", () => this.refresh());
+    return field;
+  }
+
+  // What is typed in here is for here alone.
+  frame(label, name, ...parts) {
+    this.root = element("section", { class: `pforge-view pfs ${name}`, "aria-label": label }, ...parts);
+    this.root.addEventListener("keydown", (event) => event.stopPropagation());
+    shield(this.root);
+    for (const field of this.root.querySelectorAll("input")) field.dataset.lmSuppressShortcuts = "true";
+    return this.root;
+  }
+
+  get chosen() { return this.rows.items[this.rows.at]; }
+
+  ask(ask, more, then) {
+    this.asked += 1;
+    this.waiting[ask] = { asked: this.asked, then };
+    this.model.send({ ask, asked: this.asked, ...more });
+  }
+
+  received(answer) {
+    const waiting = this.waiting[answer.ask];
+    if (!waiting || waiting.asked !== answer.asked) return;
+    delete this.waiting[answer.ask];
+    if (answer.error !== undefined) this.tell(answer.error);
+    else waiting.then(answer.data);
+  }
+
+  tell(text) {
+    this.notice.textContent = text;
+    this.notice.hidden = !text;
+  }
+
+  disable(off) {
+    for (const [name, button] of Object.entries(this.buttons)) button.setAttribute("aria-disabled", Boolean(off[name]));
+  }
+
+  // The row that is chosen stays so, or the one of this key, wherever it is in the new list.
+  refresh(kept) {
+    this.fetch(0, (data) => {
+      const items = new Array(data.total).fill(null);
+      data.rows.forEach((row, place) => { items[data.start + place] = row; });
+      const chosen = items.findIndex((row) => row && row.key === (kept ?? this.chosen?.key));
+      this.rows.show(items, chosen >= 0 ? chosen : data.at ?? 0);
+      this.status.textContent = `${data.total.toLocaleString("en")} ${data.total === 1 ? this.nouns[0] : this.nouns[1]}`;
+      this.listed(data);
+      if (data.total) this.look(); else this.html(`<p class="pf-muted">${this.none}</p>`);
+      this.words();
+    }, kept ?? this.chosen?.key);
+  }
+
+  listed() {}
+
+  fetch(start, then, kept) { this.ask("page", { start, count: PAGE, kept, ...this.query() }, then); }
+
+  // A row that is not there yet is asked for with its neighbours, and drawn when they come.
+  row(row, place) {
+    if (row) return this.drawn(row);
+    if (!this.waiting.page) {
+      this.fetch(Math.max(1, place - PAGE / 4), (data) => {
+        const unknown = !this.chosen;
+        data.rows.forEach((found, at) => { this.rows.items[data.start + at] = found; });
+        this.listed(data);
+        this.rows.paint();
+        if (unknown && this.chosen) this.look();
+      });
+    }
+    return element("div", { class: "pfk-key pfs-muted", "aria-label": "not loaded yet" }, "…");
+  }
+
+  html(html, label) {
+    this.panel.innerHTML = html;
+    this.panel.setAttribute("aria-label", label ?? this.none);
+    shield(this.panel);
+  }
+
+  mount(el) {
+    const heard = (answer) => this.received(answer);
+    this.model.on("msg:custom", heard);
+    el.replaceChildren(this.root);
+    this.rows.paint();
+    return () => this.model.off("msg:custom", heard);
+  }
+}
