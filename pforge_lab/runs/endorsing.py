@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pforge_lab.runs import api, functions
+from pforge_lab.runs.encoding import decoded, encoded
 from pforge_lab.runs.generation import until_kept
-from pforge_lab.runs.journal import Journal
+from pforge_lab.runs.journal import PREFIX, Journal
+from pforge_lab.runs.surroundings import signed_anew
 
 if TYPE_CHECKING:
+    from pforge_lab.runs.journal import Head
     from pforge_lab.runs.run import Run
 
 
@@ -33,7 +36,7 @@ class Endorsed:
 
 
 def endorse(run: Run) -> Endorsed:
-    """Sign all snapshots of a run, and the functions of its notebook, with the user's key.
+    """Sign all snapshots of a run, its notebook's functions and where its cells found modules, with the user's key.
 
     That is the decision to trust whoever wrote it: from then on what it holds is loaded in full, which may
     run code of theirs. Nothing is loaded here. The run is signed whole or not at all.
@@ -70,6 +73,7 @@ def endorse(run: Run) -> Endorsed:
             if ours != manifest.to_bytes():
                 parts[f"{line:08d}/{position:08d}/manifest"] = ours
         snapshots = len(parts)
+        parts |= _surroundings(journal, head)
         kept = journal.functions()
         if kept is not None and (ours := functions.signed_anew(kept)) != kept:
             parts["functions"] = ours
@@ -80,3 +84,15 @@ def endorse(run: Run) -> Endorsed:
     signed = until_kept(keep)
     api.forget(run)
     return Endorsed(api.open_run(run.id, state=run.state), snapshots, signed)
+
+
+def _surroundings(journal: Journal, head: Head) -> dict[str, bytes]:
+    """Return the records whose changes of their surroundings are signed with another key, signed with the user's."""
+    names = [f"{line:08d}/{at:08d}/record" for line, at in head.lines.places() if at]
+    texts = {name: journal.state.get(f"{PREFIX}{journal.run}/{name}") for name in names}
+    found = {name: decoded(text) for name, text in texts.items() if text is not None}
+    return {
+        name: encoded(record | {"around": anew})
+        for name, record in found.items()
+        if (around := record.get("around")) and (anew := signed_anew(around)) != around
+    }

@@ -21,6 +21,7 @@ from pforge_lab.runs.ledger import Ledger
 from pforge_lab.runs.readable import Readable
 from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.snapshots import ATOMS, Snapshots
+from pforge_lab.runs.surroundings import Surroundings, changes_at
 from pforge_lab.state import StateManager
 
 if TYPE_CHECKING:
@@ -74,15 +75,26 @@ class NamespaceRecorder:
         self._manifest = run.timeline.manifest(run.position)
         self._ledger = Ledger()
         self._same: dict[str, int] = {}
+        self._surroundings = Surroundings.here() if snapshots else None
 
     def of(self, run: Run) -> NamespaceRecorder:
         """Return a recorder of the same namespace, as it is now, for another run of the same store."""
         other = NamespaceRecorder(run, self._namespace, self._hidden, snapshots=self._takes)
         other._manifest, other._same = self._manifest, self._same
+        other._surroundings = self._surroundings
         return other
 
     def restore(self) -> dict[str, str]:
-        """Give the namespace the variables of the run's position; return what could not be kept, with the reason."""
+        """Give the namespace the variables of the run's position; return what could not be kept, with the reason.
+
+        Before them this process is given what the code had changed around it, as modules may be found by that.
+
+        Raises
+        ------
+        RunError
+            The working folder is gone.
+        """
+        self._surround()
         self._namespace.update(self._snapshots.load(self._manifest))
         return dict(self._manifest.not_kept)
 
@@ -105,8 +117,10 @@ class NamespaceRecorder:
     def join(self) -> None:
         """Begin with a namespace that is not the run's: it gets what it lacks, and what differs is an edit.
 
-        Nothing that the namespace has is replaced or removed.
+        Nothing that the namespace has is replaced or removed. What the code of the run had changed around it
+        is changed here too.
         """
+        self._surround()
         variables = self._variables()
         lacks = self._manifest.prints.keys() - variables.keys()
         if lacks:
@@ -118,6 +132,12 @@ class NamespaceRecorder:
             self.keep(edit, last=True)
         else:
             self._follow(self._manifest)
+
+    def _surround(self) -> None:
+        """Make the changes around the code that it had made at the run's position, when they are the user's own."""
+        changes = changes_at(self.run.timeline, self.run.position)
+        if changes is not None:
+            changes.apply()
 
     def seed(self) -> None:
         """Keep the namespace as the variables that the run starts with."""
@@ -165,7 +185,8 @@ class NamespaceRecorder:
         StateError
             The store did not take them; the run stands where it was.
         """
-        record = replace(record, index=self.run.position + 1)
+        around = {} if self._surroundings is None else self._surroundings.changes(self._exclusion).to_json()
+        record = replace(record, index=self.run.position + 1, around=around)
 
         def accept() -> tuple[StepRecord, Manifest]:
             manifest = self._take(named)

@@ -99,6 +99,9 @@ class StepRecord:
     source, outputs
         The code of a notebook's cell and what it displayed, as nbformat outputs; None and empty for
         steps of pipelines.
+    around
+        What a notebook had changed around it: ``sys.path``, working folder, environment; as
+        `pforge_lab.runs.surroundings.Changes` writes it, empty when it had changed nothing.
     """
 
     index: int
@@ -123,6 +126,7 @@ class StepRecord:
     goes_to: int | None = None
     source: str | None = None
     outputs: tuple[dict[str, Any], ...] = ()
+    around: dict[str, Any] = field(default_factory=dict)
 
     def owners(self) -> dict[tuple[str, ...], int]:
         """Return bytes by the variables that keep them alive: dropping those frees them."""
@@ -205,7 +209,16 @@ class StepRecord:
             },
             **{
                 name: data[name]
-                for name in ("error", "traceback", "output_var", "code", "not_kept", "goes_to", "source")
+                for name in (
+                    "error",
+                    "traceback",
+                    "output_var",
+                    "code",
+                    "not_kept",
+                    "goes_to",
+                    "source",
+                    "around",
+                )
                 if name in data
             },
             started=moment(data["started"]),
@@ -222,6 +235,7 @@ class StepRecord:
 _OPTIONAL = (
     *("error", "traceback", "output_var", "changed", "shared", "code", "not_kept", "goes_to", "source"),
     "outputs",
+    "around",
 )
 
 

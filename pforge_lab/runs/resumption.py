@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pforge_lab.runs.cells import keeps_variables
 from pforge_lab.runs.reading import needs, reads_anything
 from pforge_lab.runs.retention import described
+from pforge_lab.runs.surroundings import changes_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +77,7 @@ def plan_resumption(run: Run, cells: Sequence[Cell]) -> Resumption:
     left = [cell.source for cell in cells[len(done) :]]
     needed = needs(left, [cell.source for cell in cells[: len(done)]])
     missing = {name: _told(run, name, kept, lost[name]) for name in lost if name in needed}
+    missing |= _unset(run, kept, left)
     doubtful = tuple(lost) if not missing and reads_anything(left) else ()
     return Resumption(kept, tuple(done), reasons, missing, doubtful)
 
@@ -106,6 +108,18 @@ def _kept_position(run: Run, position: int) -> int:
     if head.kept is None:
         return position
     return max((at for at in range(position + 1) if (head.lines.holder(at), at) in head.kept), default=0)
+
+
+def _unset(run: Run, position: int, left: Sequence[str]) -> dict[str, str]:
+    """Return environment variables that cells had set, were not kept, and are named by the cells that are left."""
+    changes = changes_at(run.timeline, position)
+    names = [] if changes is None else changes.lacking()
+    why = "an environment variable, which may be a secret: set it before"
+    return {
+        name: why
+        for name in names
+        if any(f"{quote}{name}{quote}" in text for text in left for quote in "'\"")
+    }
 
 
 def _told(run: Run, name: str, position: int, reason: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from pforge_lab.errors import PositionError, RunBusy, RunError, StateError
@@ -17,6 +18,7 @@ from pforge_lab.runs.looks import Looks
 from pforge_lab.runs.scope import Scope
 from pforge_lab.runs.snapshots import ATOMS
 from pforge_lab.runs.stepping import Stepping
+from pforge_lab.runs.surroundings import found_in
 from pforge_lab.runs.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -88,6 +90,7 @@ class Run(Costs, Awaiting):
         self._timeline = timeline = Timeline(journal, pipeline.labels)
         self._follower = None
         self._snapshots = snapshots
+        self._snapshots.look_in = partial(found_in, self.timeline)
         self._lock = threading.Lock()
         self._scope = Scope(
             snapshots,

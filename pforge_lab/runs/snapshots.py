@@ -16,11 +16,12 @@ from pforge_lab import trust
 from pforge_lab.errors import StateCorrupt
 from pforge_lab.runs.chunks import NOTHING, Chunks, cut_like
 from pforge_lab.runs.manifest import EMPTY, Group, Manifest
+from pforge_lab.runs.surroundings import searched_last
 from pforge_lab.serialization import Packed, pack, unpack
 from pforge_lab.values.describe import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 
     from pforge_lab.runs.manifest import Buffers
     from pforge_lab.state import StateManager
@@ -41,6 +42,11 @@ class Snapshots:
     here
         The variables are those of a notebook: its functions go on reading them after loading.
 
+    Attributes
+    ----------
+    look_in
+        Gives the folders in which modules are looked for that are found nowhere else.
+
     Examples
     --------
     >>> from pforge_lab.state import open_state
@@ -58,6 +64,7 @@ class Snapshots:
         self._chunks = Chunks(state)
         self._trusted = frozenset(trusted)
         self._atoms: dict[str, tuple[object, Group, str]] = {}
+        self.look_in: Callable[[], list[str]] = list
 
     def take(
         self,
@@ -193,7 +200,14 @@ class Snapshots:
                 f"the snapshot of {', '.join(group.names)} does not match its digest; go to another position"
             )
         buffers = [self._chunks.get(cut.ids, cut.size) for cut in group.buffers]
-        return unpack(stream, buffers, trusted=trusted, trust=self._trusted)
+        try:
+            return unpack(stream, buffers, trusted=trusted, trust=self._trusted)
+        except ModuleNotFoundError:
+            folders = self.look_in() if trusted else []
+            if not folders:
+                raise
+            with searched_last(folders):
+                return unpack(stream, buffers, trusted=trusted, trust=self._trusted)
 
 
 def _doubtful(base: Manifest, variables: Mapping[str, object], examine: Collection[str]) -> set[str]:
