@@ -1,8 +1,9 @@
-"""Pages made from the code they describe: the fields of YAML, the commands, the notebooks."""
+"""Pages made from the code they describe: the fields of YAML, the commands, what stores promise, the notebooks."""
 
 from __future__ import annotations
 
 import inspect
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,12 +118,31 @@ def commands_page() -> str:
     return "\n".join(parts) + "\n"
 
 
+def guarantees_page(tests: Path) -> str:
+    """Return what each store promises, each promise linked to the test that holds it, and the tests."""
+    text = (tests / "GUARANTEES.md").read_text(encoding="utf-8")
+    linked = re.sub(r"`(test_\w+)`", r"[`\1`](#\1)", text)
+    parts = [linked, "## The tests"]
+    named = set(re.findall(r"`(test_\w+)`", text))
+    for file in sorted(tests.glob("test_*.py")):
+        for name in re.findall(r"^def (test_\w+)", file.read_text(encoding="utf-8"), re.MULTILINE):
+            if name in named:
+                where = f"```{{literalinclude}} ../../tests/state/{file.name}\n:pyobject: {name}\n```"
+                parts += [
+                    f"({name})=",
+                    f"### {name.removeprefix('test_').replace('_', ' ').capitalize()}",
+                    where,
+                ]
+    return "\n\n".join(parts) + "\n"
+
+
 def write(app: Sphinx) -> None:
     """Write the pages beside the others, untouched where they have not changed."""
     source = Path(app.srcdir)
     made = {
         source / "reference" / "yaml.md": yaml_page(),
         source / "reference" / "commands.md": commands_page(),
+        source / "reference" / "stores.md": guarantees_page(source.parent / "tests" / "state"),
     }
     for path, text in made.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
