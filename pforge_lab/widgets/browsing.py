@@ -5,10 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import anywidget
 import traitlets
 
 from pforge_lab.widgets.static import style
+from pforge_lab.widgets.staying import Staying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 500  # of one answer
 
 
-class Browser(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  # anywidget is untyped here
+class Browser(Staying):
     """A list to look through; subclasses have ``answers`` and the forms that stay without a kernel."""
 
     _css = traitlets.Unicode().tag(sync=True)
@@ -44,17 +44,6 @@ class Browser(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  # anyw
         except Exception as error:  # noqa: BLE001 - shown to whoever clicked
             self.send(told | {"error": str(error) or type(error).__name__})
 
-    def forms(self) -> tuple[str, str]:
-        """Return what is shown as HTML and as text, for where there is no kernel any more."""
-        raise NotImplementedError
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Return the widget, and what stays of it."""
-        made = super()._repr_mimebundle_(**options)
-        data, metadata = made if isinstance(made, tuple) else (made or {}, {})  # type: ignore[redundant-expr]
-        html, text = self.forms()
-        return {**(data or {}), "text/html": html, "text/plain": text}, metadata
-
 
 def window(rows: list[Any], asked: dict[str, Any]) -> tuple[int, list[Any]]:
     """Return the rows that were asked for, at most `MOST_ROWS`, and where they start.
@@ -77,10 +66,3 @@ def place_of(asked: dict[str, Any], keys: list[str]) -> int | None:
     (1, None)
     """
     return keys.index(asked["kept"]) if asked.get("kept") in keys else None
-
-
-def in_kernel() -> bool:
-    """Return whether what is shown goes to a notebook, and not to a terminal."""
-    from IPython.core.getipython import get_ipython  # noqa: PLC0415 - only where something is shown
-
-    return getattr(get_ipython(), "kernel", None) is not None  # type: ignore[no-untyped-call, unused-ignore]

@@ -13,9 +13,10 @@ from pforge_lab.views.comparison import NO_VARIABLE, heading_blocks, params_bloc
 from pforge_lab.views.html import comparison_html, preview_html, record_html
 from pforge_lab.views.html_blocks import render
 from pforge_lab.views.text import comparison_text
-from pforge_lab.widgets.browsing import Browser, in_kernel
+from pforge_lab.widgets.browsing import Browser
 from pforge_lab.widgets.model import chart_of
 from pforge_lab.widgets.static import script
+from pforge_lab.widgets.staying import page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +89,7 @@ class BrowsedComparison(Comparison):
         return cls(**{field.name: getattr(comparison, field.name) for field in fields(comparison)})
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        if in_kernel():
+        if page():
             return self.ui()._repr_mimebundle_(**options)
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}
 

@@ -20,9 +20,10 @@ from pforge_lab.views.html import run_html, runs_html
 from pforge_lab.views.overview import overview
 from pforge_lab.views.runs import MOST_RUNS, found
 from pforge_lab.views.text import runs_text
-from pforge_lab.widgets.browsing import Browser, in_kernel, place_of, window
+from pforge_lab.widgets.browsing import Browser, place_of, window
 from pforge_lab.widgets.comparison import RunComparison
 from pforge_lab.widgets.static import script
+from pforge_lab.widgets.staying import page
 from pforge_lab.widgets.stepper import Stepper
 
 if TYPE_CHECKING:
@@ -237,7 +238,7 @@ class BrowsedRuns(RunsFrame):
         return shown
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        if self.browser is None or not in_kernel():
+        if self.browser is None or not page():
             return {"text/html": self._repr_html_(), "text/plain": repr(self)}
         return self.browser()._repr_mimebundle_(**options)
 

@@ -11,7 +11,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import traitlets
 
 from pforge_lab.errors import PforgeError
@@ -20,6 +19,7 @@ from pforge_lab.views.overview import overview
 from pforge_lab.views.text import run_text
 from pforge_lab.widgets import model
 from pforge_lab.widgets.static import script, style
+from pforge_lab.widgets.staying import Staying
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _PAUSE = 0.1  # seconds between two redraws while steps follow each other
 
 
-class Stepper(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  # anywidget is untyped here
+class Stepper(Staying):
     """A run with buttons to step it, and its variables, cost and data flow beside them.
 
     Parameters
@@ -131,12 +131,10 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]  # anyw
 
     # -- what stays ----------------------------------------------------------------------------
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Return the widget, and the run's tables for where there is no kernel any more."""
-        made = super()._repr_mimebundle_(**options)
-        data, metadata = made if isinstance(made, tuple) else (made or {}, {})  # type: ignore[redundant-expr]
+    def forms(self) -> tuple[str, str]:
+        """Return the run's tables, as HTML and as text."""
         seen = overview(self.run)
-        return {**(data or {}), "text/html": run_html(seen), "text/plain": run_text(seen)}, metadata
+        return run_html(seen), run_text(seen)
 
 
 _MOVES: dict[str, Callable[[Stepper, dict[str, Any]], Any]] = {

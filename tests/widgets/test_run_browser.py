@@ -38,6 +38,14 @@ def test_runs_are_listed_newest_first_with_status_progress_and_cost(browser, don
     assert page["statuses"] == {"failed": 1, "done": 1}
 
 
+def test_a_list_with_errors_and_without_is_shown(done, failed, state):
+    """A run that is done has no error beside one that failed."""
+    frame = pf.runs(state)
+    assert [row.error for row in frame.summaries()] == ["ValueError: too many numbers", None]
+    assert "too many numbers" in repr(frame)
+    assert frame[frame["status"] == "done"].summaries()[0].error is None
+
+
 def test_runs_are_found_by_status_and_by_what_they_contain(browser, done, failed):
     """Ids, pipelines, parameters and errors, whatever the case; both at once, too."""
     for query, expected in (
