@@ -18,6 +18,7 @@ import numpy as np
 from pforge_lab import memory
 from pforge_lab.allowance import allowed
 from pforge_lab.errors import PforgeError, UntrustedData
+from pforge_lab.frames import unframed
 from pforge_lab.pickler import Pickler
 from pforge_lab.safelist import REPLACED, is_safe, is_sound
 
@@ -95,7 +96,7 @@ def pack(value: object, *, in_band: bool = False, here: bool = False) -> Packed:
     first = _pickled(value, {}, in_band=in_band, here=here)
     overlapping = memory.overlapping(first.arrays)
     pickler = _pickled(value, overlapping, in_band=in_band, here=here) if overlapping else first
-    return Packed(pickler.file.getvalue(), tuple(pickler.buffers), first.shared())
+    return Packed(unframed(pickler.file.getvalue()), tuple(pickler.buffers), first.shared())
 
 
 def _pickled(
