@@ -22,7 +22,7 @@ _DIFFERENCES = (PATCH, DELTA)
 _ID = 16  # bytes of the id of a chunk
 _MOST = 2 * CHUNK  # bytes of a chunk: more is a bomb
 _SAMPLE = 16 << 10
-_WIDE = {  # enough to find again what is anywhere in two chunks
+_WIDE: dict[int, int] = {  # enough to find again what is anywhere in two chunks
     zstd.CompressionParameter.compression_level: 1,
     zstd.CompressionParameter.window_log: 20,
     zstd.CompressionParameter.hash_log: 17,
