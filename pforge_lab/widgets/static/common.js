@@ -150,13 +150,14 @@ class Browser {
     for (const [name, button] of Object.entries(this.buttons)) button.setAttribute("aria-disabled", Boolean(off[name]));
   }
 
-  // The row that is chosen stays so, or the one of this key, wherever it is in the new list.
-  refresh(kept) {
+  // The row that is chosen stays so, or the one of this key, wherever it is in the new list. Quietly: in its place, too.
+  refresh(kept, quietly = false) {
     this.fetch(0, (data) => {
       const items = new Array(data.total).fill(null);
       data.rows.forEach((row, place) => { items[data.start + place] = row; });
       const chosen = items.findIndex((row) => row && row.key === (kept ?? this.chosen?.key));
       this.rows.show(items, chosen >= 0 ? chosen : data.at ?? 0);
+      if (!quietly) { this.rows.reveal(); this.rows.paint(); }
       this.status.textContent = `${data.total.toLocaleString("en")} ${data.total === 1 ? this.nouns[0] : this.nouns[1]}`;
       this.listed(data);
       if (data.total) this.look(); else this.html(`<p class="pf-muted">${this.none}</p>`);

@@ -153,7 +153,7 @@ class RunBrowser extends Browser {
 function render({ model, el }) {
   const browser = new RunBrowser(model);
   const end = browser.mount(el);
-  const moved = () => browser.refresh(browser.chosen?.key);
+  const moved = () => browser.refresh(browser.chosen?.key, true);
   const show = () => browser.show();
   model.on("change:moved", moved);
   model.on("change:stage", show);
