@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from pforge_lab.errors import StateConflict, StateError
+from pforge_lab.errors import StateConflict, StateError, WrongValue
 from tests.state.lifetime import PRECISION, Span
 
 KEYS = st.sampled_from(["a", "a/1", "a/2", "b", "é", "\U0001f600", "z" * 100])
@@ -135,11 +135,11 @@ class Store(RuleBasedStateMachine):
         current = self.model.get(key)
         try:
             total = (0 if current is None else int(current.decode("ascii"))) + by
-            valid = current is None or current == b"%d" % int(current)
+            valid = -(2**63) <= total < 2**63 and (current is None or current == b"%d" % int(current))
         except ValueError:
             valid = False
         if not valid:
-            with pytest.raises(StateError):
+            with pytest.raises((StateError, WrongValue)):
                 self.state.increment(key, by, ttl)
             return
         assert self.state.increment(key, by, ttl) == total

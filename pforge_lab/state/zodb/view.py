@@ -7,13 +7,12 @@ import math
 import mmap
 from typing import TYPE_CHECKING, Any
 
-import transaction
-from transaction.interfaces import NoTransaction
 from ZODB.blob import Blob
 
 from pforge_lab.errors import StateCorrupt
 from pforge_lab.state.zodb.expiry import ExpiryIndex
 from pforge_lab.state.zodb.layout import VERSION, digest_of, expiry_of, head_of, inline_value
+from pforge_lab.state.zodb.solo import SoloManager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +40,7 @@ class View:
 
     def __init__(self, db: DB, clock: Callable[[], float], url: str) -> None:
         self.version: object = None
-        self.manager = transaction.TransactionManager(explicit=True)
+        self.manager = SoloManager()
         self.manager.begin()
         self.connection: Any = db.open(self.manager)
         self._clock = clock
@@ -58,7 +57,6 @@ class View:
 
     def refresh(self, version: object) -> None:
         """Move to the newest transaction, and trim the cache."""
-        self.forget()
         self.manager.begin()
         self.connection.cacheGC()
         self.version = version
@@ -69,8 +67,7 @@ class View:
 
     def forget(self) -> None:
         """Drop what was changed and not committed."""
-        with contextlib.suppress(NoTransaction):
-            self.manager.abort()
+        self.manager.abort()
 
     # -- reading
 
@@ -157,6 +154,5 @@ class View:
 def give_back(manager: Any, connection: Any) -> None:
     """Return a connection to its pool; also for a thread that has ended."""
     if connection.opened:
-        with contextlib.suppress(NoTransaction):
-            manager.abort()
+        manager.abort()
         connection.close()

@@ -17,7 +17,6 @@ from pforge_lab.state.transaction import Drop, Overlay, Put, Touch
 from pforge_lab.state.zodb.faults import fault
 from pforge_lab.state.zodb.layout import RECORD_BYTES, entry_of, entry_until, expiry_of, head_of
 from pforge_lab.state.zodb.queue import CommitQueue, Job
-from pforge_lab.state.zodb.voting import LastVote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,12 +158,11 @@ class Writer:
             self._dead(size)
 
     def _finish(self) -> None:
-        vote = LastVote()
-        self._view.manager.get().join(vote)
+        transaction = self._view.manager.get()
         try:
             self._view.manager.commit()
         except Exception as error:
-            if not vote.given:
+            if not transaction.voted:
                 raise
             said = " ".join(str(error).split()) or type(error).__name__
             raise OutcomeUnknown(
