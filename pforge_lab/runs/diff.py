@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from pforge_lab.errors import NotKept
-from pforge_lab.values.describe import describe
+from pforge_lab.runs.inside import Inside, brief
 
 if TYPE_CHECKING:
     from pforge_lab.runs.variables import Moment
 
 COLUMNS = ("variable", "change", "before", "after")
-MOST = 5  # parts of a mapping or sequence that are told one by one
+SECONDS = 2.0  # to look inside values
+_SHAPED = ("DataFrame", "Series", "ndarray")  # kinds that are told by their shape
 
 
-def difference(a: Moment, b: Moment) -> pd.DataFrame:
+def difference(a: Moment, b: Moment, seconds: float | None = SECONDS) -> pd.DataFrame:
     """Return a row per variable that was added, removed or changed from ``a`` to ``b``.
 
     ``before`` and ``after`` are short descriptions; for changed frames and arrays ``after`` tells
     the number of changed cells and the first of them. Only variables whose snapshots differ are
     loaded.
+
+    Parameters
+    ----------
+    a, b
+        The moments.
+    seconds
+        To look inside values, for all of them together; loading them is not counted. ``after`` says
+        where that was not enough: cells that are counted are then ``at least`` so many, and values
+        that there was no time for are told and not loaded. None: for as long as it takes.
 
     Examples
     --------
@@ -36,128 +45,54 @@ def difference(a: Moment, b: Moment) -> pd.DataFrame:
     0  numbers  added         [0, 1, 2]
     """
     names = sorted(name for name in b.manifest.changed_since(a.manifest) if name)
-    rows = []
-    for name in names:
-        if name not in a.variables:
-            rows.append([name, "added", "", _describe(b, name)])
-        elif name not in b.variables:
-            rows.append([name, "removed", _describe(a, name), ""])
-        else:
-            rows.append([name, "changed", *_changed(a, b, name)])
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    look = _Look(a, b, seconds)
+    return pd.DataFrame([look.row(name) for name in names], columns=list(COLUMNS))
 
 
-def _changed(a: Moment, b: Moment, name: str) -> tuple[str, str]:
-    try:
-        before, after = a[name], b[name]
-    except NotKept:
-        return _describe(a, name), _describe(b, name)
-    detail = compare(before, after)
-    text = brief(after)
-    return brief(before), f"{text}: {detail}" if detail else text
+class _Look:
+    """Makes the rows, for as long as there is time to look inside values."""
+
+    def __init__(self, a: Moment, b: Moment, seconds: float | None) -> None:
+        self._a, self._b = a, b
+        self._seconds = self._left = seconds
+
+    def row(self, name: str) -> list[str]:
+        """Return variable, change, before and after."""
+        if name not in self._a.variables:
+            return [name, "added", "", _describe(self._b, name)]
+        if name not in self._b.variables:
+            return [name, "removed", _describe(self._a, name), ""]
+        return [name, "changed", *self._changed(name)]
+
+    def _changed(self, name: str) -> tuple[str, str]:
+        if self._left is not None and self._left <= 0:
+            return _told(self._a, name), f"{_told(self._b, name)}: not compared, {self._limit()}"
+        try:
+            before, after = self._a[name], self._b[name]
+        except NotKept:
+            return _describe(self._a, name), _describe(self._b, name)
+        started, inside = time.monotonic(), Inside(self._left)
+        found = inside.compare(before, after)
+        if self._left is not None:
+            self._left -= time.monotonic() - started
+        limit = f"compared no further, {self._limit()}" if inside.stopped else ""
+        detail = "; ".join(text for text in (found, limit) if text)
+        return brief(before), f"{brief(after)}: {detail}" if detail else brief(after)
+
+    def _limit(self) -> str:
+        return f"after {self._seconds:g} s: diff(seconds=None) takes as long as it takes"
 
 
 def _describe(moment: Moment, name: str) -> str:
+    if moment.manifest.told.get(name, ("",))[0] in _SHAPED:
+        return _told(moment, name)
     try:
         return brief(moment[name])
     except NotKept as error:
         return f"not kept ({error.reason})"
 
 
-def brief(value: object) -> str:
-    """Return one short line that tells a value."""
-    kind, shape, preview = describe(value.item() if isinstance(value, np.generic) else value)
-    return f"{kind} {shape}" if isinstance(value, (pd.DataFrame, pd.Series, np.ndarray)) else preview
-
-
-def compare(before: object, after: object) -> str:
-    """Return what changed inside a value, or an empty string where nothing more is to tell."""
-    if type(before) is not type(after):
-        return ""
-    for kind, inside in _INSIDE:
-        if isinstance(after, kind):
-            return inside(before, after)
-    return ""
-
-
-def _frames(before: pd.DataFrame, after: pd.DataFrame) -> str:
-    told = []
-    added, gone = after.columns.difference(before.columns), before.columns.difference(after.columns)
-    told += [f"+ {', '.join(map(str, added))}"] if len(added) else []
-    told += [f"- {', '.join(map(str, gone))}"] if len(gone) else []
-    both = [name for name in after.columns if name in before.columns]
-    told += [
-        f"{name} {before[name].dtype} -> {after[name].dtype}"
-        for name in both
-        if before[name].dtype != after[name].dtype
-    ]
-    if len(before) != len(after):
-        told.append(f"{len(after) - len(before):+} rows")
-    elif after.columns.is_unique and before.columns.is_unique:
-        told += [
-            text for name in both if (text := _cells(before[name].array, after[name].array, f"{name}, row "))
-        ]
-    return "; ".join(told[:MOST])
-
-
-def _arrays(before: np.ndarray[Any, Any], after: np.ndarray[Any, Any]) -> str:
-    return _cells(before.ravel(), after.ravel(), "item ") if before.shape == after.shape else ""
-
-
-def _cells(before: Any, after: Any, where: str) -> str:
-    """Return how many cells differ and the first of them; NaN equals NaN."""
-    try:
-        differs = np.asarray((before != after) & ~(pd.isna(before) & pd.isna(after)), dtype=bool)
-    except (TypeError, ValueError):  # values of a kind that cannot be compared one by one
-        return ""
-    places = np.flatnonzero(differs)
-    if not len(places):
-        return ""
-    first = int(places[0])
-    return f"{len(places)} cells, first {where}{first}: {brief(before[first])} -> {brief(after[first])}"
-
-
-def _mappings(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> str:
-    told = [f"+ {key!r}" for key in after if key not in before]
-    told += [f"- {key!r}" for key in before if key not in after]
-    told += [
-        f"{key!r}: {text}" for key in after if key in before and (text := _item(before[key], after[key]))
-    ]
-    return _few(told)
-
-
-def _sequences(before: Sequence[Any], after: Sequence[Any]) -> str:
-    told = [f"{len(after) - len(before):+} items"] if len(before) != len(after) else []
-    pairs = zip(before, after, strict=False)
-    told += [f"[{place}]: {text}" for place, (old, new) in enumerate(pairs) if (text := _item(old, new))]
-    return _few(told)
-
-
-def _item(before: object, after: object) -> str:
-    if before is after:
-        return ""
-    try:
-        if bool(before == after) and type(before) is type(after):
-            return ""
-    except (TypeError, ValueError):  # frames and arrays have no single truth value
-        if not compare(before, after):
-            return ""
-    inside = compare(before, after)
-    return inside or f"{brief(before)} -> {brief(after)}"
-
-
-def _few(told: list[str]) -> str:
-    more = f"; and {len(told) - MOST} more" if len(told) > MOST else ""
-    return "; ".join(told[:MOST]) + more
-
-
-_INSIDE: tuple[tuple[Any, Callable[[Any, Any], str]], ...] = (
-    (pd.DataFrame, _frames),
-    (
-        pd.Series,
-        lambda before, after: _cells(before.array, after.array, "row ") if len(before) == len(after) else "",
-    ),
-    (np.ndarray, _arrays),
-    (Mapping, _mappings),
-    ((list, tuple), _sequences),
-)
+def _told(moment: Moment, name: str) -> str:
+    """Return what the snapshot tells of a variable, which is not loaded for it."""
+    kind, shape, preview = moment.manifest.told[name]
+    return f"{kind} {shape}" if kind in _SHAPED else preview

@@ -10,7 +10,7 @@ from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import history
 from pforge_lab.runs.checkpoint import Checkpoint
 from pforge_lab.runs.compare import Comparison, compare_runs
-from pforge_lab.runs.diff import difference
+from pforge_lab.runs.diff import SECONDS, difference
 from pforge_lab.runs.output import PipelineOutput, StepResult
 from pforge_lab.runs.performance import fingerprint
 from pforge_lab.runs.scope import OUTPUT, Scope
@@ -172,17 +172,30 @@ class Readable:
         return variable_rows(self, at)
 
     def diff(
-        self, a: SupportsIndex | str | None = None, b: SupportsIndex | str | None = None
+        self,
+        a: SupportsIndex | str | None = None,
+        b: SupportsIndex | str | None = None,
+        *,
+        seconds: float | None = SECONDS,
     ) -> pd.DataFrame:
         """Return what differs between two positions or labels: ``variable change before after``.
 
         Without arguments: what the last record changed. With one: between there and here.
+
+        Parameters
+        ----------
+        a, b
+            Positions or labels.
+        seconds
+            To look inside values, 2 by default and for all of them together; loading them is not
+            counted. ``after`` says where that was not enough: cells that are counted are then ``at
+            least`` so many. None: for as long as it takes.
         """
         with self.still():
             end = self.position if b is None else self.timeline.resolve(b)
             start = max(0, end - 1) if a is None else self.timeline.resolve(a)
             before, after = self.at(start), self.at(end)
-        return difference(before, after)
+        return difference(before, after, seconds)
 
     def compare(self, other: Readable) -> Comparison:
         """Return this run beside another one: parameters, steps, times, peaks and variables that differ.
