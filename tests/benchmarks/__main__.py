@@ -33,7 +33,8 @@ PEERS = (
 def told(script: Path) -> tuple[str, int]:
     """Execute a script, show what it prints as it comes, and return it with the exit code."""
     lines = []
-    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", f"tests.benchmarks.{script.stem}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parents[1]) as process:
         assert process.stdout is not None
         for line in process.stdout:
             print(line, end="", flush=True)

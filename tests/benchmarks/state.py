@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import shelve
 import shutil
 import statistics
 import tempfile
@@ -18,19 +17,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import diskcache
-import lmdb
-import transaction
-from BTrees.OOBTree import OOBTree
-from sqlitedict import SqliteDict
-from ZODB import DB
-
 from pforge_lab.state import MemoryStateManager, open_state
+from tests.benchmarks._peers import DURABLE, RELAXED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-VALUE = b"v" * 200
+VALUES = [
+    b"%04d" % number + b"v" * 196 for number in range(1000)
+]  # no two the same, which pickle would write once
 ROUNDS = 5
 KEYS = 20_000
 LARGE = 100_000_000
@@ -42,98 +37,6 @@ def stopwatch(count: int, rates: list[float]) -> Iterator[None]:
     started = time.perf_counter()
     yield
     rates.append(count / (time.perf_counter() - started))
-
-
-class Raw:
-    """ZODB as one would write it down: an OOBTree, a commit per value."""
-
-    def __init__(self, path: Path) -> None:
-        self.database = DB(str(path))
-        self.connection = self.database.open()
-        self.tree = self.connection.root()["t"] = OOBTree()
-        transaction.commit()
-
-    def set(self, key: str, value: bytes) -> None:
-        """Store and commit."""
-        self.tree[key] = value
-        transaction.commit()
-
-    def close(self) -> None:
-        """Close."""
-        transaction.abort()
-        self.connection.close()
-        self.database.close()
-
-
-class Lmdb:
-    """LMDB, synced per commit."""
-
-    def __init__(self, path: Path) -> None:
-        self.environment = lmdb.open(str(path), map_size=1 << 30)
-
-    def set(self, key: str, value: bytes) -> None:
-        """Store and commit."""
-        with self.environment.begin(write=True) as writing:
-            writing.put(key.encode(), value)
-
-    def get(self, key: str) -> bytes | None:
-        """Return the value."""
-        with self.environment.begin() as reading:
-            return reading.get(key.encode())
-
-    def set_many(self, mapping: dict[str, bytes]) -> None:
-        """Store in one transaction."""
-        with self.environment.begin(write=True) as writing:
-            for key, value in mapping.items():
-                writing.put(key.encode(), value)
-
-    def close(self) -> None:
-        """Close."""
-        self.environment.close()
-
-
-class Cache(diskcache.Cache):
-    """diskcache with the names of a store."""
-
-    def set_many(self, mapping: dict[str, bytes]) -> None:
-        """Store in one transaction."""
-        with self.transact():
-            for key, value in mapping.items():
-                self.set(key, value)
-
-
-class Mapping:
-    """A mapping of the standard kind with the names of a store."""
-
-    def __init__(self, mapping: Any) -> None:
-        self.mapping = mapping
-        self.get = mapping.get
-        self.close = mapping.close
-
-    def set(self, key: str, value: bytes) -> None:
-        """Store, and commit where there is a way to."""
-        self.mapping[key] = value
-        getattr(self.mapping, "commit", lambda: None)()
-
-    def set_many(self, mapping: dict[str, bytes]) -> None:
-        """Store all."""
-        self.mapping.update(mapping)
-        getattr(self.mapping, "commit", lambda: None)()
-
-
-DURABLE: dict[str, Callable[[Path], Any]] = {
-    "pforge": lambda folder: open_state(folder / "a.fs"),
-    "raw ZODB": lambda folder: Raw(folder / "raw.fs"),
-    "diskcache FULL": lambda folder: Cache(str(folder / "full"), sqlite_synchronous=2),
-    "lmdb": lambda folder: Lmdb(folder / "lmdb"),
-    "sqlitedict": lambda folder: Mapping(SqliteDict(str(folder / "sd.db"))),
-    "pforge sqlite:": lambda folder: open_state(f"sqlite:{folder / 'rel.db'}"),
-}
-RELAXED: dict[str, Callable[[Path], Any]] = {
-    "pforge relaxed": lambda folder: open_state(folder / "b.fs", durability="relaxed"),
-    "diskcache": lambda folder: Cache(str(folder / "cache")),
-    "shelve": lambda folder: Mapping(shelve.open(str(folder / "shelf"))),  # noqa: SIM115 - a peer, closed below
-}
 
 
 def interleaved(
@@ -163,7 +66,7 @@ def one_by_one(count: int) -> Callable[[Any], None]:
 
     def work(peer: Any) -> None:
         for number in range(count):
-            peer.set(f"key/{number % 1000:06}", VALUE)
+            peer.set(f"key/{number % 1000:06}", VALUES[number % 1000])
 
     return work
 
@@ -177,6 +80,12 @@ def in_threads(peer: Any) -> None:
         thread.join()
 
 
+def thousands(names: list[str]) -> Iterator[dict[str, bytes]]:
+    """Yield what to store under the names, a thousand at a time."""
+    for start in range(0, len(names), 1000):
+        yield dict(zip(names[start : start + 1000], VALUES, strict=False))
+
+
 def keys(*, shuffled: bool) -> list[str]:
     """Return the keys."""
     names = [f"run/{number:08}" for number in range(KEYS)]
@@ -187,18 +96,17 @@ def keys(*, shuffled: bool) -> list[str]:
 
 def filled(peer: Any) -> None:
     """Store all keys."""
-    names = keys(shuffled=False)
-    for start in range(0, KEYS, 1000):
-        peer.set_many(dict.fromkeys(names[start : start + 1000], VALUE))
+    for batch in thousands(keys(shuffled=False)):
+        peer.set_many(batch)
 
 
 def batches(*, shuffled: bool) -> Callable[[Any], None]:
     """Return a function that stores all keys by the thousand."""
-    names = keys(shuffled=shuffled)
+    made = list(thousands(keys(shuffled=shuffled)))
 
     def work(peer: Any) -> None:
-        for start in range(0, KEYS, 1000):
-            peer.set_many(dict.fromkeys(names[start : start + 1000], VALUE))
+        for batch in made:
+            peer.set_many(batch)
 
     return work
 
@@ -282,7 +190,7 @@ def opening() -> None:
     names = [f"run/{number:08}" for number in range(1_000_000)]
     with open_state(path, durability="relaxed") as state:
         for start in range(0, len(names), 10_000):
-            state.set_many(dict.fromkeys(names[start : start + 10_000], VALUE))
+            state.set_many(dict(zip(names[start : start + 10_000], VALUES * 10, strict=True)))
         copy = folder / "killed"
         copy.mkdir()
         for file in folder.glob("million.fs*"):
@@ -297,7 +205,7 @@ def opening() -> None:
 
 def memory() -> None:
     """Print the rate of the store in memory beside a dict's."""
-    state, plain = MemoryStateManager(), dict.fromkeys(keys(shuffled=False), VALUE)
+    state, plain = MemoryStateManager(), dict(zip(keys(shuffled=False), VALUES * 20, strict=True))
     filled(state)
     rates: dict[str, list[float]] = {"pforge memory:": [], "dict": []}
     for _ in range(ROUNDS):

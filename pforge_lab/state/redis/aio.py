@@ -138,7 +138,8 @@ class RedisAsyncState(AsyncState):
         script = (await self._client()).register_script(COUNT)
         with self._wire.named():
             try:
-                total: int = await script(**self._wire.count_arguments(key, by, seconds))
+                with self._wire.storing():
+                    total: int = await script(**self._wire.count_arguments(key, by, seconds))
             except OutOfMemoryError:
                 raise
             except ResponseError as error:
@@ -200,7 +201,7 @@ class RedisAsyncState(AsyncState):
         client = await self._client()
         for attempt in count(1):
             with suppress(WatchError), self._wire.named():
-                async with client.pipeline(transaction=True) as pipeline:
+                async with client.pipeline(transaction=False) as pipeline:
                     return await self._attempt(pipeline, work)
             if time.monotonic() > deadline:
                 break
@@ -223,9 +224,9 @@ class RedisAsyncState(AsyncState):
                 known[missing.command, missing.key] = await getattr(pipeline, missing.command)(name)
             else:
                 break
-        pipeline.multi()
-        self._wire.queue(pipeline, overlay.changes)
-        await pipeline.execute()
+        self._wire.queue(pipeline, overlay)
+        with self._wire.storing():
+            await pipeline.execute()
         return result
 
     async def _asked(self, command: str, *args: Any) -> Any:

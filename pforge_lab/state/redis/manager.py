@@ -123,7 +123,7 @@ class RedisStateManager(StateManager):
             with (
                 suppress(WatchError),
                 self._wire.named(),
-                self._server.pipeline(transaction=True) as pipeline,
+                self._server.pipeline(transaction=False) as pipeline,
             ):
                 return self._attempt(pipeline, work)
             if time.monotonic() > deadline:
@@ -140,15 +140,17 @@ class RedisStateManager(StateManager):
             lambda key: watched("get", key), lambda key: self._wire.moment(watched("pttl", key))
         )
         result = work(overlay)
-        pipeline.multi()
-        self._wire.queue(pipeline, overlay.changes)
-        pipeline.execute()
+        self._wire.queue(pipeline, overlay)
+        with self._wire.storing():
+            pipeline.execute()
         return result
 
     def _increment(self, key: str, by: int, seconds: float | None) -> int:
         with self._wire.named():
             try:
-                total: int = self._count(**self._wire.count_arguments(key, by, seconds), client=self._server)
+                with self._wire.storing():
+                    arguments = self._wire.count_arguments(key, by, seconds)
+                    total: int = self._count(**arguments, client=self._server)
             except OutOfMemoryError:
                 raise
             except ResponseError as error:

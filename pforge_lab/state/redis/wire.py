@@ -7,16 +7,16 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import RedisError, ResponseError, WatchError
+from redis.exceptions import ConnectionError, RedisError, ResponseError, TimeoutError, WatchError  # noqa: A004 - redis' own
 
-from pforge_lab.errors import PforgeError, StateError, StateFull, WrongValue
+from pforge_lab.errors import OutcomeUnknown, PforgeError, StateError, StateFull, WrongValue
 from pforge_lab.state.transaction import Drop, Put, parse_integer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from pforge_lab.state.stats import StatsCounter
-    from pforge_lab.state.transaction import Change
+    from pforge_lab.state.transaction import Change, Overlay
 
 PATIENCE = 30.0  # seconds that a transaction is tried again while others change its keys
 AT_ONCE = 1000  # keys per round trip
@@ -65,9 +65,14 @@ class Wire:
             return None
         return math.inf if left == -1 else self.clock() + left / 1000
 
-    def queue(self, pipeline: Any, changes: Mapping[str, Change]) -> None:
-        """Add commands that make ``changes``; pipelines of both kinds collect them without waiting."""
-        for key, change in changes.items():
+    def queue(self, pipeline: Any, overlay: Overlay) -> None:
+        """Add the commands of a transaction; pipelines of both kinds collect them without waiting.
+
+        A single change that depends on nothing is atomic by itself.
+        """
+        if overlay.looked_at or len(overlay.changes) != 1:
+            pipeline.multi()
+        for key, change in overlay.changes.items():
             self._queue(pipeline, self.name(key), change)
 
     def _queue(self, pipeline: Any, name: bytes, change: Change) -> None:
@@ -120,6 +125,19 @@ class Wire:
             raise
         except RedisError as error:
             raise self.fault(error) from error
+
+    @contextmanager
+    def storing(self) -> Iterator[None]:
+        """Say of a command that changes something and whose answer was lost that nobody knows what became of it."""
+        try:
+            yield
+        except (ConnectionError, TimeoutError) as error:
+            if "connecting to" in str(error):  # nothing was sent
+                raise
+            raise OutcomeUnknown(
+                f"{self.url} failed while it was storing ({error}); it is not known whether this was stored: read it again",
+                url=self.url,
+            ) from error
 
     def fault(self, error: RedisError) -> StateError:
         """Return the store's error for one of the client's."""
