@@ -58,7 +58,7 @@ def notebook(
         "exclude": exclude or None,
     }
     given = {f"pforge_{name}": value for name, value in options.items() if value is not None}
-    values = {name: as_papermill_reads(text) for name, text in pairs(params).items()}
+    values = _values(_read(source), params)
     before = output.stat().st_mtime_ns if output.exists() else None
     try:
         _execute(source, output, values, progress_bar=not as_json, **given)
@@ -84,7 +84,6 @@ def _execute(source: Path, output: Path, values: dict[str, Any], **options: Any)
 
     from pforge_lab.papermill_engine import PforgeEngine  # noqa: PLC0415
 
-    _check(source)
     papermill_engines.register("pforge", PforgeEngine)
     again = f"mend it, then: pforge-lab notebook {source} {output} --resume"
     try:
@@ -95,8 +94,15 @@ def _execute(source: Path, output: Path, values: dict[str, Any], **options: Any)
         raise StepError(f"{type(error).__name__}: {str(error).splitlines()[0]}; {again}") from error
 
 
-def _check(source: Path) -> None:
-    """Refuse what is no notebook, before a kernel is started for it."""
+def _values(content: Any, params: tuple[str, ...]) -> dict[str, Any]:
+    from pforge_lab.papermill_engine.parameters import declared, read_as  # noqa: PLC0415 - imports papermill
+
+    known = declared(content) or {}
+    return {name: read_as(known.get(name, ""), text) for name, text in pairs(params).items()}
+
+
+def _read(source: Path) -> Any:
+    """Return a notebook; refuse what is none, before a kernel is started for it."""
     import nbformat  # noqa: PLC0415 - slow to import
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel  # noqa: PLC0415
 
@@ -117,25 +123,7 @@ def _check(source: Path) -> None:
         raise UsageError(
             f"{source} asks for kernel {kernel!r}, which is not installed; jupyter kernelspec list shows those that are"
         ) from error
-
-
-def as_papermill_reads(text: str) -> Any:
-    """Return the value that a text of ``-p`` stands for, as papermill's own ``-p`` takes it.
-
-    Examples
-    --------
-    >>> [as_papermill_reads(text) for text in ("2", "0.5", "True", "None", "2013-01-01")]
-    [2, 0.5, True, None, '2013-01-01']
-    """
-    names: dict[str, Any] = {"True": True, "False": False, "None": None}
-    if text in names:
-        return names[text]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    return found
 
 
 def _tell(output: Path, *, as_json: bool) -> None:

@@ -25,7 +25,7 @@ def begin(config: str) -> str:
     Parameters
     ----------
     config
-        JSON: ``state name cells notebook params keep exclude snapshots run position done``.
+        JSON: ``state name cells notebook params keep exclude snapshots id run position done``.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def _prepared(state: StateManager, facts: dict[str, Any]) -> Recording:
     if facts["run"] is None:
         run = start_cells(
             facts["name"], cells, state=state, notebook=facts["notebook"], keeps=facts["snapshots"],
-            keep=facts["keep"], exclude=facts["exclude"], params=facts["params"],
+            keep=facts["keep"], exclude=facts["exclude"], params=facts["params"], id=facts["id"],
         )  # fmt: skip
     else:
         run = api.open_run(facts["run"], state=state)

@@ -14,6 +14,7 @@ from pforge_lab.errors import NotKept, PforgeError, StateError
 from pforge_lab.papermill_engine.client import Client, RecordingFailed
 from pforge_lab.papermill_engine.manager import Manager
 from pforge_lab.papermill_engine.options import Options
+from pforge_lab.papermill_engine.parameters import check_types
 from pforge_lab.papermill_engine.report import Report, cells_of, import_early, is_report
 from pforge_lab.papermill_engine.store import holding, store_url, whole_path
 from pforge_lab.papermill_engine.termination import Terminated, Termination
@@ -34,6 +35,8 @@ class PforgeEngine(NBClientEngine):  # type: ignore[misc] # papermill is untyped
         ------
         NotKept
             A cell that is left reads what the run could not keep. Nothing was executed.
+        ParamError
+            Parameters are not of the types that the notebook declares. Nothing was executed.
         RunNotFound
             There is no run to go on with by that id.
         RecordingFailed
@@ -41,6 +44,7 @@ class PforgeEngine(NBClientEngine):  # type: ignore[misc] # papermill is untyped
             cannot be restored, and nothing was executed.
         """
         options = Options.taken(kwargs)
+        check_types(nb)
         nb.cells = [cell for cell in nb.cells if not is_report(cell)]
         cells = cells_of(nb)
         config = _config(nb, cells, options, kwargs.get("input_path"), output_path)
@@ -101,6 +105,7 @@ def _config(nb: Any, cells: list[Cell], options: Options, source: Any, output: s
         "keep": options.keep,
         "exclude": list(options.exclude),
         "snapshots": options.snapshots,
+        "id": options.run_id,
         "run": None,
         "position": 0,
         "done": 0,

@@ -21,6 +21,8 @@ class Options:
         Append the summary; keep the variables; fail when recording fails.
     exclude
         Patterns of variables that are never kept.
+    run_id
+        Of a new run, in place of an earlier run of that id; made of the notebook's name and the time by default.
     keep
         Which snapshots stay.
     """
@@ -31,6 +33,7 @@ class Options:
     snapshots: bool = True
     strict: bool = False
     exclude: tuple[str, ...] = ()
+    run_id: str | None = None
     keep: Any = field(default_factory=lambda: {"done": "records", "failed": 1})
 
     @classmethod

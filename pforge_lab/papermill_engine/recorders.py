@@ -93,7 +93,7 @@ class Beside:
         try:
             self.run = start_cells(
                 config["name"], self._cells, state=self._state, notebook=config["notebook"], keeps=False,
-                keep=config["keep"], exclude=config["exclude"], params=config["params"],
+                keep=config["keep"], exclude=config["exclude"], params=config["params"], id=config["id"],
             )  # fmt: skip
             self._recorder = NamespaceRecorder(self.run, {}, snapshots=False)
             self._recorder.begin()

@@ -57,7 +57,7 @@ class Report:
                 if record.step is not None and record.step <= len(cells):
                     describe(cells[record.step - 1], record)
             nb.metadata["pforge"] = {
-                "run": run.id, "state": self.config["state"], "status": run.status, "position": run.position,
+                "run": run.id, "state": run.state.url, "status": run.status, "position": run.position,
                 "executed_again": {str(place): reason for place, reason in self.plan.reasons.items()},
                 "remarks": self.remarks(run),
                 "recording_seconds": {fact: self.told[fact] for fact in ("start", "recording") if fact in self.told},

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 from pforge_lab.errors import RunError
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import api
-from pforge_lab.runs.journal import touched
+from pforge_lab.runs.housekeeping import delete_run
+from pforge_lab.runs.journal import Journal, touched
 from pforge_lab.runs.naming import run_id
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def pipeline_of(name: str, cells: Sequence[Cell]) -> Pipeline:
 def start_cells(
     name: str, cells: Sequence[Cell], *, state: StateManager, notebook: Mapping[str, str], keeps: bool = True,
     keep: Keep = "all", exclude: Collection[str] = (), params: Mapping[str, str] | None = None,
+    id: str | None = None,  # noqa: A002 - the public name of it
 ) -> Run:  # fmt: skip
     """Start the run of a notebook, whose cells somebody else executes.
 
@@ -88,8 +90,13 @@ def start_cells(
         Whether variables will be kept, so that it can be resumed.
     params
         As tables show them.
+    id
+        Of the run, in place of an earlier one of that id; a new one by default.
     """
-    id = run_id(name)  # noqa: A001 - the public name of it
+    if id is None:
+        id = run_id(name)  # noqa: A001 - the public name of it
+    elif Journal(state, id).exists():
+        delete_run(id, state=state)
     about = {"notebook": dict(notebook), "keeps": keeps, "job": id}
     return api.start(
         pipeline_of(name, cells), state=state, keep=keep, exclude=exclude, id=id, about=about, told=params

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pforge_lab.errors import Fault, NotKept, ParamError, UsageError, VariableNotFound, near_misses
+from pforge_lab.errors import NotKept, UsageError, VariableNotFound
 from pforge_lab.runs import api
-from pforge_lab.runs.exporting import export_run
-from pforge_lab.runs.importing import adopt_run
-from pforge_lab.runs.journal import Journal, heads
-from pforge_lab.sweeps.grid import Grid, member_id, parameter_sets
-from pforge_lab.sweeps.job import Job, execute, packed_pipeline, this_process
-from pforge_lab.sweeps.key import KeyPass
+from pforge_lab.runs.journal import Journal
+from pforge_lab.sweeps.grid import Grid, parameter_sets
+from pforge_lab.sweeps.landing import land
+from pforge_lab.sweeps.pipelines import PipelinePlan, check_pipeline
 from pforge_lab.sweeps.progress import Progress, Tally
 from pforge_lab.sweeps.table import Member, sweep_frame
 from pforge_lab.sweeps.workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
     from concurrent.futures import Executor
 
     import pandas as pd
@@ -28,32 +24,36 @@ if TYPE_CHECKING:
     from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.runs.api import Place
     from pforge_lab.state import StateManager
+    from pforge_lab.sweeps.notebooks import NotebookPlan
 
-_SHARED = ("redis:", "rediss:", "unix:", "zeo:", "sqlite:", "postgresql:")
+    Plan: TypeAlias = PipelinePlan | NotebookPlan
+
 _SERVERS = ("redis:", "rediss:", "unix:", "postgresql:")
 
 
 def sweep(
-    pipeline: Pipeline,
+    pipeline: Pipeline | str | Path,
     grid: Grid,
     *,
     state: Place | None = None,
     executor: Executor | Callable[[], Executor] | None = None,
     workers: int | None = None,
     outputs: Collection[str] = (),
+    folder: str | Path | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Execute a pipeline with many parameter sets, side by side; again, only what is missing.
+    """Execute a pipeline or a notebook with many parameter sets, side by side; again, only what is missing.
 
     Every set is a run of its own in the store, with an id that follows from the pipeline's
-    definition and the parameters. Called again, runs that are done are taken as they are, failed and
-    interrupted ones go on from their last completed step, and steps whose code has changed since
+    definition, or the notebook's place, and the parameters. Called again, runs that are done are taken as they are, failed and
+    interrupted ones go on from their last completed step, and steps or cells whose code has changed since
     are executed again, with what follows them.
 
     Parameters
     ----------
     pipeline
-        What to execute. Functions of the notebook go along to the workers.
+        What to execute: a pipeline, whose functions go along to the workers; or the path of a notebook
+        (``.ipynb``), each set of which is executed by papermill in a kernel of its own, recorded cell by cell.
     grid
         A dict of lists, of which every combination is executed; or a list of dicts.
     state
@@ -68,7 +68,11 @@ def sweep(
     workers
         Processes of the default pool; by default as many as there are cores to use.
     outputs
-        Names of variables that the frame has as columns, from the end of each run.
+        Names of variables that the frame has as columns, from the end of each run. Runs of notebooks keep
+        their last snapshot for it, and only their records without.
+    folder
+        Where the output notebooks go: ``NAME-sweep`` beside the notebook by default. Beside each stands
+        ``OUTPUT.pforge``, from which it goes on when its worker or kernel was killed.
     progress
         Show how far it is.
 
@@ -76,12 +80,14 @@ def sweep(
     -------
     pandas.DataFrame
         One row per set: its parameters, ``status``, ``seconds`` spent in steps, ``peak`` in bytes, the
-        outputs, ``error`` and ``run``, the id that ``pf.open_run`` takes.
+        outputs, ``error`` and ``run``, the id that ``pf.open_run`` takes; for notebooks ``notebook``, the path
+        of the output.
 
     Raises
     ------
     ParamError
-        Parameters of some sets are missing, unknown or wrong; all at once, before anything is executed.
+        Parameters of some sets are missing, unknown or wrong, as far as a notebook declares them; all at
+        once, before anything is executed.
     UsageError
         The grid, the executor or a name among ``outputs`` is none.
 
@@ -108,18 +114,16 @@ def sweep(
     2  3   done       9
     """
     sets = parameter_sets(grid)
-    _check(pipeline, sets, outputs)
-    store = api.store_of(state, pipeline)
-    plan = _Plan.of(pipeline, sets, store, _url(state, store))
-    tally = Tally(pipeline.name, len(sets), kept=len(sets) - len(plan.missing))
+    plan = _plan(pipeline, sets, state, outputs, folder)
+    tally = Tally(plan.name, len(sets), kept=len(sets) - len(plan.missing))
     shown = Progress(tally)
     errors: dict[str, str] = {}
     if plan.missing:
         pool = Workers(executor, workers)
         try:
-            for job, result in pool.results(execute, plan.jobs()):
-                _land(store, job, result, errors)
-                done = job.run not in errors and api.summary(store, job.run).status == "done"
+            for job, result in plan.results(pool):
+                land(plan.store, job, result, errors)
+                done = job.run not in errors and api.summary(plan.store, job.run).status == "done"
                 tally.done, tally.failed = tally.done + done, tally.failed + (not done)
                 if progress:
                     shown.show()
@@ -129,76 +133,29 @@ def sweep(
         pool.close()
     if progress:
         shown.show(last=True)
-    return sweep_frame([plan.member(run, outputs, errors.get(run)) for run in plan.sets], outputs)
+    return sweep_frame([_member(plan, run, outputs, errors.get(run)) for run in plan.sets], outputs)
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """Which runs a sweep has, and which of them are missing."""
+def _plan(
+    what: Pipeline | str | Path,
+    sets: list[dict[str, Any]],
+    state: Place | None,
+    outputs: Collection[str],
+    folder: str | Path | None,
+) -> Plan:
+    """Return the plan of a sweep, its parameters checked."""
+    if isinstance(what, str | Path):
+        from pforge_lab.sweeps.notebooks import NotebookPlan, SweptNotebook  # noqa: PLC0415 - papermill is slow to import
 
-    pipeline: Pipeline
-    sets: Mapping[str, Mapping[str, Any]]
-    missing: Mapping[str, bool]  # whether there is something of it already
-    store: StateManager
-    url: str
-
-    @classmethod
-    def of(cls, pipeline: Pipeline, sets: list[dict[str, Any]], store: StateManager, url: str) -> _Plan:
-        named = {member_id(pipeline.name, pipeline.digest, params): params for params in sets}
-        status = {name: head.seen_status() for name, head in heads(store).items() if name in named}
-        missing = {
-            run: run in status
-            for run in named
-            if status.get(run) != "done" or api.load(store, run, pipeline=pipeline).stale()
-        }
-        return cls(pipeline, named, missing, store, url)
-
-    def jobs(self) -> list[Job]:
-        import cloudpickle  # noqa: PLC0415 - only where something is executed
-
-        packed, key, shared = packed_pipeline(self.pipeline), KeyPass.of_user(), self.url.startswith(_SHARED)
-        return [
-            Job(
-                run=run,
-                pipeline=packed,
-                params=cloudpickle.dumps(self.sets[run]),
-                url=self.url,
-                shared=shared,
-                sender=this_process(),
-                earlier=_exported(self.store, run) if begun and not shared else None,
-                key=key,
-            )
-            for run, begun in self.missing.items()
-        ]
-
-    def member(self, run: str, outputs: Collection[str], error: str | None) -> Member:
-        if error is not None and not Journal(self.store, run).exists():
-            return Member(self.sets[run], "failed", error=error)
-        summary = api.summary(self.store, run)
-        values = _outputs(self.store, run, outputs) if outputs and summary.status == "done" else {}
-        return Member(
-            self.sets[run], summary.status, summary.seconds, summary.peak, values, error or summary.error, run
-        )
-
-
-def _check(pipeline: Pipeline, sets: list[dict[str, Any]], outputs: Collection[str]) -> None:
-    faults: list[Fault] = []
-    for params in sets:
-        try:
-            pipeline.check_params(params)
-        except ParamError as error:
-            faults += [fault for fault in error.faults if fault not in faults]
-    if faults:
-        raise ParamError.of(faults)
-    made = set(pipeline.params).union(*(pipeline.writes(index) for index in range(len(pipeline.steps))))
-    unknown = [name for name in outputs if name not in made]
-    if isinstance(outputs, str) or unknown:
-        name = outputs if isinstance(outputs, str) else unknown[0]
-        raise UsageError(
-            f"outputs is a list of names, such as [{outputs!r}]"
-            if isinstance(outputs, str)
-            else f"pipeline {pipeline.name!r} makes no variable {name!r}{near_misses(name, made)}"
-        )
+        source = SweptNotebook.read(what, folder)
+        source.check(sets, outputs)
+        store = api.store_of(state)
+        return NotebookPlan.of(source, sets, store, _url(state, store), keeps=bool(outputs))
+    if folder is not None:
+        raise UsageError("folder is where the outputs of notebooks go; a pipeline has none")
+    check_pipeline(what, sets, outputs)
+    store = api.store_of(state, what)
+    return PipelinePlan.of(what, sets, store, _url(state, store))
 
 
 def _url(state: Place | None, store: StateManager) -> str:
@@ -206,22 +163,15 @@ def _url(state: Place | None, store: StateManager) -> str:
     return str(state) if isinstance(state, str) and state.startswith(_SERVERS) else store.url
 
 
-def _exported(store: StateManager, run: str) -> bytes:
-    with tempfile.TemporaryDirectory() as scratch:
-        return export_run(api.load(store, run), Path(scratch, "run.pfz")).read_bytes()
-
-
-def _land(
-    store: StateManager, job: Job, result: bytes | BaseException | None, errors: dict[str, str]
-) -> None:
-    """Keep what a worker handed back."""
-    if isinstance(result, BaseException):
-        errors[job.run] = f"{type(result).__name__}: {result}"
-    elif result is not None:
-        with tempfile.TemporaryDirectory() as scratch:
-            file = Path(scratch, "run.pfz")
-            file.write_bytes(result)
-            adopt_run(file, store)
+def _member(plan: Plan, run: str, outputs: Collection[str], error: str | None) -> Member:
+    params, notebook = plan.sets[run], plan.output(run)
+    if error is not None and not Journal(plan.store, run).exists():
+        return Member(params, "failed", error=error, notebook=notebook)
+    summary = api.summary(plan.store, run)
+    values = _outputs(plan.store, run, outputs) if outputs and summary.status == "done" else {}
+    return Member(
+        params, summary.status, summary.seconds, summary.peak, values, error or summary.error, run, notebook
+    )
 
 
 def _outputs(store: StateManager, run: str, names: Collection[str]) -> dict[str, Any]:

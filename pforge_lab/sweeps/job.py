@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cloudpickle
@@ -15,10 +13,9 @@ import cloudpickle
 from pforge_lab.errors import PositionError, StepError
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import api
-from pforge_lab.runs.exporting import export_run
-from pforge_lab.runs.importing import adopt_run
 from pforge_lab.runs.journal import Journal
 from pforge_lab.state import open_state
+from pforge_lab.sweeps.landing import adopted, exported
 
 if TYPE_CHECKING:
     from pforge_lab.runs.run import Run
@@ -82,16 +79,10 @@ def execute(job: Job) -> bytes | None:
         with open_state(job.url) as state:
             _finish(job, pipeline, state)
         return None
-    with (
-        open_state(f"memory:{job.run}-{uuid.uuid4().hex}") as state,
-        tempfile.TemporaryDirectory() as scratch,
-    ):
-        file = Path(scratch, "run.pfz")
+    with open_state(f"memory:{job.run}-{uuid.uuid4().hex}") as state:
         if job.earlier is not None:
-            file.write_bytes(job.earlier)
-            adopt_run(file, state)
-        export_run(_finish(job, pipeline, state), file)
-        return file.read_bytes()
+            adopted(state, job.earlier)
+        return exported(state, _finish(job, pipeline, state).id)
 
 
 def _finish(job: Job, pipeline: Pipeline, state: StateManager) -> Run:

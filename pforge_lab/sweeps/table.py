@@ -10,7 +10,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-FACTS = ("status", "seconds", "peak", "error", "run")
+FACTS = ("status", "seconds", "peak", "error", "run", "notebook")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Member:
         Highest peak of resident memory of its steps in bytes, or None.
     run
         Id of the run, for ``pf.open_run``.
+    notebook
+        Path of the output, of a run of a notebook.
     """
 
     params: Mapping[str, Any]
@@ -36,10 +38,11 @@ class Member:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
     run: str | None = None
+    notebook: str | None = None
 
 
 def sweep_frame(members: Iterable[Member], outputs: Collection[str] = ()) -> pd.DataFrame:
-    """Return parameters, ``status seconds peak``, the outputs, ``error`` and ``run`` as columns.
+    """Return parameters, ``status seconds peak``, the outputs, ``error``, ``run`` and ``notebook`` as columns.
 
     A parameter or output that goes by the name of another column has ``param.`` or ``output.``
     before it.
@@ -60,7 +63,7 @@ def sweep_frame(members: Iterable[Member], outputs: Collection[str] = ()) -> pd.
     for name in outputs:
         shown = f"output.{name}" if name in columns or name in FACTS else name
         columns[shown] = [row.outputs.get(name) for row in rows]
-    for name in FACTS[3:]:
+    for name in FACTS[3:] if any(row.notebook for row in rows) else FACTS[3:-1]:
         columns[name] = [getattr(row, name) for row in rows]
     frame = pd.DataFrame({name: pd.Series(_cells(values)) for name, values in columns.items()})
     return frame.astype({"peak": "Int64", "error": object, "seconds": float})

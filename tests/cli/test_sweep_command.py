@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from tests.papermill_engine.conftest import write
+
 
 def test_every_combination_is_executed_and_shown(pforge):
     said = pforge(
@@ -27,3 +31,17 @@ def test_a_value_of_the_wrong_type_is_told_with_the_codes_of_parameters(pforge):
     assert said.code == 3
     assert "n" in said.err
     assert "Traceback" not in said.err
+
+
+@pytest.mark.kernel
+@pytest.mark.filterwarnings("default")
+def test_a_notebook_is_swept_too_and_its_values_are_read_by_the_types_it_declares(pforge, folder):
+    cells = ["month: int = 1\ncode: str = ''", "print(month, repr(code))"]
+    write(folder / "night.ipynb", cells, tags={1: ["parameters"]})
+    said = pforge("sweep", "night.ipynb", "-p", "month=1", "-p", "code=007", "--workers", "1", "--json")
+    assert said.code == 0, said.err
+    (row,) = json.loads(said.out)
+    assert (row["month"], row["code"], row["status"]) == (1, "007", "done")
+    assert row["notebook"] == str(folder / "night-sweep" / "night-month=1,code=007.ipynb")
+    wrong = pforge("sweep", "night.ipynb", "-p", "month=1,x")
+    assert (wrong.code, "the notebook asks for int" in wrong.err) == (3, True)

@@ -8,7 +8,7 @@ import shlex
 import pytest
 from papermill.cli import _resolve_type
 
-from pforge_lab.cli.notebook import as_papermill_reads
+from pforge_lab.papermill_engine.parameters import as_papermill_reads
 from tests.papermill_engine.conftest import read, write
 
 pytestmark = [pytest.mark.kernel, pytest.mark.filterwarnings("default")]
