@@ -146,8 +146,9 @@ def _variables(context: click.Context) -> Iterator[tuple[str, str]]:
 
 @_completer("pipeline")
 def pipelines(context: click.Context, incomplete: str) -> Iterator[str]:
-    """Pipelines that are loaded, and files that may hold some."""
-    yield from session_of(context).pipelines
+    """Pipelines that are loaded, variables of the notebook that hold one, and files that may hold some."""
+    session = session_of(context)
+    yield from {**session.pipelines, **session.variables_with_pipelines()}
     yield from _paths(incomplete, PIPELINES)
 
 
@@ -179,8 +180,9 @@ def _pipeline(context: click.Context) -> Pipeline | None:
     )  # what click has not read because an option waits for its value
     if named is None:
         return session.pipeline
-    if str(named) in session.pipelines:
-        return session.pipelines[str(named)]
+    known = {**session.variables_with_pipelines(), **session.pipelines}
+    if str(named) in known:
+        return known[str(named)]
     return Session().load(Path(named)) if Path(named).is_file() else None  # type: ignore[return-value]
 
 
@@ -208,7 +210,7 @@ def commands(context: click.Context, _: str) -> Iterator[tuple[str, str]]:
     """Commands, for ``help``."""
     group: Any = context.find_root().command
     for name in group.list_commands(context):
-        yield name, group.get_command(context, name).get_short_help_str()
+        yield name, group.get_command(context, name).get_short_help_str(200)
 
 
 def files(*suffixes: str) -> Completer:

@@ -14,6 +14,7 @@ import click
 from pforge_lab.cli import completing
 from pforge_lab.cli.options import target
 from pforge_lab.cli.session import Session, pass_session
+from pforge_lab.cli.shown import NOTHING_TO_DROP
 from pforge_lab.errors import UsageError
 from pforge_lab.runs import api
 from pforge_lab.runs.runs_frame import runs_frame
@@ -83,7 +84,7 @@ def diff(session: Session, a: str | None, b: str | None) -> pd.DataFrame:
 
 @click.command()
 @click.argument("a", metavar="RUN", shell_complete=completing.runs)
-@click.argument("b", metavar="RUN", required=False, shell_complete=completing.runs)
+@click.argument("b", metavar="[RUN]", required=False, shell_complete=completing.runs)
 @pass_session
 def compare(session: Session, a: str, b: str | None) -> Comparison:
     """Show two RUNs side by side: parameters, steps, times, peaks, variables; with one, the current run beside it."""
@@ -144,7 +145,10 @@ def memory(session: Session, save: Path | None) -> Any:
 @pass_session
 def advise(session: Session) -> pd.DataFrame:
     """Show which variables to drop after which step, and what that does to the peak."""
-    return session.need_run().advise()
+    advice = session.need_run().advise()
+    if advice.empty and session.namespace is not None:
+        click.echo(NOTHING_TO_DROP)
+    return advice
 
 
 @click.command()

@@ -114,19 +114,21 @@ def load(session: Session, file: Path) -> Pipeline | Forge:
 
 
 @cli.command(name="help")
-@click.argument("command", required=False, shell_complete=completing.commands)
+@click.argument("command", nargs=-1, shell_complete=completing.commands)
 @click.pass_context
-def help_command(context: click.Context, command: str | None) -> None:
-    """Show all commands, or one COMMAND in full."""
+def help_command(context: click.Context, command: tuple[str, ...]) -> None:
+    """Show all commands, or one COMMAND in full, such as: state get."""
     parent = context.parent
     assert parent is not None  # noqa: S101 - this command stands below the group
-    if command is None:
-        click.echo(cli.get_help(parent))
-        return
-    name, found, _ = cli.resolve_command(parent, [command])
-    assert found is not None  # noqa: S101 - resolve_command raises otherwise
-    with click.Context(found, info_name=name, parent=parent) as below:
-        click.echo(found.get_help(below))
+    below: click.Context = parent
+    found: click.Command = cli
+    for word in command:
+        if not isinstance(found, click.Group):
+            raise click.UsageError(f"{found.name} has no commands of its own", below)
+        name, inner, _ = found.resolve_command(below, [word])
+        assert inner is not None  # noqa: S101 - resolve_command raises otherwise
+        below, found = click.Context(inner, info_name=name, parent=below), inner
+    click.echo(found.get_help(below))
 
 
 @cli.command()
@@ -239,7 +241,7 @@ def main() -> None:
     try:
         print_result(invoke(sys.argv[1:], session, "pforge-lab"))
     except click.ClickException as error:
-        click.echo(f"pforge-lab: {usage(error)}", err=True)
+        click.echo(f"pforge-lab: {usage(error, 'pforge-lab')}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo(_interrupted(session), err=True)
@@ -252,10 +254,11 @@ def main() -> None:
         sys.exit(141)
 
 
-def usage(error: click.ClickException) -> str:
-    """Return an error of the command line as one line that ends with where to read more."""
+def usage(error: click.ClickException, name: str) -> str:
+    """Return an error of the command line of that name as one line that ends with where to read more."""
     context = getattr(error, "ctx", None)
-    return f"{error.format_message().rstrip('.')}; see {context.command_path if context else 'pforge-lab'} --help"
+    told = " ".join(error.format_message().split()).rstrip(".")
+    return f"{told}{' See' if told.endswith('?') else '; see'} {context.command_path if context else name} --help"
 
 
 def _interrupted(session: Session) -> str:

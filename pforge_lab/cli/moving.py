@@ -9,6 +9,7 @@ import click
 
 from pforge_lab.cli import completing
 from pforge_lab.cli.options import (
+    Count,
     memory_option,
     params_option,
     parse_params,
@@ -33,7 +34,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @run_options
 @pass_session
 def start(session: Session, /, pipeline: str | None, params: tuple[str, ...], **options: Any) -> Run:
-    """Start a run of the loaded PIPELINE, or of one in a file; nothing is executed yet."""
+    """Start a run of the loaded PIPELINE, or of one in a file or a variable; nothing is executed yet."""
     place = None
     if pipeline is not None and pipeline not in session.pipelines and (file := Path(pipeline)).is_file():
         session.load(file)
@@ -44,7 +45,7 @@ def start(session: Session, /, pipeline: str | None, params: tuple[str, ...], **
 
 
 @click.command()
-@click.argument("n", type=click.IntRange(min=1), default=1)
+@click.argument("n", type=Count(min=1), default=1)
 @memory_option
 @pass_session
 def step(session: Session, n: int, memory: tuple[str, ...]) -> StepRecord:
@@ -55,7 +56,7 @@ def step(session: Session, n: int, memory: tuple[str, ...]) -> StepRecord:
 
 
 @click.command()
-@click.argument("n", type=click.IntRange(min=0), default=1)
+@click.argument("n", type=Count(min=0), default=1)
 @pass_session
 def back(session: Session, n: int) -> Run:
     """Go N positions back: the variables are as they were there."""

@@ -46,6 +46,18 @@ memory_option = click.option(
 )
 
 
+class Count(click.IntRange):
+    """A whole number that is not too small."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number, or say which ones there may be."""
+        if not str(value).isdigit() or int(value) < (self.min or 0):
+            self.fail(f"{value!r} is no number of at least {self.min or 0:g}.", param, ctx)
+        return int(value)
+
+
 def run_options(command: F) -> F:
     """Give a command the options of `pforge_lab.Pipeline.start`; ``start_options`` reads them."""
     for option in reversed(_RUN_OPTIONS):

@@ -107,17 +107,37 @@ class Session:
             Nothing is loaded, or nothing of that name.
         """
         if name is not None:
-            if name not in self.pipelines and self.namespace is None:
-                raise UsageError(f"there is no file {name!r}; give one that holds a pipeline")
-            if name not in self.pipelines:
-                raise UsageError(f"no pipeline {name!r} is loaded{near_misses(name, self.pipelines)}")
-            return self.pipelines[name]
+            return self._named(name)
         if self.pipeline is None and len(self.pipelines) > 1:
             raise UsageError(f"which pipeline? There are {', '.join(map(repr, sorted(self.pipelines)))}")
         if self.pipeline is None:
-            where = "load one with: load FILE" if self.namespace is not None else "name one with: start FILE"
+            where = (
+                "load one with %pforge load FILE, or give the name of a variable that holds one"
+                if self.namespace is not None
+                else "name one with: start FILE"
+            )
             raise UsageError(f"no pipeline is loaded; {where}")
         return self.pipeline
+
+    def _named(self, name: str) -> Pipeline:
+        """Return a loaded pipeline, or one that a variable of the notebook holds."""
+        held = self.variables_with_pipelines()
+        if name in self.pipelines:
+            return self.pipelines[name]
+        if name in held:
+            return held[name]
+        if self.namespace is None:
+            raise UsageError(f"there is no file {name!r}; give one that holds a pipeline")
+        raise UsageError(f"no pipeline {name!r} is loaded{near_misses(name, {**self.pipelines, **held})}")
+
+    def variables_with_pipelines(self) -> dict[str, Pipeline]:
+        """Return the variables of the notebook that hold pipelines."""
+        from pforge_lab.pipeline.spec import Pipeline  # noqa: PLC0415 - only where one is looked for
+
+        found = (self.namespace or {}).items()
+        return {
+            name: value for name, value in found if isinstance(value, Pipeline) and not name.startswith("_")
+        }
 
     def load(self, path: Path, name: str | None = None) -> Pipeline | Forge:
         """Load a file; its pipeline (of that name, or its only one) becomes the current one."""

@@ -20,6 +20,8 @@ from pforge_lab.views.overview import overview
 from pforge_lab.views.steps import GLYPHS
 from pforge_lab.views.text_blocks import ascii_of
 
+NOTHING_TO_DROP = "no dead variable raises the peak: there is nothing to drop"
+
 
 def print_record(record: StepRecord) -> None:
     """Print one line for a record while a command goes on."""
@@ -60,7 +62,7 @@ def _frame_text(frame: pd.DataFrame, form: dict[str, Any]) -> str:
     if {"change", "variable"} <= set(frame.columns):
         return text.diff_text(frame, **form)
     if {"advice", "saves"} <= set(frame.columns):
-        return "\n".join(frame["advice"]) or "no dead variable raises the peak: there is nothing to drop"
+        return "\n".join(frame["advice"]) or NOTHING_TO_DROP
     if {"before", "peak", "after"} <= set(frame.columns):
         return text.memory_text(frame, **form)
     return text.preview_text(frame, "", **form)

@@ -16,6 +16,7 @@ from pforge_lab.errors import RunNotFound, UsageError, near_misses
 from pforge_lab.runs.collection import collect_chunks
 from pforge_lab.runs.places import default_state
 from pforge_lab.state import shelf
+from pforge_lab.views.keys import OWN, listed
 
 if TYPE_CHECKING:
     from pforge_lab.state import StateManager, StateStats
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Grammar)
 def state() -> None:
-    """Look into the store that ``open`` or --state chose, and keep house in it."""
+    """Look into the store that was opened, or that --state names, and keep house in it."""
 
 
 def _store(session: Session) -> StateManager:
@@ -35,6 +36,11 @@ def _store(session: Session) -> StateManager:
         except RunNotFound:
             session.state = default_state()
     return session.state
+
+
+def _near(key: str, store: StateManager) -> str:
+    """Return keys that may have been meant; those of runs only where one of them was."""
+    return near_misses(key, listed(store, own=key.startswith(OWN)))
 
 
 @state.command(name="ls")
@@ -58,7 +64,7 @@ def get_value(session: Session, key: str) -> bytes | None:
     store = _store(session)
     value = store.get(key)
     if value is None:
-        raise UsageError(f"there is no key {key!r} in {store.url}{near_misses(key, store.keys())}")
+        raise UsageError(f"there is no key {key!r} in {store.url}{_near(key, store)}")
     if session.namespace is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(value)
@@ -84,9 +90,7 @@ def delete_keys(session: Session, keys: tuple[str, ...]) -> None:
     store = _store(session)
     missing = [key for key in keys if not store.exists(key)]
     if missing:
-        raise UsageError(
-            f"there is no key {missing[0]!r} in {store.url}{near_misses(missing[0], store.keys())}"
-        )
+        raise UsageError(f"there is no key {missing[0]!r} in {store.url}{_near(missing[0], store)}")
     with store.batch() as batch:
         for key in keys:
             batch.delete(key)
@@ -145,7 +149,7 @@ def compact(session: Session) -> None:
 @click.option("--prefix", default="", help="Put in front of every key.")
 @pass_session
 def import_shelf(session: Session, old_shelf: Path, prefix: str) -> None:
-    """Copy a shelf that ``shelve.open`` made, without unpickling anything."""
+    """Copy a shelf that the shelve module made, without unpickling anything."""
     count = shelf.import_shelf(old_shelf, _store(session), prefix)
     click.echo(f"imported {count} values; read them with state.shelf({prefix!r})")
 
@@ -155,8 +159,11 @@ def import_shelf(session: Session, old_shelf: Path, prefix: str) -> None:
 @click.option(
     "--socket", "socket_path", type=click.Path(path_type=Path), help="Where; beside PATH by default."
 )
-def serve(path: Path, socket_path: Path | None) -> None:
+@pass_session
+def serve(session: Session, path: Path, socket_path: Path | None) -> None:
     """Serve the ZODB file at PATH to other processes of this machine, until interrupted."""
+    if session.namespace is not None:
+        raise UsageError(f"serve goes on until it is interrupted: in a shell, pforge-lab state serve {path}")
     from pforge_lab.state.zodb.zeo import StateServer  # noqa: PLC0415 - needs the extra ``zeo``
 
     with StateServer(path, socket_path) as server:

@@ -51,4 +51,4 @@ def _evaluated(session: Session, name: str, expression: str) -> Any:
     try:
         return eval(expression, scope)  # noqa: S307 - the user's own code, typed into the user's own cell
     except Exception as error:
-        raise UsageError(f"cannot set {name}: {type(error).__name__}: {error} in {expression!r}") from error
+        raise UsageError(f"cannot set {name} to {expression}: {type(error).__name__}: {error}") from error

@@ -66,6 +66,12 @@ class PForge(Configurable):
             )
             setattr(self, name, value)
         except (TraitError, ValueError) as error:
+            if isinstance(trait, Enum):
+                raise UsageError(
+                    f"cannot set {name}: it is one of {', '.join(trait.values or ())}, not {text!r}"
+                ) from error
+            if isinstance(trait, Bool):
+                raise UsageError(f"cannot set {name}: it is true or false, not {text!r}") from error
             raise UsageError(f"cannot set {name}: {error}") from error
 
     @validate("memory")

@@ -74,7 +74,7 @@ class PforgeMagics(Magics):
                 return self._cell(line, cell)
             return invoke(words(line), self.session, "%pforge")
         except click.ClickException as error:
-            raise CommandError(f"%pforge: {usage(error)}") from error
+            raise CommandError(f"%pforge: {usage(error, '%pforge')}") from error
         except (click.Abort, KeyboardInterrupt) as error:
             raise CommandInterrupted(self._interrupted()) from error
         except PforgeError as error:

@@ -375,7 +375,10 @@ def _remember(run: Run) -> Run:
 def _choose(id: str | None, found: list[RunSummary], state: Place | None) -> RunSummary:  # noqa: A002 - as in open_run
     if not found:
         where = places.folder() if state is None else state.url if isinstance(state, StateManager) else state
-        raise RunNotFound(f"there are no runs in {where} yet; start one with pipeline.start(...)", run=id)
+        raise RunNotFound(
+            f"there are no runs in {where} yet; start one with pipeline.start(...) or the command start",
+            run=id,
+        )
     if id is None:
         return found[0]
     matches = [row for row in found if row.id == id] or [row for row in found if row.id.startswith(id)]

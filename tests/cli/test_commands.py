@@ -188,7 +188,7 @@ BAD = [
     (["stpe"], 2, "no command 'stpe', did you mean 'step' or 'state'?"),
     (["help", "stpe"], 2, "no command 'stpe', did you mean 'step' or 'state'?"),
     (["state", "gt"], 2, "no command 'gt', did you mean 'get'"),
-    (["step", "0"], 2, "0 is not in the range"),
+    (["step", "0"], 2, "'0' is no number of at least 1"),
     (["step", "--foo"], 2, "No such option '--foo'"),
     (["goto"], 2, "Missing argument 'STEP'; see pforge-lab goto --help"),
     (["goto", "totl"], 2, "did you mean 'total'?"),
@@ -301,7 +301,7 @@ def test_a_process_of_its_own_does_the_same(shell, folder):
     said = shell("stpe")
     assert (said.code, said.out) == (2, "")
     assert (
-        said.err == "pforge-lab: no command 'stpe', did you mean 'step' or 'state'?; see pforge-lab --help\n"
+        said.err == "pforge-lab: no command 'stpe', did you mean 'step' or 'state'? See pforge-lab --help\n"
     )
 
 

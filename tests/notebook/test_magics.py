@@ -130,7 +130,7 @@ def test_set_sees_the_notebook_and_the_run(shell, lab):
 
 def test_what_set_cannot_evaluate_is_one_line(lab):
     for code, message in (
-        ("%pforge set total=nope", "cannot set total: NameError: name 'nope' is not defined"),
+        ("%pforge set total=nope", "cannot set total to nope: NameError: name 'nope' is not defined"),
         ("%pforge set total=1 +", "SyntaxError"),
         ("%pforge set 3=1", "expected NAME=EXPR"),
         ("%pforge set", "Missing argument"),
@@ -220,9 +220,13 @@ def test_a_cell_of_tools_may_hold_what_a_cell_may(shell, cell):
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("%pforge stpe", "no command 'stpe', did you mean 'step' or 'state'?; see %pforge --help"),
+        ("%pforge stpe", "no command 'stpe', did you mean 'step' or 'state'? See %pforge --help"),
         ("%pforge step --foo", "No such option '--foo'; see %pforge step --help"),
-        ("%pforge step x", "'x' is not a valid integer"),
+        ("%pforge step x", "'x' is no number of at least 1; see %pforge step --help"),
+        ("%pforge record", "Choose from: on, off; see %pforge record --help"),
+        ("%pforge memory --save", "requires an argument; see %pforge --help"),
+        ("%pforge set load=nope", "cannot set load to nope: NameError: name 'nope' is not defined"),
+        ("%pforge state serve lab.fs", "in a shell, pforge-lab state serve lab.fs"),
         ("%pforge goto nope", "PositionError: there is no step 'nope'"),
         ("%pforge goto total", "finish(until='total')"),
         ("%pforge show totl", "VariableNotFound: there is no variable 'totl'"),
@@ -242,12 +246,36 @@ def test_errors_are_one_line_and_the_cell_fails(lab, code, message):
     assert message in error[0]
 
 
+def test_a_pipeline_that_a_variable_holds_is_started(shell, cell, function_cell):
+    """As functions of the notebook are tools, its pipelines are pipelines."""
+    cell(f"{function_cell.removeprefix('%%pforge tool')}\nimport pforge_lab as pf")
+    cell("def three(): return 3\ndaily = pf.Pipeline.from_functions('thrice', three)")
+    assert cell("%pforge start daily").result.pipeline is shell.user_ns["daily"]
+    assert "did you mean 'daily'?" in cell("%pforge start dayly").error[0]
+
+
+def test_nothing_to_drop_is_said(lab):
+    """An empty table would leave open whether anything was looked for."""
+    lab("%pforge finish")
+    done = lab("%pforge advise")
+    assert "there is nothing to drop" in done.out
+    assert done.result.empty
+
+
+def test_summaries_of_commands_are_told_in_full(cell):
+    """A summary that is cut helps nobody; `help` takes a command of a command."""
+    listed = cell("%pforge help").out
+    assert "..." not in listed.replace("[ARGS]...", "")
+    assert "Show the value under KEY" in cell("%pforge help state get").out
+    assert "get has no commands of its own" in cell("%pforge help state get x").error[0]
+
+
 def test_without_a_run_the_message_says_how_to_get_one(cell):
     for code in ("%pforge step", "%pforge vars", "%pforge status"):
         (error,) = cell(code).error
         assert "start one with %pforge start, or select one with %pforge attach" in error
     (error,) = cell("%pforge start").error
-    assert "no pipeline is loaded; load one with: load FILE" in error
+    assert "no pipeline is loaded; load one with %pforge load FILE" in error
 
 
 def test_a_failing_step_is_one_line_and_can_be_mended_in_the_next_cell(shell, lab):
