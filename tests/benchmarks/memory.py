@@ -62,6 +62,12 @@ def arrow():
     return buffer
 
 
+def ordinary():
+    """About 50 ms of work that allocates a little."""
+    for _ in range(35):
+        sorted(str(number) for number in range(20_000))
+
+
 def tiny():
     """Do next to nothing."""
 
@@ -72,7 +78,7 @@ def _spin(seconds):
         sum(range(100))
 
 
-STEPS = {step.__name__: step for step in (arrays, dicts, locked, spike, arrow, tiny)}
+STEPS = {step.__name__: step for step in (arrays, dicts, locked, spike, arrow, ordinary, tiny)}
 
 # --- the meters: each returns a function that measures a step and returns bytes --------------------
 
@@ -220,7 +226,7 @@ def cell(meter, step):
     measure, work = METERS[meter](), STEPS[step]
     measure(tiny)
     rise = measure(work)
-    calls = 1 if step != "tiny" else 20 if meter in SLOW else 2000
+    calls = {"tiny": 20 if meter in SLOW else 2000, "ordinary": 5}.get(step, 1)
     bare, metered = [], []
     for _ in range(ROUNDS):
         bare.append(_seconds(work, calls))
@@ -256,8 +262,12 @@ def truth_of(step, repeats):
 def peaks(repeats):
     """Print error and cost of each meter for each step."""
     print("rise reported / true rise, and time / time without measuring")
-    steps = [step for step in STEPS if step != "tiny"]
-    print(f"{'':22}" + "".join(f"{step:>17}" for step in steps) + f"{'us a tiny step':>17}")
+    steps = [step for step in STEPS if step not in ("ordinary", "tiny")]
+    print(
+        f"{'':22}"
+        + "".join(f"{step:>17}" for step in steps)
+        + f"{'50 ms step':>13}{'us a tiny step':>17}"
+    )
     truth = {step: truth_of(step, repeats) for step in steps}
     for meter in METERS:
         if meter == "pipefunc" and find_spec("pipefunc") is None:
@@ -267,7 +277,8 @@ def peaks(repeats):
         for step in steps:
             rise, ratio, _ = fresh(meter, step, repeats)
             row += f"{rise / truth[step]:9.2f} {ratio:5.2f} x"
-        print(f"{row}{fresh(meter, 'tiny', repeats)[2] * 1e6:17.1f}", flush=True)
+        ordinary_ratio, extra = fresh(meter, "ordinary", repeats)[1], fresh(meter, "tiny", repeats)[2]
+        print(f"{row}{ordinary_ratio:11.3f} x{extra * 1e6:17.1f}", flush=True)
 
 
 def sizes(repeats):
@@ -349,7 +360,7 @@ def main():
     """Measure one cell, or print all tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cell", nargs=2, metavar=("METER", "STEP"), help="measure one cell in this process")
-    parser.add_argument("--repeats", type=int, default=5, help="interpreters per cell")
+    parser.add_argument("--repeats", type=int, default=3, help="interpreters per cell")
     options = parser.parse_args()
     if options.cell:
         print(json.dumps(cell(*options.cell)))

@@ -6,7 +6,8 @@ W2r  the same, random rows.
 
     python tests/benchmarks/snapshots.py
 
-Prints milliseconds per step (median and minimum), bytes kept, and ratios to the full dump with fsync.
+Prints milliseconds per step (median and minimum), bytes kept, and ratios to the full dump with fsync;
+for W1 also to LangGraph with its SqliteSaver, synchronous, which checkpoints after every node.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import pickle
 import statistics
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 
@@ -106,6 +108,56 @@ def full_dump(pipeline, inputs, place: Path):
     return seconds, kept, float("nan"), perf_counter() - begin
 
 
+def langgraph(inputs, place: Path):
+    """Return seconds per step and bytes of LangGraph for W1; it writes between the nodes, where it is timed."""
+    import sqlite3
+    from typing import TypedDict
+
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+    from langgraph.checkpoint.sqlite import SqliteSaver
+    from langgraph.graph import END, START, StateGraph
+
+    steps, ended, seconds = 50, [perf_counter()], []
+
+    def node(step: int):
+        name = f"a{step % ARRAYS}"
+
+        def work(state):
+            seconds.append(perf_counter() - ended[0])
+            made = {name: replace(step, state[name])}
+            ended[0] = perf_counter()
+            return made
+
+        return work
+
+    graph = StateGraph(TypedDict("Known", dict.fromkeys(inputs, object)))
+    for step in range(steps):
+        graph.add_node(f"s{step}", node(step))
+        graph.add_edge(f"s{step - 1}" if step else START, f"s{step}")
+    graph.add_edge(f"s{steps - 1}", END)
+    connection = sqlite3.connect(place / "langgraph.db", check_same_thread=False)
+    saver = SqliteSaver(connection, serde=JsonPlusSerializer(pickle_fallback=True))
+    options = {"recursion_limit": 2 * steps, "configurable": {"thread_id": "w1"}}
+    graph.compile(checkpointer=saver).invoke(inputs, options, durability="sync")
+    seconds.append(perf_counter() - ended[0])
+    connection.close()
+    return seconds[1:], _bytes(place)
+
+
+def beside_langgraph(mine) -> None:
+    """Print LangGraph's row of W1 and the ratio to it."""
+    if find_spec("langgraph") is None:
+        print("langgraph is not installed: make bench installs it")
+        return
+    with tempfile.TemporaryDirectory() as place:
+        seconds, kept = langgraph(w1()[1], Path(place))
+    print(f"{'W1':5}{'LangGraph':12}{statistics.median(seconds) * 1e3:10.2f}{min(seconds) * 1e3:9.2f}{kept / 50e6:9.2f}")
+    print(
+        f"{'W1':5}{'ratio':12}{statistics.median(mine[0]) / statistics.median(seconds):10.3f}"
+        f"{min(mine[0]) / min(seconds):9.3f}{mine[1] / kept:9.3f}"
+    )
+
+
 def _bytes(place: Path) -> int:
     return sum(path.stat().st_size for path in place.rglob("*") if path.is_file() and path.suffix != ".tmp")
 
@@ -130,6 +182,8 @@ def main() -> None:
             f"{name:5}{'ratio':12}{statistics.median(mine[0]) / statistics.median(dump[0]):10.3f}"
             f"{min(mine[0]) / min(dump[0]):9.3f}{mine[1] / dump[1]:9.3f}{'':9}{mine[3] / dump[3]:11.2f}"
         )
+        if name == "W1":
+            beside_langgraph(mine)
 
 
 if __name__ == "__main__":
