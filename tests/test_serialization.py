@@ -24,8 +24,9 @@ import pyarrow as pa
 import pytest
 
 import pforge_lab as pf
-from pforge_lab.safelist import is_sound
+from pforge_lab.safelist import is_safe, is_sound
 from pforge_lab.serialization import pack, unpack
+from pforge_lab.stream_names import names_in
 
 N = 3000
 TEXTS = [None if i % 11 == 0 else f"text {i % 17}" for i in range(N)]
@@ -364,6 +365,40 @@ def test_hostile_data_are_refused(name, tmp_path, monkeypatch):
     assert not hasattr(pd.Index, "polluted")
 
 
+@pytest.mark.parametrize("name", sorted(HOSTILE))
+def test_what_is_refused_by_name_is_listed_by_name(name):
+    """Whoever looks before trusting sees what the refusal would name, or that there is more to it."""
+    with pytest.raises(pf.UntrustedData) as caught:
+        unpack(HOSTILE[name], trusted=False)
+    names, wrong = names_in(HOSTILE[name])
+    assert names or wrong
+    if "is not on the safe list" in str(caught.value) and "attribute" not in str(caught.value):
+        assert caught.value.name in {".".join(pair) for pair in names}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [1, "a", None, b"b", {"c": (1.5, True)}, {1, 2}, frozenset([3])],
+        pd.DataFrame(
+            {
+                "a": pd.date_range("2026", periods=3),
+                "b": ["x", "y", None],
+                "c": pd.Categorical(["a", "b", "a"]),
+            }
+        ),
+        np.arange(10_000),
+        collections.OrderedDict(a=collections.Counter("aab")),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_names_of_any_value_are_read_to_the_end(value):
+    """Nothing of a value that may be loaded is missing from the list."""
+    names, wrong = names_in(pack(value).stream)
+    assert wrong == ""
+    assert all(is_safe(*pair) for pair in names)
+
+
 def test_hostile_data_execute_nothing_that_python_would_tell_of(tmp_path):
     """In a process of its own, whose audit hook hears of every call that opens, imports, compiles or starts."""
     (tmp_path / "corpus").write_bytes(pickle.dumps(HOSTILE))
@@ -372,6 +407,7 @@ def test_hostile_data_execute_nothing_that_python_would_tell_of(tmp_path):
     import numpy, pandas, polars, pyarrow
     from pforge_lab import UntrustedData
     from pforge_lab.serialization import unpack
+    from pforge_lab.stream_names import names_in
     corpus = pickle.loads(pathlib.Path("corpus").read_bytes())
     heard = []
     FORBIDDEN = ("open", "exec", "import", "compile", "os.", "subprocess.", "socket.", "ctypes.", "shutil.")
@@ -380,6 +416,7 @@ def test_hostile_data_execute_nothing_that_python_would_tell_of(tmp_path):
             heard.append((event, str(arguments)[:80]))
     sys.addaudithook(hook)
     for name, stream in corpus.items():
+        names_in(stream)
         try:
             unpack(stream, trusted=False)
         except UntrustedData:

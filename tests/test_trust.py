@@ -14,6 +14,7 @@ import pytest
 import pforge_lab as pf
 from pforge_lab import trust
 from pforge_lab.runs.endorsing import endorse
+from pforge_lab.runs.foreign import foreign
 from pforge_lab.runs.journal import Journal
 
 WRITE = """
@@ -172,6 +173,20 @@ def test_a_run_that_was_signed_loads_in_full(theirs):
         assert type(signed.run.at(2)["point"]).__name__ == "Point"
     with pf.open_state(theirs / "lab.fs") as state:
         assert type(pf.open_run(state=state).at(2)["point"]).__name__ == "Point"
+
+
+def test_what_trusting_would_allow_is_listed_before(theirs):
+    """Names beyond the safe list, with the variables that name them; nothing of it is imported."""
+    with pf.open_state(theirs / "lab.fs") as state:
+        run = pf.open_run(state=state)
+        found = foreign(run)
+        assert (found.snapshots, found.functions) == (len(run.records) + 1, ("load", "point", "total"))
+        assert found.unread == {}
+        assert any("point" in where for where in found.names["cloudpickle.cloudpickle._make_skeleton_class"])
+        assert not any(name.startswith("builtins.list") for name in found.names)
+        assert "cloudpickle.cloudpickle._make_skeleton_class  in " in str(found)
+        assert not (theirs / "imported").exists()
+        assert not foreign(endorse(run).run)
 
 
 def test_steps_of_a_run_that_was_signed_execute(theirs):

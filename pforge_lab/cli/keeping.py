@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,14 @@ from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.runs import api
 from pforge_lab.runs.endorsing import endorse
 from pforge_lab.runs.exporting import export_run
+from pforge_lab.runs.foreign import foreign
 from pforge_lab.runs.housekeeping import delete_run
 from pforge_lab.runs.importing import import_run
 from pforge_lab.trust import key_path
 from pforge_lab.values.format import size
 
 if TYPE_CHECKING:
+    from pforge_lab.runs.foreign import Foreign
     from pforge_lab.runs.run import Run
 
 
@@ -62,16 +65,28 @@ def import_file(session: Session, file: Path, name: str | None) -> Run:
 
 @click.command()
 @click.argument("run", shell_complete=completing.runs)
+@click.option("--list", "listing", is_flag=True, help="Say what that would allow, and sign nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask, in a terminal.")
 @pass_session
-def trust(session: Session, run: str) -> Run:
-    """Sign a RUN of somebody else with your key, and select it: it then loads in full, which may run their code."""
-    signed = endorse(api.open_run(run, state=session.state))
-    session.run = signed.run
-    what = f"{signed.snapshots} snapshots" + (" and its functions" if signed.functions else "")
-    done = (
-        f"signed {what} with your key {key_path()}"
-        if signed.snapshots or signed.functions
-        else "it is yours already"
-    )
-    click.echo(f"run {session.run.id}: {done}")
-    return session.run
+def trust(session: Session, run: str, *, listing: bool, yes: bool) -> Run:
+    """Sign a RUN of somebody else with your key, and select it: it then loads in full, which may run their code.
+
+    What that allows is said before, and in a terminal you are asked.
+    """
+    chosen = api.open_run(run, state=session.state)
+    allows = foreign(chosen)
+    if not allows:
+        click.echo(f"run {chosen.id}: it is yours already")
+    else:
+        click.echo(f"run {chosen.id}: {_counted(allows)} signed with another key; {allows}")
+        if not listing:
+            if not yes and sys.stdin.isatty():
+                click.confirm(f"Sign them with your key {key_path()}?", abort=True)
+            chosen = endorse(chosen).run
+            click.echo(f"signed {_counted(allows)} with your key {key_path()}")
+    session.run = chosen
+    return chosen
+
+
+def _counted(allows: Foreign) -> str:
+    return f"{allows.snapshots} snapshots" + (" and its functions" if allows.functions else "")

@@ -82,8 +82,23 @@ def _with_signature(tools: list[str], stream: bytes) -> bytes:
 
 def signed_anew(values: bytes) -> bytes:
     """Return functions that were kept by value, signed with the user's key; builds none of them."""
+    return _with_signature(tools_of(values), stream_of(values))
+
+
+def are_ours(values: bytes) -> bool:
+    """Return whether functions that were kept by value are signed with the user's key."""
     header, _, stream = values.partition(b"\n")
-    return _with_signature(json.loads(header)["tools"], stream)
+    return trust.verify([trust.digest(stream)], json.loads(header)["signature"])
+
+
+def tools_of(values: bytes) -> list[str]:
+    """Return the names of functions that were kept by value."""
+    return [str(name) for name in json.loads(values.partition(b"\n")[0])["tools"]]
+
+
+def stream_of(values: bytes) -> bytes:
+    """Return the pickle stream of functions that were kept by value."""
+    return values.partition(b"\n")[2]
 
 
 def _address(function: Callable[..., Any]) -> str | None:
@@ -104,13 +119,12 @@ def restore(values: bytes | None, run: str, *, trusted: bool = False) -> dict[st
     """
     if values is None:
         return {}
-    header, _, stream = values.partition(b"\n")
-    if trusted or trust.verify([trust.digest(stream)], json.loads(header)["signature"]):
-        functions: dict[str, Callable[..., Any]] = unpack(stream, trusted=True)
+    if trusted or are_ours(values):
+        functions: dict[str, Callable[..., Any]] = unpack(stream_of(values), trusted=True)
         for function in functions.values():
             look_up(function)
         return functions
-    return {tool: _refusing(tool, run) for tool in json.loads(header)["tools"]}
+    return {tool: _refusing(tool, run) for tool in tools_of(values)}
 
 
 def _refusing(tool: str, run: str) -> Callable[..., Any]:

@@ -193,12 +193,23 @@ class Snapshots:
             values |= {group.names[0]: value} if len(group.names) == 1 else value
         return values
 
-    def _load_group(self, group: Group, *, trusted: bool) -> Any:
+    def stream(self, group: Group) -> bytes:
+        """Return the pickle stream of a group, which is what its digest says; builds nothing.
+
+        Raises
+        ------
+        StateCorrupt
+            A chunk is missing or damaged, or the stream is another one.
+        """
         stream = group.inline or bytes(self._chunks.get(group.stream.ids, group.stream.size))
         if trust.digest(stream) != group.digest:
             raise StateCorrupt(
                 f"the snapshot of {', '.join(group.names)} does not match its digest; go to another position"
             )
+        return stream
+
+    def _load_group(self, group: Group, *, trusted: bool) -> Any:
+        stream = self.stream(group)
         buffers = [self._chunks.get(cut.ids, cut.size) for cut in group.buffers]
         try:
             return unpack(stream, buffers, trusted=trusted, trust=self._trusted)

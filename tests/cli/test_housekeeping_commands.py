@@ -118,12 +118,26 @@ def test_finish_executes_again_what_failed_and_was_passed(pforge, folder):
     assert "✓ done · 3 of 3 steps" in said.out
 
 
-def test_trust_signs_a_run_of_somebody_else_and_says_with_what(ran, name, folder, monkeypatch):
+def test_trust_says_what_it_allows_and_signs_a_run_of_somebody_else(ran, name, folder, monkeypatch):
+    """First the names, then with what it was signed; of one's own there is nothing to sign."""
     monkeypatch.setenv("PFORGE_KEY", str(folder / "another key"))
     said = ran("trust", name)
     assert (said.code, said.err) == (0, "")
-    assert said.out.startswith(f"run {name}: signed 4 snapshots with your key {folder / 'another key'}\n")
+    assert said.out.splitlines()[:2] == [
+        f"run {name}: 4 snapshots signed with another key; nothing beyond the safe list",
+        f"signed 4 snapshots with your key {folder / 'another key'}",
+    ]
     assert ran("trust", name).out.startswith(f"run {name}: it is yours already\n")
+
+
+def test_trust_list_signs_nothing(ran, name, folder, monkeypatch):
+    """It can be looked at as often as one likes before it is decided."""
+    monkeypatch.setenv("PFORGE_KEY", str(folder / "another key"))
+    for _ in range(2):
+        said = ran("trust", "--list", name)
+        assert (said.code, said.err) == (0, "")
+        assert "4 snapshots signed with another key" in said.out
+        assert "signed 4" not in said.out
 
 
 def test_trust_of_an_unknown_run_names_those_there_are(ran, name):
