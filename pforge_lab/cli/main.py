@@ -32,6 +32,7 @@ from pforge_lab.errors import (
     RunNotFound,
     SpecError,
     StateError,
+    StateLocked,
     StepError,
 )
 from pforge_lab.pipeline.dataflow import flows
@@ -54,6 +55,23 @@ EXIT_CODES: tuple[tuple[type[PforgeError], int], ...] = (
     (RunBusy, 5),
     (StateError, 5),
     (PforgeError, 2),
+)
+
+READING = frozenset(
+    (
+        "status",
+        "vars",
+        "show",
+        "diff",
+        "compare",
+        "memory",
+        "advise",
+        "runs",
+        "dataflow",
+        "export",
+        "attach",
+        "state",
+    )
 )
 
 COMPLETION = "_PFORGE_LAB_COMPLETE"  # what click's scripts for shells set
@@ -85,9 +103,19 @@ def cli(context: click.Context, state: str | None, run_id: str | None) -> None:
     """Take a multi-step tool pipeline apart: step, rewind, resume, and see what each step cost."""
     session = context.ensure_object(Session)
     if state is not None:
-        session.state = open_state(state)
+        session.state = _opened(state, looks=context.invoked_subcommand in READING)
     if run_id is not None:
         session.run = open_run(run_id, state=session.state)
+
+
+def _opened(url: str, *, looks: bool) -> StateManager:
+    """Open a store; to look only, also beside a process that holds it."""
+    try:
+        return open_state(url)
+    except StateLocked:
+        if not looks:
+            raise
+        return open_state(url, mode="r")
 
 
 @cli.command(name="open")

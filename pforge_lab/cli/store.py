@@ -15,8 +15,10 @@ from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.errors import RunNotFound, UsageError, near_misses
 from pforge_lab.runs.collection import collect_chunks
 from pforge_lab.runs.places import default_state
-from pforge_lab.state import shelf
+from pforge_lab.state import open_state, shelf
 from pforge_lab.views.keys import OWN, listed
+
+READING = frozenset(("ls", "get", "stats"))
 
 if TYPE_CHECKING:
     from pforge_lab.state import StateManager, StateStats
@@ -24,8 +26,13 @@ if TYPE_CHECKING:
 
 
 @click.group(cls=Grammar)
-def state() -> None:
+@click.pass_context
+def state(context: click.Context) -> None:
     """Look into the store that was opened, or that --state names, and keep house in it."""
+    session = context.ensure_object(Session)
+    chosen, command = session.state, context.invoked_subcommand
+    if chosen is not None and chosen.mode == "r" and session.namespace is None and command not in READING:
+        session.state = open_state(chosen.url)  # says who holds it, as the command would write
 
 
 def _store(session: Session) -> StateManager:
