@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import nbformat
 import pytest
 
@@ -50,3 +53,12 @@ def test_values_fit_the_types_that_python_would_take_them_for(kind, right, wrong
 
 def test_a_notebook_without_a_cell_for_them_declares_nothing():
     assert declared(nbformat.v4.new_notebook()) is None
+
+
+@pytest.mark.parametrize(
+    "first", ["papermill", "pforge_lab.papermill_engine.parameters", "pforge_lab.sweeps.notebooks"]
+)
+def test_the_engine_is_there_whichever_is_imported_first(first):
+    code = f"import {first}; from papermill.engines import papermill_engines as e; print(e.get_engine('pforge').__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "PforgeEngine\n", done.stderr
