@@ -15,7 +15,7 @@ from pforge_lab.errors import StepError, UsageError
 
 EPILOG = """
 Exit codes: 0 executed; 1 a cell failed, the kernel died or time ran out; 2 wrong use, what is needed
-to resume was not kept, or --strict and not recorded; 4 no such run; 5 the store is in use or damaged;
+to resume was not kept, or --strict and not recorded; 3 a parameter is of the wrong type; 4 no such run; 5 the store is in use or damaged;
 130 interrupted; 143 ended by SIGTERM, which is recorded.
 """
 
