@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -175,4 +176,5 @@ def serve(session: Session, path: Path, socket_path: Path | None) -> None:
 
     with StateServer(path, socket_path) as server:
         click.echo(f"open it with: pforge-lab --state {server.url} runs")
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         server.serve()

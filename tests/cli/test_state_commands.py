@@ -84,3 +84,16 @@ def test_a_forge_says_where_its_runs_live(tmp_path):
 
 def one():
     return 1
+
+
+def test_a_server_that_is_terminated_closes_its_store(tmp_path):
+    """SIGTERM, as service managers send it, leaves neither a socket nor an owner behind."""
+    command = [sys.executable, "-u", "-m", "pforge_lab", "state", "serve", "lab.fs"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as server:
+        assert "open it with" in server.stdout.readline()
+        with pf.open_state(f"zeo:{tmp_path / 'lab.sock'}") as state:
+            state.set("answer", b"42" * 1_000_000)
+            assert state.stats().file_bytes > 2_000_000
+        server.terminate()
+        assert server.wait(60) == 0
+    assert {path.suffix for path in tmp_path.glob("lab.*")} == {".fs", ".ack", ".index", ".lock", ".blobs"}

@@ -14,7 +14,7 @@ from pforge_lab.state.zodb.compaction import CompactionPolicy, check_room
 from pforge_lab.state.zodb.faults import named
 from pforge_lab.state.zodb.following import FollowingStorage
 from pforge_lab.state.zodb.objects import ObjectStateManager
-from pforge_lab.state.zodb.storage import CheckedStorage, side_file
+from pforge_lab.state.zodb.storage import CheckedStorage, bytes_on_disk
 from pforge_lab.state.zodb.writing import Durability, WritingStorage
 
 if TYPE_CHECKING:
@@ -148,16 +148,7 @@ class ZODBStateManager(ObjectStateManager):
     # -- files
 
     def _file_bytes(self) -> int:
-        files = [
-            self.path,
-            *(side_file(self.path, name) for name in (".index", ".ack", ".owner", ".lock", ".tmp")),
-        ]
-        blobs = [
-            Path(folder, name)
-            for folder, _, names in os.walk(side_file(self.path, ".blobs"))
-            for name in names
-        ]
-        return sum(file.stat().st_size for file in [*files, *blobs] if file.exists())
+        return bytes_on_disk(self.path)
 
     def _compact(self) -> None:
         self._check_process()

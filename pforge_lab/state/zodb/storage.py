@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import struct
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from ZODB.FileStorage import FileStorage
 from ZODB.FileStorage.format import CorruptedError
@@ -17,9 +19,6 @@ from pforge_lab.state.zodb.index import read_index_tid
 from pforge_lab.state.zodb.scan import START
 from pforge_lab.state.zodb.seal import unsealed
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 # What reading damaged bytes ends in.
 _DAMAGE = (CorruptedError, struct.error, ValueError, MemoryError, OverflowError, UnicodeDecodeError)
 
@@ -27,6 +26,20 @@ _DAMAGE = (CorruptedError, struct.error, ValueError, MemoryError, OverflowError,
 def side_file(path: Path, suffix: str) -> Path:
     """Return the file that stands beside the store ``path``."""
     return path.with_name(path.name + suffix)
+
+
+def bytes_on_disk(path: Path) -> int:
+    """Return the bytes of the store ``path``, its side files and its large values."""
+    beside = [side_file(path, name) for name in (".index", ".ack", ".owner", ".lock", ".tmp")]
+    large = [Path(folder, name) for folder, _, names in os.walk(side_file(path, ".blobs")) for name in names]
+    return sum(map(_size, [path, *beside, *large]))
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:  # removed meanwhile
+        return 0
 
 
 class CheckedStorage(FileStorage):  # type: ignore[misc] # ZODB has no types

@@ -18,7 +18,7 @@ from pforge_lab.errors import StateError, UsageError
 from pforge_lab.state.zodb.durable import replace_private
 from pforge_lab.state.zodb.faults import named
 from pforge_lab.state.zodb.objects import ObjectStateManager
-from pforge_lab.state.zodb.storage import side_file
+from pforge_lab.state.zodb.storage import bytes_on_disk, side_file
 from pforge_lab.state.zodb.writing import Durability, WritingStorage
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class ZEOStateManager(ObjectStateManager):
                 f"no server listens on {self.socket}; start it with: pforge-lab state serve PATH",
                 url=self.url,
             )
-        store = Path(os.fsdecode(note.read_bytes()))
+        store = self._served()
         try:
             return UnmergedClient(
                 str(self.socket),
@@ -205,6 +205,10 @@ class ZEOStateManager(ObjectStateManager):
                 url=self.url,
             ) from error
 
+    def _served(self) -> Path:
+        """Return the file that the server keeps open."""
+        return Path(os.fsdecode(side_file(self.socket, ".store").read_bytes()))
+
     def _behind(self) -> bool:
         return True
 
@@ -212,8 +216,7 @@ class ZEOStateManager(ObjectStateManager):
         """Do nothing: a view's next transaction begins with a question to the server."""
 
     def _file_bytes(self) -> int:
-        size: int = self._storage.getSize()
-        return size
+        return bytes_on_disk(self._served())
 
     def _compact(self) -> None:
         self._check_process()
