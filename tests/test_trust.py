@@ -15,7 +15,7 @@ import pforge_lab as pf
 from pforge_lab import trust
 from pforge_lab.runs.endorsing import endorse
 from pforge_lab.runs.foreign import foreign
-from pforge_lab.runs.journal import Journal
+from pforge_lab.runs.journal import CARRIED, Journal, carried
 
 WRITE = """
 import dataclasses, pathlib, sys
@@ -276,6 +276,31 @@ def test_what_differs_from_a_snapshot_that_was_changed_is_signed_no_more(numbers
     forged["told"]["another"] = ["int", "", "1"]
     state.set_json(journal.key(0, 1, "manifest"), forged)
     assert [journal.manifest(0, position).is_ours for position in (0, 1, 2)] == [True, False, False]
+
+
+def test_a_snapshot_that_was_moved_to_another_step_holds_what_you_signed_and_nothing_else(numbers_run):
+    """Where it stands is not under the signature: history can be mixed up by whoever writes the store, not forged."""
+    run, state = numbers_run
+    journal = Journal(state, run.id)
+    first = dict(run.at(0).variables)
+    assert dict(run.at(1).variables) != first
+    state.set(journal.key(0, 1, "manifest"), state.get(journal.key(0, 0, "manifest")))
+    assert dict(run.at(1).variables) == first
+    assert Journal(state, run.id).manifest(0, 1).is_ours
+
+
+def test_carried_variables_that_were_exchanged_are_those_you_signed_and_nothing_else(
+    theirs, key, numbers_run
+):
+    """Under the name of other ones they are your own still; somebody else's are read under the safe list."""
+    run, state = numbers_run
+    own = state.get(Journal(state, run.id).key(0, 0, "manifest"))
+    state.set(CARRIED + "mine", own)
+    assert carried(state, "mine").is_ours
+    with pf.open_state(theirs / "lab.fs", mode="r") as other:
+        stranger = pf.open_run(state=other)
+        state.set(CARRIED + "mine", other.get(Journal(other, stranger.id).key(0, 0, "manifest")))
+    assert not carried(state, "mine").is_ours
 
 
 def test_going_on_with_somebody_else_s_run_signs_nothing_unseen(theirs):

@@ -263,11 +263,7 @@ def peaks(repeats):
     """Print error and cost of each meter for each step."""
     print("rise reported / true rise, and time / time without measuring")
     steps = [step for step in STEPS if step not in ("ordinary", "tiny")]
-    print(
-        f"{'':22}"
-        + "".join(f"{step:>17}" for step in steps)
-        + f"{'50 ms step':>13}{'us a tiny step':>17}"
-    )
+    print(f"{'':22}" + "".join(f"{step:>17}" for step in steps) + f"{'50 ms step':>13}{'us a tiny step':>17}")
     truth = {step: truth_of(step, repeats) for step in steps}
     for meter in METERS:
         if meter == "pipefunc" and find_spec("pipefunc") is None:

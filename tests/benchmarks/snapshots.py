@@ -151,7 +151,9 @@ def beside_langgraph(mine) -> None:
         return
     with tempfile.TemporaryDirectory() as place:
         seconds, kept = langgraph(w1()[1], Path(place))
-    print(f"{'W1':5}{'LangGraph':12}{statistics.median(seconds) * 1e3:10.2f}{min(seconds) * 1e3:9.2f}{kept / 50e6:9.2f}")
+    print(
+        f"{'W1':5}{'LangGraph':12}{statistics.median(seconds) * 1e3:10.2f}{min(seconds) * 1e3:9.2f}{kept / 50e6:9.2f}"
+    )
     print(
         f"{'W1':5}{'ratio':12}{statistics.median(mine[0]) / statistics.median(seconds):10.3f}"
         f"{min(mine[0]) / min(seconds):9.3f}{mine[1] / kept:9.3f}"
