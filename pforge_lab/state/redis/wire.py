@@ -7,7 +7,14 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import ConnectionError, RedisError, ResponseError, TimeoutError, WatchError  # noqa: A004 - redis' own
+from redis.exceptions import (
+    AuthenticationError,
+    ConnectionError as Disconnected,
+    RedisError,
+    ResponseError,
+    TimeoutError as TimedOut,
+    WatchError,
+)
 
 from pforge_lab.errors import OutcomeUnknown, PforgeError, StateError, StateFull, WrongValue
 from pforge_lab.state.transaction import Drop, Put, parse_integer
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 30.0  # seconds that a transaction is tried again while others change its keys
 AT_ONCE = 1000  # keys per round trip
+_UNSENT = ("connecting to", "No connection available")  # what the client says before it has sent anything
 # Adds, and lets a key that this has created expire.
 COUNT = """
 local fresh = redis.call('EXISTS', KEYS[1]) == 0
@@ -131,8 +139,8 @@ class Wire:
         """Say of a command that changes something and whose answer was lost that nobody knows what became of it."""
         try:
             yield
-        except (ConnectionError, TimeoutError) as error:
-            if "connecting to" in str(error):  # nothing was sent
+        except (Disconnected, TimedOut) as error:
+            if type(error) not in (Disconnected, TimedOut) or any(told in str(error) for told in _UNSENT):
                 raise
             raise OutcomeUnknown(
                 f"{self.url} failed while it was storing ({error}); it is not known whether this was stored: read it again",
@@ -143,9 +151,12 @@ class Wire:
         """Return the store's error for one of the client's."""
         if "OOM" in str(error):
             return StateFull(f"{self.url} is full: {error}; nothing of this was stored", url=self.url)
-        return StateError(
-            f"{self.url} cannot be used: {error}; check that the server runs there", url=self.url
+        check = (
+            "the name and the password in its URL"
+            if isinstance(error, AuthenticationError)
+            else "that the server runs there"
         )
+        return StateError(f"{self.url} cannot be used: {error}; check {check}", url=self.url)
 
     def too_busy(self) -> StateError:
         """Return the error of a transaction whose keys others kept changing."""
