@@ -16,7 +16,7 @@ from pforge_lab.views.text import comparison_text
 from pforge_lab.widgets.browsing import Browser
 from pforge_lab.widgets.model import chart_of
 from pforge_lab.widgets.static import script
-from pforge_lab.widgets.staying import page
+from pforge_lab.widgets.staying import in_lab, page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +87,11 @@ class BrowsedComparison(Comparison):
     def of(cls, comparison: Comparison) -> BrowsedComparison:
         """Return the same comparison, to be shown."""
         return cls(**{field.name: getattr(comparison, field.name) for field in fields(comparison)})
+
+    def _ipython_display_(self) -> None:
+        if not in_lab():
+            raise NotImplementedError  # IPython asks for `_repr_mimebundle_` then
+        self.ui()._ipython_display_()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         if page():

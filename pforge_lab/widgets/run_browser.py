@@ -23,7 +23,7 @@ from pforge_lab.views.text import runs_text
 from pforge_lab.widgets.browsing import Browser, place_of, window
 from pforge_lab.widgets.comparison import RunComparison
 from pforge_lab.widgets.static import script
-from pforge_lab.widgets.staying import page
+from pforge_lab.widgets.staying import in_lab, page
 from pforge_lab.widgets.stepper import Stepper
 
 if TYPE_CHECKING:
@@ -236,6 +236,11 @@ class BrowsedRuns(RunsFrame):
         shown = cls(frame)
         shown.origin, shown.browser = frame.origin, browser
         return shown
+
+    def _ipython_display_(self) -> None:
+        if self.browser is None or not in_lab():
+            raise NotImplementedError  # IPython asks for `_repr_mimebundle_` then
+        self.browser()._ipython_display_()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         if self.browser is None or not page():

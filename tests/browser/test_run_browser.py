@@ -122,5 +122,28 @@ def test_a_run_is_opened_stepped_forked_and_deleted_by_keys(browsed, keep_pictur
     assert page.errors == []
 
 
+def test_a_run_is_opened_in_notebook_7(server, open_notebook):
+    server.write(
+        "runs-notebook.ipynb",
+        RUNS.replace("browsed", "browsed-7"),
+        "%pforge open memory:browsed-7",
+        "%pforge runs",
+    )
+    page = open_notebook("runs-notebook.ipynb", door="notebook")
+    opened_and_stepped(page)
+
+
+def test_a_run_is_opened_in_voila(server, open_page):
+    server.write("runs-voila.ipynb", RUNS, "pf.runs('memory:browsed').ui()")
+    opened_and_stepped(open_page("voila/render/runs-voila.ipynb"))
+
+
+def opened_and_stepped(page):
+    choose(page, "half")
+    page.get_by_role("button", name="Open").click()
+    page.get_by_role("button", name="Step", exact=True).click()
+    page.get_by_role("option", name=re.compile("^half, paused, daily, 2 of 3 steps")).wait_for()
+
+
 def test_no_page_asked_another_host(server):
     assert server.asked == set()
