@@ -7,6 +7,7 @@ that a slow moment of the machine meets all of them; the figures are medians of 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import random
 import shutil
@@ -89,6 +90,7 @@ def thousands(names: list[str]) -> Iterator[dict[str, bytes]]:
         yield dict(zip(names[start : start + 1000], VALUES, strict=False))
 
 
+@functools.cache
 def keys(*, shuffled: bool) -> list[str]:
     """Return the keys."""
     names = [f"run/{number:08}" for number in range(KEYS)]

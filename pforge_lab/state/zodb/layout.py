@@ -8,6 +8,7 @@ needs the value to be read. Names of classes and modules here are written into f
 
 from __future__ import annotations
 
+import functools
 import importlib
 import struct
 from dataclasses import dataclass
@@ -155,6 +156,11 @@ def our_class(_connection: Any, module: str, name: str) -> Any:
         raise StateCorrupt(
             f"the file names {module}.{name}, which no store of pforge_lab does; it was not loaded"
         )
+    return _imported(module, name)
+
+
+@functools.cache
+def _imported(module: str, name: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
