@@ -33,7 +33,7 @@ def test_keys_are_searched_looked_at_deleted_and_put_back(
     server.write(f"store-{scheme}.ipynb", STORE, "state.ui()")
     page = open_notebook(f"store-{scheme}.ipynb", scheme=scheme)
     in_theme(page, scheme)
-    page.get_by_text("5,002 keys").wait_for()
+    page.locator(HERE).get_by_text("5,002 keys").wait_for()
     assert page.locator(f"{HERE} [role=option]").count() < 60
     keys = page.get_by_role("listbox", name="Keys")
     keys.focus()
@@ -52,7 +52,7 @@ def test_keys_are_searched_looked_at_deleted_and_put_back(
     page.get_by_role("option", name=re.compile("^note")).wait_for()
     page.get_by_text("note is back.").wait_for()
     page.get_by_role("button", name="Figures").click()
-    page.get_by_text("Largest values").wait_for()
+    page.locator(HERE).get_by_text("Largest values").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -62,7 +62,7 @@ def test_a_hundred_thousand_keys_on_a_narrow_page(scheme, server, open_notebook,
     server.write(f"many-{scheme}.ipynb", STORE.replace("browsed", f"many-{scheme}"), many, "state.ui()")
     page = open_notebook(f"many-{scheme}.ipynb", width=700, scheme=scheme)
     in_theme(page, scheme)
-    page.get_by_text("105,002 keys").wait_for()
+    page.locator(HERE).get_by_text("105,002 keys").wait_for()
     keys = page.get_by_role("listbox", name="Keys")
     keys.focus()
     page.get_by_role("option", name=re.compile("^many.000000, ")).wait_for()
@@ -73,9 +73,9 @@ def test_a_hundred_thousand_keys_on_a_narrow_page(scheme, server, open_notebook,
     page.get_by_role("option", name=re.compile("^many.099999, ")).click()
     page.locator(".pfs-panel").get_by_text("99999").first.wait_for()
     page.get_by_role("searchbox", name="Keys that contain").fill("77777")
-    page.get_by_text("1 key", exact=True).wait_for()
+    page.locator(HERE).get_by_text("1 key", exact=True).wait_for()
     page.get_by_role("searchbox", name="Keys that contain").fill("")
-    page.get_by_text("105,002 keys").wait_for()
+    page.locator(HERE).get_by_text("105,002 keys").wait_for()
     keep_picture(page.locator(HERE), f"store-many-{scheme}-700")
     assert violations(page, HERE) == []
     assert page.locator(HERE).evaluate("node => node.scrollWidth - node.clientWidth") <= 0
