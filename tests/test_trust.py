@@ -15,7 +15,8 @@ import pforge_lab as pf
 from pforge_lab import trust
 from pforge_lab.runs.endorsing import endorse
 from pforge_lab.runs.foreign import foreign
-from pforge_lab.runs.journal import CARRIED, Journal, carried
+from pforge_lab.runs.journal import Journal
+from pforge_lab.runs.pages import CARRIED, carried
 
 WRITE = """
 import dataclasses, pathlib, sys

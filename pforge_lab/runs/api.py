@@ -16,12 +16,14 @@ from pforge_lab.runs import functions, places
 from pforge_lab.runs.definition import definition_of
 from pforge_lab.runs.exclusion import Exclusion
 from pforge_lab.runs.generation import until_kept
-from pforge_lab.runs.journal import Head, Journal, carried, heads
+from pforge_lab.runs.glances import RunSummary
+from pforge_lab.runs.head import Head, heads
+from pforge_lab.runs.journal import Journal
 from pforge_lab.runs.lines import Lines
 from pforge_lab.runs.looks import Looks
 from pforge_lab.runs.manifest import EMPTY
 from pforge_lab.runs.naming import check_id, run_id
-from pforge_lab.runs.records import RunSummary
+from pforge_lab.runs.pages import carried
 from pforge_lab.runs.retention import Retention
 from pforge_lab.runs.run import Run
 from pforge_lab.runs.runs_frame import RunsFrame, runs_frame

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NoReturn
 from pforge_lab.errors import RunError
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import api
+from pforge_lab.runs.head import touched
 from pforge_lab.runs.housekeeping import delete_run
-from pforge_lab.runs.journal import Journal, touched
+from pforge_lab.runs.journal import Journal
 from pforge_lab.runs.naming import run_id
 
 if TYPE_CHECKING:

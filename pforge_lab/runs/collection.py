@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from pforge_lab.errors import StateConflict
 from pforge_lab.runs.chunks import PREFIX as CHUNKS
 from pforge_lab.runs.generation import CREATED, GENERATION, token
-from pforge_lab.runs.journal import CARRIED, HEADS, PREFIX as RUNS
+from pforge_lab.runs.head import HEADS
 from pforge_lab.runs.manifest import Manifest
+from pforge_lab.runs.pages import CARRIED, PREFIX as RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,9 @@ from pforge_lab.runs.diff import difference
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pforge_lab.runs.glances import RunSummary
     from pforge_lab.runs.readable import Readable
-    from pforge_lab.runs.records import RunSummary, StepRecord
+    from pforge_lab.runs.records import StepRecord
     from pforge_lab.widgets.comparison import RunComparison
 
 STEP_COLUMNS = ("label", "status_a", "status_b", "seconds_a", "seconds_b", "peak_a", "peak_b", "code")

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from pforge_lab.runs import api, functions
 from pforge_lab.runs.encoding import decoded, encoded
 from pforge_lab.runs.generation import until_kept
-from pforge_lab.runs.journal import PREFIX, Journal
+from pforge_lab.runs.journal import Journal
+from pforge_lab.runs.pages import PREFIX
 from pforge_lab.runs.surroundings import signed_anew
 
 if TYPE_CHECKING:
-    from pforge_lab.runs.journal import Head
+    from pforge_lab.runs.head import Head
     from pforge_lab.runs.run import Run
 
 

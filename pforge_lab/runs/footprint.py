@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 from pforge_lab.runs.chunks import PREFIX as CHUNKS
-from pforge_lab.runs.journal import HEADS, PREFIX as RUNS
+from pforge_lab.runs.head import HEADS
 from pforge_lab.runs.manifest import Manifest
+from pforge_lab.runs.pages import PREFIX as RUNS
 
 if TYPE_CHECKING:
     from pforge_lab.state import StateManager

@@ -19,9 +19,11 @@ from pforge_lab.runs.encoding import decoded, encoded
 from pforge_lab.runs.exclusion import Exclusion
 from pforge_lab.runs.exporting import chunks_of
 from pforge_lab.runs.generation import until_kept
-from pforge_lab.runs.journal import Head, Journal, part_names
+from pforge_lab.runs.head import Head
+from pforge_lab.runs.journal import Journal
 from pforge_lab.runs.manifest import Manifest
 from pforge_lab.runs.naming import check_id
+from pforge_lab.runs.pages import part_names
 from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.retention import Retention
 

@@ -1,141 +1,30 @@
-"""The keys of one run in a state manager, and the one atomic way to move it on.
-
-::
-
-    pforge/head/ID                          status, lines, position, owner, totals
-    pforge/lease/ID                         who is advancing the run, with an expiry
-    pforge/run/ID/definition                pipeline, parameters, where it came from
-    pforge/run/ID/functions                 notebook functions, signed
-    pforge/run/ID/LINE/POSITION/record      what the step did
-    pforge/run/ID/LINE/POSITION/manifest    the variables after it
-    pforge/run/ID/attempt/N                 fail-fast attempts, which take no position
-    pforge/carry/NAME                       final variables that the next run starts with
-    pforge/chunk/HASH                       shared by all runs of the store
-    pforge/chunks/generation, created       what writing and collecting chunks prove to each other
-"""
+"""The one atomic way to move a run on in its store."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pforge_lab.errors import RunBusy, RunNotFound, StateConflict, StateCorrupt
-from pforge_lab.runs.differences import Manifests
-from pforge_lab.runs.encoding import decoded, encoded, moment
+from pforge_lab.errors import RunBusy, RunNotFound, StateConflict
+from pforge_lab.runs.encoding import decoded, encoded
 from pforge_lab.runs.generation import CREATED, GENERATION, ChunksCollected, token
+from pforge_lab.runs.head import Head
 from pforge_lab.runs.lease import SECONDS, holder, new_lease, renewer
-from pforge_lab.runs.lines import Lines
 from pforge_lab.runs.manifest import Manifest
-from pforge_lab.runs.owner import Owner
-from pforge_lab.runs.records import StepRecord
+from pforge_lab.runs.pages import CARRIED, LEASES, Pages
 from pforge_lab.runs.retention import slim
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
-    from pforge_lab.runs.records import RunStatus
-    from pforge_lab.runs.retention import Keep, Place
+    from pforge_lab.runs.owner import Owner
+    from pforge_lab.runs.records import StepRecord
+    from pforge_lab.runs.retention import Place
     from pforge_lab.state import StateManager
 
-PREFIX = "pforge/run/"
-HEADS = "pforge/head/"
-CARRIED = "pforge/carry/"
-LEASES = "pforge/lease/"
-FORMAT = 1
 
-
-@dataclass(frozen=True)
-class Head:
-    """Where a run stands: the one value that every change of the run replaces.
-
-    Attributes
-    ----------
-    status
-        As stored; ``running`` with an owner that is gone means ``interrupted``.
-    attempts
-        Number of fail-fast attempts logged.
-    carry
-        Name under which the final variables are kept for the next run, or None.
-    error
-        The one-line error of the last attempt, while the status is ``failed``.
-    keep, exclude
-        Rules for snapshots and for variables, as they were given to ``start``.
-    kept
-        Lines and positions whose snapshot was not removed by that rule; None for all.
-    """
-
-    pipeline: str
-    status: RunStatus
-    lines: Lines
-    steps_done: int
-    steps_total: int
-    created: datetime
-    updated: datetime
-    seconds: float = 0.0
-    peak: int | None = None
-    carry: str | None = None
-    params: dict[str, str] = field(default_factory=dict)
-    owner: Owner | None = None
-    attempts: int = 0
-    error: str | None = None
-    keep: Keep = "all"
-    exclude: tuple[str, ...] = ()
-    kept: tuple[Place, ...] | None = None
-    _text: tuple[Any, ...] = field(default=(), compare=False, repr=False)
-
-    def seen_status(self) -> RunStatus:
-        """Return the status as it is now: a run whose process is gone was interrupted."""
-        gone = self.status == "running" and (self.owner is None or not self.owner.alive())
-        return "interrupted" if gone else self.status
-
-    def to_bytes(self) -> bytes:
-        """Return the head as JSON; what stays the same while a run goes on is encoded once."""
-        facts = self.__dict__
-        if not self._text or any(facts[name] is not known for name, known in self._text[1]):
-            fixed = {name: facts[name] for name in _FIXED}
-            owner = self.owner and self.owner.to_json()
-            text = encoded(fixed | {"format": FORMAT, "owner": owner})
-            object.__setattr__(self, "_text", (text[:-1], tuple(fixed.items())))
-        moving = {name: facts[name] for name in _MOVING}
-        moving["lines"] = self.lines.to_json()
-        start: bytes = self._text[0]
-        return start + b"," + encoded(moving)[1:]
-
-    def changed(self, **changes: Any) -> Head:
-        """Return the head with changes, several times faster than ``dataclasses.replace``: each step makes one."""
-        head = object.__new__(Head)
-        head.__dict__.update(self.__dict__, **changes)
-        return head
-
-    @classmethod
-    def from_bytes(cls, text: bytes) -> Head:
-        """Make a head from what `to_bytes` returned."""
-        data = decoded(text)
-        if (number := data.pop("format")) != FORMAT:
-            raise StateCorrupt(
-                f"the run was written by another version (format {number}, this one reads {FORMAT})"
-            )
-        return cls(
-            **data
-            | {
-                "lines": Lines.from_json(data["lines"]),
-                "created": moment(data["created"]),
-                "updated": moment(data["updated"]),
-                "owner": data["owner"] and Owner.from_json(data["owner"]),
-                "exclude": tuple(data["exclude"]),
-                "kept": data["kept"] and tuple((line, position) for line, position in data["kept"]),
-            },
-        )
-
-
-_FIXED = ("pipeline", "steps_total", "created", "carry", "params", "owner", "keep", "exclude")
-_MOVING = ("status", "steps_done", "updated", "seconds", "peak", "attempts", "error", "kept")
-
-
-class Journal:
-    """One run in one state manager.
+class Journal(Pages):
+    """One run in one state manager, to be moved on.
 
     Parameters
     ----------
@@ -146,21 +35,10 @@ class Journal:
     """
 
     def __init__(self, state: StateManager, run: str) -> None:
-        self.state = state
-        self.run = run
-        self._prefix = f"{PREFIX}{run}/"
-        self._head = HEADS + run
-        self._seen: bytes | None = None  # the head as last read or written: the guard of the next change
+        super().__init__(state, run)
         self._lease_key = LEASES + run
         self._lease: bytes | None = None  # while this process advances the run
-        self._manifests = Manifests(state, lambda line, position: self.key(line, position, "manifest"))
         self._generation = state.get(GENERATION)  # before it is looked which chunks are there
-
-    def key(self, *parts: object) -> str:
-        """Return the key of a part of the run."""
-        return self._prefix + "/".join(
-            f"{part:08d}" if isinstance(part, int) else str(part) for part in parts
-        )
 
     def create(
         self, head: Head, definition: dict[str, Any], functions: bytes | None, start: Manifest
@@ -178,33 +56,6 @@ class Journal:
             values[self.key("functions")] = functions
         self._write(head, values, keeps=True)
         self._manifests.wrote(0, 0, 0, start, text)
-
-    def read_head(self) -> Head:
-        """Return where the run stands.
-
-        Raises
-        ------
-        RunNotFound
-            The store has no such run.
-        """
-        text = self.state.get(self._head)
-        if text is None:
-            raise RunNotFound(f"there is no run {self.run!r} in {self.state.url}", run=self.run)
-        self._seen = text
-        return Head.from_bytes(text)
-
-    def is_behind(self) -> bool:
-        """Return whether the head in the store is another one than was last read or written here.
-
-        Raises
-        ------
-        RunNotFound
-            The run was deleted meanwhile.
-        """
-        text = self.state.get(self._head)
-        if text is None:
-            raise self.deleted()
-        return text != self._seen
 
     @property
     def is_ours(self) -> bool:
@@ -323,10 +174,6 @@ class Journal:
             key: slim(Manifest.from_json(decoded(text)), head.keep).to_bytes() for key, text in found.items()
         }
 
-    def exists(self) -> bool:
-        """Return whether the store has the run."""
-        return self.state.exists(self._head)
-
     def copy_from(
         self,
         other: Journal,
@@ -366,21 +213,6 @@ class Journal:
             values[self.key("functions")] = functions
         self._write(head, values, keeps=True)
 
-    def parts(self, head: Head) -> dict[str, bytes]:
-        """Return all that the run consisted of when it had that head, by name.
-
-        Raises
-        ------
-        StateCorrupt
-            A part is missing.
-        """
-        wanted = part_names(head)
-        found = self.state.get_many([self._prefix + name for name in [*wanted, "functions"]])
-        missing = [name for name in wanted if self._prefix + name not in found]
-        if missing:
-            raise self._missing(self._prefix + missing[0])
-        return {key.removeprefix(self._prefix): value for key, value in found.items()}
-
     def restore(self, head: Head, parts: Mapping[str, bytes]) -> None:
         """Write a new run of parts that `parts` returned.
 
@@ -409,10 +241,6 @@ class Journal:
                     batch.delete(key)
         except StateConflict:
             raise self._moved_on() from None
-
-    def deleted(self) -> RunNotFound:
-        """Return the error that a run which was deleted meanwhile raises."""
-        return RunNotFound(f"run {self.run} was deleted from {self.state.url} meanwhile", run=self.run)
 
     def _write(
         self, head: Head, values: dict[str, bytes], *, lease: bytes | None = None, keeps: bool = False
@@ -472,77 +300,3 @@ class Journal:
             owner=str(owner) if owner else None,
             since=owner.since if owner else None,
         )
-
-    def definition(self) -> dict[str, Any]:
-        """Return the pipeline, the parameters and where they came from."""
-        return dict(decoded(self._need("definition")))
-
-    def functions(self) -> bytes | None:
-        """Return the signed functions of the notebook, or None."""
-        return self.state.get(self.key("functions"))
-
-    def manifest(self, line: int, position: int) -> Manifest:
-        """Return the snapshot at a position of a line."""
-        try:
-            return self._manifests.read(line, position)
-        except LookupError:
-            raise self._missing(self.key(line, position, "manifest")) from None
-
-    def records(self, path: list[int], known: Sequence[StepRecord] = ()) -> list[StepRecord]:
-        """Return the records of positions 1, 2, … whose lines ``path`` lists from position 0.
-
-        Parameters
-        ----------
-        path
-            Lines by position.
-        known
-            The first of these records, which are not read again.
-        """
-        keys = [self.key(line, position, "record") for position, line in enumerate(path)][1 + len(known) :]
-        found = self.state.get_many(keys)
-        missing = [key for key in keys if key not in found]
-        if missing:
-            raise self._missing(missing[0])
-        records = [*known]
-        for key in keys:
-            records.append(StepRecord.from_json(decoded(found[key]), records[-1] if records else None))
-        return records
-
-    def attempt(self, number: int) -> StepRecord:
-        """Return a logged attempt; the first is 1."""
-        return StepRecord.from_json(decoded(self._need("attempt", number)))
-
-    def _need(self, *parts: object) -> bytes:
-        value = self.state.get(self.key(*parts))
-        if value is None:
-            raise self._missing(self.key(*parts))
-        return value
-
-    def _missing(self, key: str) -> StateCorrupt:
-        return StateCorrupt(f"run {self.run} in {self.state.url} lacks {key}", url=self.state.url)
-
-
-def part_names(head: Head) -> list[str]:
-    """Return the names of what a run of that head consists of, but for functions, which it may not have."""
-    names = ["definition"]
-    for line, position in head.lines.places():
-        place = f"{line:08d}/{position:08d}/"
-        names += [place + "record", place + "manifest"] if position else [place + "manifest"]
-    return names + [f"attempt/{number:08d}" for number in range(1, head.attempts + 1)]
-
-
-def heads(state: StateManager) -> dict[str, Head]:
-    """Return the heads of all runs in a store, by run id."""
-    found = state.get_many(state.keys(HEADS))
-    return {key.removeprefix(HEADS): Head.from_bytes(text) for key, text in found.items()}
-
-
-def carried(state: StateManager, name: str) -> Manifest | None:
-    """Return the snapshot that runs carry on under a name, or None before the first one is done."""
-    text = state.get(CARRIED + name)
-    return None if text is None else Manifest.from_json(decoded(text))
-
-
-def touched(head: Head, **changes: Any) -> Head:
-    """Return the head with changes, updated now."""
-    return head.changed(updated=datetime.now(UTC), **changes)

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pforge_lab.runs.following import Follower
-    from pforge_lab.runs.journal import Head
+    from pforge_lab.runs.glances import VariableRow
+    from pforge_lab.runs.head import Head
     from pforge_lab.runs.lines import Line
     from pforge_lab.runs.manifest import Manifest
-    from pforge_lab.runs.records import RunStatus, StepRecord, VariableRow, VariableSize
+    from pforge_lab.runs.records import RunStatus, StepRecord, VariableSize
     from pforge_lab.runs.revision import Revision
     from pforge_lab.runs.snapshots import Snapshots
     from pforge_lab.runs.stepping import Stepping

@@ -19,7 +19,7 @@ from pforge_lab.runs.naming import run_id
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pforge_lab.runs.journal import Head
+    from pforge_lab.runs.head import Head
     from pforge_lab.runs.readable import Readable
     from pforge_lab.runs.records import RunStatus
     from pforge_lab.runs.run import Run

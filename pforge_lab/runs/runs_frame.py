@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
-from pforge_lab.runs.records import RunSummary
+from pforge_lab.runs.glances import RunSummary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

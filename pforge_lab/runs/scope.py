@@ -17,8 +17,8 @@ from pforge_lab.runs.snapshots import ATOMS
 from pforge_lab.runs.variables import Missing, Stored, Variables
 
 if TYPE_CHECKING:
+    from pforge_lab.runs.glances import VariableRow
     from pforge_lab.runs.manifest import Manifest
-    from pforge_lab.runs.records import VariableRow
     from pforge_lab.runs.snapshots import Snapshots
 
 OUTPUT = ""  # names, in a snapshot, the output of a step that has no output_var

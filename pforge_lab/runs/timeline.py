@@ -9,7 +9,7 @@ from operator import index
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from pforge_lab.errors import PositionError, WrongType, near_misses
-from pforge_lab.runs.journal import touched
+from pforge_lab.runs.head import touched
 from pforge_lab.runs.lines import Line, Lines
 from pforge_lab.runs.owner import Owner
 from pforge_lab.runs.retention import Retention, described, wanted
@@ -17,7 +17,8 @@ from pforge_lab.runs.retention import Retention, described, wanted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pforge_lab.runs.journal import Head, Journal
+    from pforge_lab.runs.head import Head
+    from pforge_lab.runs.journal import Journal
     from pforge_lab.runs.manifest import Manifest
     from pforge_lab.runs.records import RunStatus, StepRecord
     from pforge_lab.runs.retention import Keep, Place

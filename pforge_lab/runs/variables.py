@@ -10,8 +10,9 @@ from pforge_lab.errors import NotKept, VariableNotFound, near_misses
 from pforge_lab.runs.snapshots import ATOMS
 
 if TYPE_CHECKING:
+    from pforge_lab.runs.glances import VariableRow
     from pforge_lab.runs.manifest import Manifest
-    from pforge_lab.runs.records import StepRecord, VariableRow
+    from pforge_lab.runs.records import StepRecord
     from pforge_lab.runs.snapshots import Snapshots
 
 

@@ -16,7 +16,7 @@ from pforge_lab.errors import ParamError, UsageError
 from pforge_lab.papermill_engine.parameters import declared, name_faults, type_faults
 from pforge_lab.papermill_engine.report import cells_of, is_report
 from pforge_lab.runs import api
-from pforge_lab.runs.journal import heads
+from pforge_lab.runs.head import heads
 from pforge_lab.sweeps.grid import digest_of, member_id
 from pforge_lab.sweeps.key import KeyPass
 from pforge_lab.sweeps.landing import exported, is_shared

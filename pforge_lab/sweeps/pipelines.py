@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import Fault, ParamError, UsageError, near_misses
 from pforge_lab.runs import api
-from pforge_lab.runs.journal import heads
+from pforge_lab.runs.head import heads
 from pforge_lab.sweeps.grid import member_id
 from pforge_lab.sweeps.job import Job, execute, packed_pipeline, this_process
 from pforge_lab.sweeps.key import KeyPass

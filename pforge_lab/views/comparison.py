@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pforge_lab.runs.compare import Comparison
-    from pforge_lab.runs.records import RunSummary
+    from pforge_lab.runs.glances import RunSummary
     from pforge_lab.views.blocks import Block
 
 MOST_STEPS = 200

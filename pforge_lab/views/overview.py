@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pforge_lab.errors import SpecError
 from pforge_lab.runs.api import summary_of
-from pforge_lab.runs.records import RunView, StepPlan, VariableRow
+from pforge_lab.runs.glances import RunView, StepPlan, VariableRow
 
 if TYPE_CHECKING:
     from pforge_lab.runs.readable import Readable

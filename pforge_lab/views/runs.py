@@ -12,7 +12,8 @@ from pforge_lab.views.variables import variable_table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pforge_lab.runs.records import RunSummary, RunView, StepPlan, StepRecord
+    from pforge_lab.runs.glances import RunSummary, RunView, StepPlan
+    from pforge_lab.runs.records import StepRecord
     from pforge_lab.views.blocks import Block, Cell
 
 _DOT = (Piece("·", "muted"),)

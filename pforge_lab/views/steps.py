@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
-from pforge_lab.runs.records import StepPlan, StepRecord
+from pforge_lab.runs.glances import StepPlan
+from pforge_lab.runs.records import StepRecord
 from pforge_lab.values.format import NONE, count, duration, megabytes, names, shorten, visible
 from pforge_lab.views.blocks import Bar, Column, Piece, Row, Table, words
 

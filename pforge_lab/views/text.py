@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pforge_lab.runs.compare import Comparison
-    from pforge_lab.runs.records import RunSummary, RunView, StepRecord, VariableRow
+    from pforge_lab.runs.glances import RunSummary, RunView, VariableRow
+    from pforge_lab.runs.records import StepRecord
 
 
 def run_text(view: RunView, *, width: int | None = None, unicode: bool = True) -> str:

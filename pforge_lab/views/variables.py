@@ -10,7 +10,8 @@ from pforge_lab.views.blocks import Column, Row, Table, words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pforge_lab.runs.records import VariableRow, VariableSize
+    from pforge_lab.runs.glances import VariableRow
+    from pforge_lab.runs.records import VariableSize
     from pforge_lab.views.blocks import Cell, Tone
 
 MOST_ROWS = 200

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import UsageError
 from pforge_lab.runs.api import summary_of
-from pforge_lab.runs.records import StepPlan, StepRecord
+from pforge_lab.runs.glances import StepPlan
+from pforge_lab.runs.records import StepRecord
 from pforge_lab.values.format import NONE, duration, megabytes, shape, shorten, size
 from pforge_lab.views.html import diff_html, preview_html, record_html
 from pforge_lab.views.overview import overview, variable_rows
@@ -20,7 +21,7 @@ from pforge_lab.views.plots import plot_memory
 from pforge_lab.views.runs import listed_steps
 
 if TYPE_CHECKING:
-    from pforge_lab.runs.records import VariableRow
+    from pforge_lab.runs.glances import VariableRow
     from pforge_lab.runs.run import Run
 
 MOST_BYTES = 150_000  # of one picture

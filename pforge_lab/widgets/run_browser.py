@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pforge_lab.runs.api import Place
-    from pforge_lab.runs.records import RunSummary
+    from pforge_lab.runs.glances import RunSummary
     from pforge_lab.runs.run import Run
 
 _PAUSE = 0.5  # seconds between two looks at the list while a run is advanced

@@ -8,15 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pforge_lab.meter import Reading
-from pforge_lab.runs.records import (
-    LogLine,
-    RunSummary,
-    RunView,
-    StepPlan,
-    StepRecord,
-    VariableRow,
-    VariableSize,
-)
+from pforge_lab.runs.glances import RunSummary, RunView, StepPlan, VariableRow
+from pforge_lab.runs.records import LogLine, StepRecord, VariableSize
 from tests.markup import Reader, words
 
 STARTED = datetime(2026, 3, 1, 9, 30, 5, tzinfo=UTC)

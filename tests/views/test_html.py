@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from pforge_lab.meter import Reading
-from pforge_lab.runs.records import LogLine, StepPlan, StepRecord, VariableRow, VariableSize
+from pforge_lab.runs.glances import StepPlan, VariableRow
+from pforge_lab.runs.records import LogLine, StepRecord, VariableSize
 from pforge_lab.views import html, text
 from pforge_lab.views.html_blocks import stylesheet
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pforge_lab.runs.records import VariableRow, VariableSize
+from pforge_lab.runs.glances import VariableRow
+from pforge_lab.runs.records import VariableSize
 from pforge_lab.views import text
 from pforge_lab.views.text_blocks import columns
 
