@@ -65,7 +65,8 @@ def _prepared(state: StateManager, facts: dict[str, Any]) -> Recording:
         adopt_cells(run, facts["name"], cells)
     recorder = NamespaceRecorder(run, shell.user_ns, shell.user_ns_hidden, snapshots=facts["snapshots"])
     if facts["run"] is not None:
-        recorder.restore()
+        with shell.builtin_trap:  # as in a cell: pandas looks where it is when it is imported
+            recorder.restore()
     shell.execution_count = facts["done"] + 1
     return Recording(shell, recorder, cells, facts["done"])
 

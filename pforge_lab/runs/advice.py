@@ -12,8 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
+from pforge_lab.late import pd
 from pforge_lab.runs.dropping import dead_after_steps
 from pforge_lab.runs.whatif import NOISE, WhatIf
 

@@ -26,7 +26,6 @@ from pforge_lab.runs.naming import check_id, run_id
 from pforge_lab.runs.pages import carried
 from pforge_lab.runs.retention import Retention
 from pforge_lab.runs.run import Run
-from pforge_lab.runs.runs_frame import RunsFrame, runs_frame
 from pforge_lab.runs.scope import OUTPUT, Scope
 from pforge_lab.runs.snapshots import Snapshots
 from pforge_lab.runs.unrecorded import run_unrecorded
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from pforge_lab.runs.output import PipelineOutput
     from pforge_lab.runs.readable import Readable
     from pforge_lab.runs.retention import Keep
+    from pforge_lab.runs.runs_frame import RunsFrame
 
     Place = StateManager | str | os.PathLike[str]
 
@@ -219,6 +219,8 @@ def runs(state: Place | None = None) -> RunsFrame:
     >>> pf.runs("memory:listing")[["pipeline", "status", "steps_done"]].values.tolist()
     [['p', 'done', 1]]
     """
+    from pforge_lab.runs.runs_frame import runs_frame  # noqa: PLC0415 - loads pandas
+
     return runs_frame(summaries(state), None if state is None else url_of(state))
 
 

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from pforge_lab.runs.diff import difference
+from pforge_lab.late import pd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,6 +83,7 @@ def compare_runs(a: Readable, b: Readable) -> Comparison:
     1        n  changed      1     2
     """
     from pforge_lab.runs.api import summary_of  # noqa: PLC0415 - api makes runs, and runs compare themselves
+    from pforge_lab.runs.diff import difference  # noqa: PLC0415 - loads pandas
 
     return Comparison(
         a=summary_of(a),
@@ -96,6 +95,8 @@ def compare_runs(a: Readable, b: Readable) -> Comparison:
 
 
 def _of_params(a: Readable, b: Readable) -> pd.DataFrame:
+    from pforge_lab.runs.diff import difference  # noqa: PLC0415 - loads pandas
+
     found = difference(a.at(0), b.at(0))
     return found[found["variable"].isin(a.param_names | b.param_names)].reset_index(drop=True)
 

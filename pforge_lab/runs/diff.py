@@ -9,12 +9,12 @@ import pandas as pd
 
 from pforge_lab.errors import NotKept
 from pforge_lab.runs.inside import Inside, brief
+from pforge_lab.runs.variables import SECONDS
 
 if TYPE_CHECKING:
     from pforge_lab.runs.variables import Moment
 
 COLUMNS = ("variable", "change", "before", "after")
-SECONDS = 2.0  # to look inside values
 _SHAPED = ("DataFrame", "Series", "ndarray")  # kinds that are told by their shape
 
 

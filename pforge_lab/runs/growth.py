@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
+from pforge_lab.late import pd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
+from pforge_lab.late import pd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

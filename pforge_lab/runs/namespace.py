@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from pforge_lab import meter
+from pforge_lab.late import is_frame
 from pforge_lab.runs.cells import with_child_peak
 from pforge_lab.runs.encoding import encoded
 from pforge_lab.runs.exclusion import Exclusion, told_of
@@ -259,7 +259,7 @@ class NamespaceRecorder:
 def _is_whole(value: object) -> bool:
     if isinstance(value, np.ndarray):
         return value.base is None and not value.dtype.hasobject
-    return isinstance(value, pd.DataFrame) and not any(
+    return is_frame(value) and not any(
         dtype.hasobject for dtype in value.dtypes if isinstance(dtype, np.dtype)
     )
 

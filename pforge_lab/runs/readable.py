@@ -10,11 +10,10 @@ from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import history
 from pforge_lab.runs.checkpoint import Checkpoint
 from pforge_lab.runs.compare import Comparison, compare_runs
-from pforge_lab.runs.diff import SECONDS, difference
 from pforge_lab.runs.output import PipelineOutput, StepResult
 from pforge_lab.runs.performance import fingerprint
 from pforge_lab.runs.scope import OUTPUT, Scope
-from pforge_lab.runs.variables import Moment, Variables
+from pforge_lab.runs.variables import SECONDS, Moment, Variables
 from pforge_lab.values.describe import describe
 
 if TYPE_CHECKING:
@@ -196,6 +195,8 @@ class Readable:
             end = self.position if b is None else self.timeline.resolve(b)
             start = max(0, end - 1) if a is None else self.timeline.resolve(a)
             before, after = self.at(start), self.at(end)
+        from pforge_lab.runs.diff import difference  # noqa: PLC0415 - loads pandas
+
         return difference(before, after, seconds)
 
     def compare(self, other: Readable) -> Comparison:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import gc
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from pforge_lab import meter
 from pforge_lab.errors import WrongValue
+from pforge_lab.late import pd
 from pforge_lab.runs.growth import Growth
 from pforge_lab.runs.ledger import account
 from pforge_lab.runs.unrecorded import executed

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
+from pforge_lab.late import is_frame
 from pforge_lab.runs.exclusion import Exclusion, told_of
 from pforge_lab.runs.manifest import EMPTY
 from pforge_lab.runs.snapshots import ATOMS
@@ -43,7 +43,7 @@ def _is_whole(value: object) -> bool:
     """Return whether nobody can change a value in place without holding the value itself."""
     if isinstance(value, np.ndarray):
         return value.base is None and not value.dtype.hasobject
-    return isinstance(value, pd.DataFrame) and not any(
+    return is_frame(value) and not any(
         dtype.hasobject for dtype in value.dtypes if isinstance(dtype, np.dtype)
     )
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pforge_lab.runs.snapshots import Snapshots
 
 
+SECONDS = 2.0  # to look inside values, for what differs between them
+
+
 @dataclass(frozen=True, slots=True)
 class Missing:
     """Stands in a scope for a value that its snapshot could not keep."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+from pforge_lab.late import pd
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -75,5 +75,5 @@ def _cells(values: list[Any]) -> list[Any] | pd.Series:
         return values
     cells = pd.Series([None] * len(values), dtype=object)
     for place, value in enumerate(values):
-        cells.iat[place] = value  # noqa: PD009 - iloc would spread a list over cells
+        cells.iat[place] = value  # iloc would spread a list over cells
     return cells
