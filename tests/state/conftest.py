@@ -104,3 +104,17 @@ def processes():
 def start_process():
     """Return a function that starts another process for this test alone."""
     return Process
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Return where the store of this test is."""
+    return tmp_path / "lab.fs"
+
+
+@pytest.fixture
+def elsewhere(path, other_process):
+    """Return a function that runs a line in another process, which has the store open for writing as ``state``."""
+    other_process.run(f"state = open_state({str(path)!r})")
+    yield other_process.run
+    other_process.run("state.close()")

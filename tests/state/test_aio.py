@@ -133,3 +133,11 @@ def test_with_closes_and_then_says_closed(state):
             await aio.get("k")
 
     asyncio.run(main())
+
+
+def test_what_others_have_stored_while_it_was_awaited_counts_even_if_it_is_empty(state):
+    async def compute():
+        await state.aio.set("k", b"")
+        return b"mine"
+
+    assert asyncio.run(state.aio.get_or_compute("k", compute)) == b""

@@ -1,4 +1,4 @@
-"""The store in a ZODB file: its files, its locks, its readers."""
+"""The store in a ZODB file: its files, its locks, its care for itself."""
 
 from __future__ import annotations
 
@@ -12,28 +12,12 @@ import pytest
 
 from pforge_lab.errors import (
     StateConflict,
-    StateCorrupt,
     StateError,
     StateLocked,
-    StateReadOnly,
     UsageError,
     WrongValue,
 )
 from pforge_lab.state import open_state
-
-
-@pytest.fixture
-def path(tmp_path):
-    """Return where the store of this test is."""
-    return tmp_path / "lab.fs"
-
-
-@pytest.fixture
-def elsewhere(path, other_process):
-    """Return a function that runs a line in another process, which has the store open for writing as ``state``."""
-    other_process.run(f"state = open_state({str(path)!r})")
-    yield other_process.run
-    other_process.run("state.close()")
 
 
 def modes(folder):
@@ -114,87 +98,6 @@ def test_a_killed_holder_leaves_no_lock(path, start_process):
     holder.kill()
     with open_state(path) as state:
         assert state.get("k") == b"v"
-
-
-def test_a_reader_sees_each_commit_of_another_process(path, elsewhere):
-    elsewhere("state.set('k', b'0')")
-    with open_state(path, mode="r") as reader:
-        assert reader.get("k") == b"0"
-        for turn in range(1, 30):
-            elsewhere(f"state.set('k', b'{turn}'); state.set('k{turn}', b'x' * {turn * 100_000})")
-            assert reader.get("k") == b"%d" % turn
-            assert len(reader.get(f"k{turn}")) == turn * 100_000
-        assert len(reader.keys()) == 30
-        elsewhere("state.delete('k')")
-        assert not reader.exists("k")
-
-
-def test_a_reader_follows_through_compactions(path, elsewhere):
-    elsewhere(
-        "state.set_many({f'k{n}': b'%d' % n * 300 for n in range(2000)}); state.set('large', b'0' * 2_000_000)"
-    )
-    with open_state(path, mode="r") as reader:
-        assert len(reader.keys()) == 2000 + 1
-        for turn in range(5):
-            elsewhere(
-                f"state.set_many({{f'k{{n}}': b'{turn}' for n in range(0, 2000, 7)}}); state.set('large', b'{turn}' * 2_000_000)"
-            )
-            elsewhere("state.compact()")
-            assert reader.get("k0") == b"%d" % turn
-            assert reader.get("large") == b"%d" % turn * 2_000_000
-            assert reader.get("k1999") == b"1999" * 300
-            elsewhere(f"state.set('after', b'{turn}')")
-            assert reader.get("after") == b"%d" % turn
-
-
-def test_a_reader_never_sees_half_a_batch_or_a_false_alarm(path, elsewhere, heavy):
-    elsewhere("state.set_many({'a': b'0', 'b': b'0'})")
-    elsewhere(
-        "import threading; thread = threading.Thread(target=lambda: "
-        f"[state.set_many({{'a': b'%d' % n, 'b': b'%d' % n, 'c': b'x' * (n % 7) * 1000}}) or n % 200 or state.compact() for n in range({heavy(5000)})]); "
-        "thread.start()"
-    )
-    with open_state(path, mode="r") as reader:
-        while reader.get("a") != b"%d" % (heavy(5000) - 1):
-            seen = reader.get_many(["a", "b"])
-            assert seen["a"] == seen["b"]
-    elsewhere("thread.join()")
-
-
-def test_a_reader_writes_nothing(path):
-    with open_state(path) as state:
-        state.set("k", b"v")
-    before = {entry: entry.stat().st_mtime_ns for entry in path.parent.rglob("*")}
-    with open_state(path, mode="r") as reader:
-        assert reader.mode == "r"
-        for call in (
-            lambda: reader.set("k", b"w"),
-            lambda: reader.delete("k"),
-            lambda: reader.increment("n"),
-            lambda: reader.expire("k", 1),
-            lambda: reader.compare_and_set("k", b"v", b"w"),
-            lambda: reader.batch().__enter__(),
-            reader.cleanup,
-            reader.compact,
-        ):
-            with pytest.raises(StateReadOnly, match="mode='r'"):
-                call()
-        assert reader.get("k") == b"v"
-        assert reader.stats().keys == 1
-    assert {entry: entry.stat().st_mtime_ns for entry in path.parent.rglob("*")} == before
-
-
-def test_reading_what_does_not_exist_says_so_and_creates_nothing(path):
-    with pytest.raises(StateError, match="does not exist, and mode='r' creates nothing"):
-        open_state(path, mode="r")
-    assert list(path.parent.iterdir()) == []
-
-
-def test_a_folder_is_no_store(tmp_path):
-    folder = tmp_path / "folder.fs"
-    folder.mkdir()
-    with pytest.raises(StateError, match="is a folder"):
-        open_state(folder)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
@@ -350,61 +253,6 @@ def test_closing_while_others_read_raises_only_closed(path, in_threads):
             return False
 
         assert any(in_threads(4, work))
-
-
-def test_a_database_of_somebody_else_is_refused_and_left_alone(path):
-    from ZODB import DB
-
-    database = DB(str(path))
-    with database.transaction() as connection:
-        connection.root.theirs = 1
-    database.close()
-    before = path.read_bytes()
-    with pytest.raises(StateCorrupt, match=r"lab\.fs"):
-        open_state(path)
-    assert path.read_bytes() == before
-
-
-def test_a_file_that_is_no_database_is_refused_and_left_alone(path):
-    path.write_bytes(b"something else entirely")
-    with pytest.raises(StateCorrupt, match="is no ZODB file"):
-        open_state(path)
-    with pytest.raises(StateCorrupt, match="is no ZODB file"):
-        open_state(path, mode="r")
-    assert path.read_bytes() == b"something else entirely"
-
-
-class Attack:
-    """Runs a command when it is unpickled."""
-
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return os.system, (f"touch {self.marker}",)
-
-
-@pytest.mark.parametrize("mode", ["w", "r"])
-def test_a_file_that_names_foreign_code_is_not_loaded(path, mode):
-    from ZODB import DB
-
-    from pforge_lab.state.zodb.writing import WritingStorage
-
-    database = DB(WritingStorage(path, "zodb:attack"))
-    with database.transaction() as connection:
-        connection.root()["pforge"] = 1
-        connection.root()["keys"] = Attack(path.with_name("marker"))
-    database.close()
-    with pytest.raises(StateCorrupt, match=r"names posix\.system, which no store of pforge_lab does"):
-        open_state(path, mode=mode)
-    assert not path.with_name("marker").exists()
-
-
-def test_a_folder_that_may_not_be_written_says_so(tmp_path):
-    place = tmp_path / "file"
-    place.write_bytes(b"")
-    with pytest.raises(StateError, match="cannot be used"):
-        open_state(place / "lab.fs")
 
 
 def test_opening_a_large_store_takes_no_longer_than_reading_its_index(path):
