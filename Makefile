@@ -76,7 +76,7 @@ lock: $(filter .tools/bin/uv,$(UV))
 	$(COMPILE) --group dev --group bench --constraint requirements.lock --output-file requirements-bench.lock
 
 environment:
-	$(PYTHON) .ci/environment.py > environment.yml
+	$(PYTHON) .ci/environment.py
 
 clean:
 	rm -rf $(VENV) .tools

@@ -1,4 +1,4 @@
-"""Print environment.yml as it follows from pyproject.toml: ``make environment`` writes it."""
+"""Write environment.yml and binder/environment.yml as they follow from pyproject.toml: ``make environment``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import tomllib
 from pathlib import Path
 
 
-def environment(pyproject: Path) -> str:
-    """Return the text of environment.yml: lower bounds from conda-forge, then the package itself by pip."""
+def environment(pyproject: Path, *, package: bool = True) -> str:
+    """Return lower bounds from conda-forge, then by pip what is only there and, if asked for, the package itself."""
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
     python = project["requires-python"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["demo"], "jupyterlab>=4.6"]
@@ -20,7 +20,8 @@ def environment(pyproject: Path) -> str:
         "channels: [conda-forge]",
     ]
     lines += ["dependencies:", f"  - python{python}", "  - pip", *(f"  - {name}" for name in on_conda)]
-    lines += ["  - pip:", *(f'      - "{name}"' for name in by_pip), '      - "-e ."']
+    lines += ["  - pip:", *(f'      - "{name}"' for name in by_pip)]
+    lines += ['      - "-e ."'] if package else []
     return "\n".join(lines) + "\n"
 
 
@@ -32,4 +33,8 @@ def _conda(requirement: str) -> str:
 
 
 if __name__ == "__main__":
-    print(environment(Path(__file__).parent.parent / "pyproject.toml"), end="")
+    root = Path(__file__).parent.parent
+    (root / "environment.yml").write_text(environment(root / "pyproject.toml"), encoding="utf-8")
+    # Binder installs the package itself in binder/postBuild: paths here would be relative to binder/
+    binder = environment(root / "pyproject.toml", package=False)
+    (root / "binder" / "environment.yml").write_text(binder, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
 import subprocess
@@ -17,6 +18,15 @@ def test_environment_follows_from_pyproject():
     """environment.yml is what `make environment` would write."""
     made = runpy.run_path(str(ROOT / ".ci/environment.py"))["environment"](ROOT / "pyproject.toml")
     assert (ROOT / "environment.yml").read_text(encoding="utf-8") == made
+
+
+def test_binder_follows_from_pyproject():
+    """Binder's environment is the same without the package, which its own script installs from the root."""
+    made = runpy.run_path(str(ROOT / ".ci/environment.py"))["environment"](
+        ROOT / "pyproject.toml", package=False
+    )
+    assert (ROOT / "binder/environment.yml").read_text(encoding="utf-8") == made
+    assert os.access(ROOT / "binder/postBuild", os.X_OK)
 
 
 def test_lock_is_hashed_and_names_no_index():

@@ -17,6 +17,7 @@ from pforge_lab.errors import RunNotFound, UsageError, near_misses
 from pforge_lab.runs.collection import collect_chunks
 from pforge_lab.runs.places import default_state
 from pforge_lab.state import open_state, shelf
+from pforge_lab.state.opening import SCHEMES
 from pforge_lab.views.keys import OWN, listed
 
 READING = frozenset(("ls", "get", "stats"))
@@ -172,6 +173,7 @@ def serve(session: Session, path: Path, socket_path: Path | None) -> None:
     """Serve the ZODB file at PATH to other processes of this machine, until interrupted."""
     if session.namespace is not None:
         raise UsageError(f"serve goes on until it is interrupted: in a shell, pforge-lab state serve {path}")
+    SCHEMES["zeo"].load()  # says which extra is missing
     from pforge_lab.state.zodb.zeo import StateServer  # noqa: PLC0415 - needs the extra ``zeo``
 
     with StateServer(path, socket_path) as server:

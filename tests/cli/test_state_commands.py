@@ -97,3 +97,14 @@ def test_a_server_that_is_terminated_closes_its_store(tmp_path):
         server.terminate()
         assert server.wait(60) == 0
     assert {path.suffix for path in tmp_path.glob("lab.*")} == {".fs", ".ack", ".index", ".lock", ".blobs"}
+
+
+def test_a_server_without_its_extra_says_what_to_install(tmp_path):
+    """Where ZEO is not installed, serve is an error of one line."""
+    code = "import sys; sys.modules['ZEO'] = None; sys.argv = ['x', 'state', 'serve', 'lab.fs']; from pforge_lab.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 2
+    assert "python -m pip install 'pforge_lab[zeo]'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
