@@ -2,48 +2,57 @@
 
 from __future__ import annotations
 
-import os
-import weakref
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pforge_lab.errors import RunNotFound, StateError, StateLocked, UsageError, near_misses
-from pforge_lab.pipeline.modules import register_folder
-from pforge_lab.pipeline.spec import Pipeline
-from pforge_lab.runs import functions, places
+from pforge_lab.errors import UsageError
+from pforge_lab.runs import functions
 from pforge_lab.runs.definition import definition_of
 from pforge_lab.runs.exclusion import Exclusion
 from pforge_lab.runs.generation import until_kept
-from pforge_lab.runs.glances import RunSummary
-from pforge_lab.runs.head import Head, heads
+from pforge_lab.runs.head import Head
 from pforge_lab.runs.journal import Journal
 from pforge_lab.runs.lines import Lines
+from pforge_lab.runs.listing import runs, summaries, summary, summary_of
 from pforge_lab.runs.looks import Looks
 from pforge_lab.runs.manifest import EMPTY
 from pforge_lab.runs.naming import check_id, run_id
+from pforge_lab.runs.opening import forget, load, open_run, opened, remember, resume
 from pforge_lab.runs.pages import carried
 from pforge_lab.runs.retention import Retention
 from pforge_lab.runs.run import Run
 from pforge_lab.runs.scope import OUTPUT, Scope
 from pforge_lab.runs.snapshots import Snapshots
+from pforge_lab.runs.stores import looking, store_of, url_of
 from pforge_lab.runs.unrecorded import run_unrecorded
-from pforge_lab.state import StateManager, open_configured, open_state
+from pforge_lab.state import StateManager, open_state
 from pforge_lab.values.describe import sketch
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
-    from pforge_lab.runs.checkpoint import Checkpoint
+    from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.runs.output import PipelineOutput
-    from pforge_lab.runs.readable import Readable
     from pforge_lab.runs.retention import Keep
-    from pforge_lab.runs.runs_frame import RunsFrame
+    from pforge_lab.runs.stores import Place
 
-    Place = StateManager | str | os.PathLike[str]
-
-_open: weakref.WeakValueDictionary[tuple[str, str, str], Run] = weakref.WeakValueDictionary()
+__all__ = [  # noqa: RUF022 - starting, listing, opening, stores
+    "start",
+    "run",
+    "fork",
+    "runs",
+    "summaries",
+    "summary",
+    "summary_of",
+    "open_run",
+    "load",
+    "resume",
+    "opened",
+    "forget",
+    "looking",
+    "store_of",
+    "url_of",
+]
 
 
 def start(
@@ -146,7 +155,7 @@ def start(
     until_kept(
         lambda: journal.create(head, definition, kept.values, scope.snapshot(values)), snapshots.forget
     )
-    run = _remember(Run(journal, pipeline, params, snapshots, drop_unused=dropping, left_out=kept.left_out))
+    run = remember(Run(journal, pipeline, params, snapshots, drop_unused=dropping, left_out=kept.left_out))
     run.took(values)
     return run
 
@@ -189,7 +198,7 @@ def fork(parent: Run, position: int) -> Run:
     path = parent.head.lines.moved(position).path()[: position + 1]
     head = parent.timeline.forked_head(position)
     until_kept(lambda: journal.copy_from(parent.timeline.journal, path, head))
-    return _remember(
+    return remember(
         Run(
             journal,
             parent.pipeline,
@@ -200,234 +209,8 @@ def fork(parent: Run, position: int) -> Run:
     )
 
 
-def runs(state: Place | None = None) -> RunsFrame:
-    """Return all runs, newest first: one row each, times as timestamps, ``peak`` in bytes.
-
-    In a notebook ``pf.runs().ui()`` is a browser of them.
-
-    Parameters
-    ----------
-    state
-        Where to look; by default into all files of ``.pforge/``, those of live processes read-only.
-
-    Examples
-    --------
-    >>> import pforge_lab as pf
-    >>> def one(): return 1
-    >>> run = pf.Pipeline.from_functions("p", one).start(state="memory:listing")
-    >>> output = run.finish()
-    >>> pf.runs("memory:listing")[["pipeline", "status", "steps_done"]].values.tolist()
-    [['p', 'done', 1]]
-    """
-    from pforge_lab.runs.runs_frame import runs_frame  # noqa: PLC0415 - loads pandas
-
-    return runs_frame(summaries(state), None if state is None else url_of(state))
-
-
-def url_of(place: Place) -> str:
-    """Return the URL of a store, or of the file at a path."""
-    return place.url if isinstance(place, StateManager) else os.fspath(place)
-
-
-def summaries(state: Place | None = None, *, since: datetime | None = None) -> list[RunSummary]:
-    """Return all runs as summaries, newest first, or those begun ``since``. Parameters as `runs`."""
-    rows: list[RunSummary] = []
-    for place in places.stores() if state is None else [state]:
-        try:
-            with looking(place) as store:
-                rows += [_summary(name, head, store.url) for name, head in heads(store).items()]
-        except StateError as error:
-            if state is not None:
-                raise
-            places.say(f"the runs of one file are left out: {error}")
-    begun = rows if since is None else [row for row in rows if row.created >= since]
-    return sorted(begun, key=lambda row: row.created, reverse=True)
-
-
-def open_run(
-    id: str | None = None,  # noqa: A002 - the public name
-    *,
-    state: Place | None = None,
-    trust: Collection[str] = (),
-) -> Run:
-    """Open a run in this process, to look at it or to go on; the latest one without an id.
-
-    Parameters
-    ----------
-    id
-        The run's id, or a beginning of it that only one run has.
-    state
-        Where to look; by default into all files of ``.pforge/``. A run whose store a live process
-        holds is opened for looking only, and shows what that process has made of it whenever it is
-        looked at.
-    trust
-        Names beyond the safe list that may be built from data signed with another key;
-        ``"functions"`` stands for the run's notebook functions.
-
-    Raises
-    ------
-    RunNotFound
-        No run, or several, go by that id.
-
-    Examples
-    --------
-    >>> import pforge_lab as pf
-    >>> def one(): return 1
-    >>> run = pf.Pipeline.from_functions("p", one).start(state="memory:opening")
-    >>> pf.open_run(state="memory:opening").finish().variables["one"]
-    1
-    """
-    found = summaries(state)
-    chosen = _choose(id, found, state)
-    store = state if isinstance(state, StateManager) else _reopen(chosen.place)
-    known = _open.get((store.url, store.mode, chosen.id))
-    if known is not None and known.state is store:
-        if store is not state:
-            store.close()  # opened once more above; the run holds it already
-        if known.is_behind():
-            known.refresh()
-        return known
-    return _remember(load(store, chosen.id, trust=trust))
-
-
-def load(
-    store: StateManager,
-    id: str,  # noqa: A002 - as in open_run
-    *,
-    trust: Collection[str] = (),
-    pipeline: Pipeline | None = None,
-) -> Run:
-    """Load a run of a store by its whole id, whether it is open already or not.
-
-    Parameters
-    ----------
-    store, id, trust
-        As `open_run`.
-    pipeline
-        Go on with this one, of the same definition, whose functions may have changed; by default
-        with the one that is kept.
-    """
-    journal = Journal(store, id)
-    facts = journal.definition()
-    register_folder(Path(facts["base_dir"]))  # where pickled classes of modules beside the file are found
-    if pipeline is None:
-        kept = functions.restore(journal.functions(), id, trusted="functions" in trust)
-        pipeline = Pipeline.from_dict(
-            facts["pipeline"], base_dir=facts["base_dir"], source=facts["source"], functions=kept
-        )
-        left_out = facts["left_out"]
-    else:
-        left_out = {}
-    return Run(
-        journal,
-        pipeline,
-        facts["params"],
-        Snapshots(store, trust),
-        drop_unused=facts["drop_unused"],
-        left_out=left_out,
-    )
-
-
-def resume(checkpoint: Checkpoint, *, state: Place | None = None) -> Run:
-    """Return the run of a checkpoint, standing there."""
-    resumed = open_run(checkpoint.run, state=state if state is not None else checkpoint.place)
-    resumed.switch(checkpoint.line, checkpoint.position)
-    return resumed
-
-
 def _carried(store: StateManager, snapshots: Snapshots, name: str | None) -> dict[str, Any]:
     manifest = None if name is None else carried(store, name)
     if manifest is None:
         return {}
     return {key: value for key, value in snapshots.load(manifest).items() if key != OUTPUT}
-
-
-@contextmanager
-def looking(place: Place) -> Iterator[StateManager]:
-    """Have a store open to look at, which takes no lock."""
-    if isinstance(place, StateManager):
-        yield place
-        return
-    in_memory = str(place).startswith("memory:")  # of this process alone: nothing to keep out of the way of
-    with open_state(place, mode="w" if in_memory else "r") as store:
-        yield store
-
-
-def store_of(state: Place | None, pipeline: Pipeline | None = None) -> StateManager:
-    """Return the store to start runs in: the one named, the pipeline's own, or the default one."""
-    if state is not None:
-        return state if isinstance(state, StateManager) else open_state(state)
-    section = None if pipeline is None else pipeline.state
-    if pipeline is None or section is None:
-        return places.default_state()
-    settings = section.model_dump(exclude={"options"}, exclude_none=True)
-    return open_configured(folder=pipeline.base_dir, **settings)
-
-
-def _reopen(url: str) -> StateManager:
-    try:
-        return open_state(url)
-    except StateLocked:
-        return open_state(url, mode="r")
-
-
-def _remember(run: Run) -> Run:
-    _open[run.state.url, run.state.mode, run.id] = run
-    return run
-
-
-def _choose(id: str | None, found: list[RunSummary], state: Place | None) -> RunSummary:  # noqa: A002 - as in open_run
-    if not found:
-        where = places.folder() if state is None else state.url if isinstance(state, StateManager) else state
-        raise RunNotFound(
-            f"there are no runs in {where} yet; start one with pipeline.start(...) or the command start",
-            run=id,
-        )
-    if id is None:
-        return found[0]
-    matches = [row for row in found if row.id == id] or [row for row in found if row.id.startswith(id)]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        names = ", ".join(row.id for row in matches[:5])
-        raise RunNotFound(f"several runs begin with {id!r}: {names}; give more of the id", run=id)
-    raise RunNotFound(f"there is no run {id!r}{near_misses(id, [row.id for row in found])}", run=id)
-
-
-def _summary(name: str, head: Head, place: str) -> RunSummary:
-    return RunSummary(
-        id=name,
-        pipeline=head.pipeline,
-        status=head.seen_status(),
-        position=head.lines.position,
-        steps_done=head.steps_done,
-        steps_total=head.steps_total,
-        created=head.created,
-        updated=head.updated,
-        seconds=head.seconds,
-        peak=head.peak,
-        place=place,
-        params=head.params,
-        error=head.error,
-    )
-
-
-def opened(state: StateManager, id: str) -> Run | None:  # noqa: A002 - as in open_run
-    """Return the run when this process has it open, else None."""
-    run = _open.get((state.url, state.mode, id))
-    return run if run is not None and run.state is state else None
-
-
-def forget(run: Run) -> None:
-    """Let `open_run` find a run in its store, and no longer the one that is open."""
-    _open.pop((run.state.url, run.state.mode, run.id), None)
-
-
-def summary(store: StateManager, id: str) -> RunSummary:  # noqa: A002 - as in open_run
-    """Return the summary of one run of a store by its whole id."""
-    return _summary(id, Journal(store, id).read_head(), store.url)
-
-
-def summary_of(run: Readable) -> RunSummary:
-    """Return the summary of an open run."""
-    return _summary(run.id, run.head, run.state.url)

@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.late import pd
+from pforge_lab.runs.listing import summary_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,7 +83,6 @@ def compare_runs(a: Readable, b: Readable) -> Comparison:
     0   double  changed      2     4
     1        n  changed      1     2
     """
-    from pforge_lab.runs.api import summary_of  # noqa: PLC0415 - api makes runs, and runs compare themselves
     from pforge_lab.runs.diff import difference  # noqa: PLC0415 - loads pandas
 
     return Comparison(

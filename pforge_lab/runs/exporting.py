@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from pforge_lab.runs.api import Place
+    from pforge_lab.runs.stores import Place
     from pforge_lab.state import StateManager
 
 

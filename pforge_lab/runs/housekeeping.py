@@ -14,7 +14,7 @@ from pforge_lab.state import StateManager, open_state
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pforge_lab.runs.api import Place
+    from pforge_lab.runs.stores import Place
 
 
 def delete_run(

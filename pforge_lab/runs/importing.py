@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    from pforge_lab.runs.api import Place
     from pforge_lab.runs.lines import Lines
     from pforge_lab.runs.run import Run
+    from pforge_lab.runs.stores import Place
     from pforge_lab.state import StateManager
 
 MAX_BYTES = 16 << 30

@@ -12,7 +12,7 @@ from pforge_lab.runs.timeline import Timeline
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pforge_lab.runs.api import Place
+    from pforge_lab.runs.stores import Place
 
 
 @contextmanager

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pforge_lab.pipeline.spec import Pipeline
-    from pforge_lab.runs.api import Place
+    from pforge_lab.runs.stores import Place
     from pforge_lab.state import StateManager
     from pforge_lab.sweeps.notebooks import NotebookPlan
 

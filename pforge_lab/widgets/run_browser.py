@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from pforge_lab.runs.api import Place
     from pforge_lab.runs.glances import RunSummary
     from pforge_lab.runs.run import Run
+    from pforge_lab.runs.stores import Place
 
 _PAUSE = 0.5  # seconds between two looks at the list while a run is advanced
 _MEASURED = 0.5  # seconds that go into what runs take, where a list is to stay without a kernel

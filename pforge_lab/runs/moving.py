@@ -1,0 +1,133 @@
+"""Where a run may go, and who may move it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+from pforge_lab.errors import PositionError, RunBusy, StateError
+from pforge_lab.runs.collection import collect_chunks
+from pforge_lab.runs.costs import Costs
+from pforge_lab.runs.snapshots import ATOMS
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator, Mapping
+
+    from pforge_lab.runs.lines import Lines
+
+
+class Moving(Costs):
+    """Going to other positions and lines, by one thread of one process at a time. A base of `Run`."""
+
+    _lock: threading.Lock
+
+    def back(self, n: int = 1) -> None:
+        """Go ``n`` positions back; the variables are as they were there.
+
+        Raises
+        ------
+        PositionError
+            There are fewer positions to go back.
+        """
+        if not 0 <= n <= self.position:
+            raise PositionError(
+                f"cannot go back {n} from position {self.position}; run.back(n) takes 0 to {self.position}, "
+                "and run.goto goes forward",
+                run=self.id,
+            )
+        self.goto(self.position - n)
+
+    def goto(self, target: SupportsIndex | str) -> None:
+        """Go to a position of the current line, or to after the latest record of a label. Never executes.
+
+        Raises
+        ------
+        PositionError
+            The line has no such position, or the label was not reached on it.
+        """
+        self._go(self.head.lines.moved(self.timeline.resolve(target)))
+
+    def switch(self, line: int, position: int | None = None) -> None:
+        """Go to another line of `lines`: to its end, or to a position of it. Never executes.
+
+        Raises
+        ------
+        PositionError
+            There is no such line, or it has no such position.
+        """
+        self._go(self.timeline.on_line(line, position))
+
+    def _go(self, there: Lines) -> None:
+        self.note_edits()
+        there = replace(self.head.lines, number=there.number, position=there.position)
+        self.timeline.check_kept(there)
+        with self.holding():
+            journal, position = self.timeline.journal, there.position
+            manifest = journal.manifest(there.holder(position), position)
+            records = journal.records(there.path()) if there.number != self.head.lines.number else None
+            adopt = self._scope.go(manifest, self._maker_at(position))
+            self.timeline.move(there, records)
+            adopt()
+        self._steps.watchers("moved")
+
+    def note_edits(self) -> None:
+        """Record what was changed in place here and no step has noticed, so that leaving loses nothing."""
+        if self.state.mode != "r" and self._steps.is_edited():
+            with self._advancing():
+                self._steps.note_edits()
+
+    def took(self, values: Mapping[str, Any]) -> None:
+        """Note that the caller may hold these objects, which are the run's now."""
+        self._scope.adopt(self._scope.manifest, dict(values))
+        self._scope.expose(*(name for name, value in values.items() if not isinstance(value, ATOMS)))
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Keep other threads out for as long as the block lasts, and refuse where another process has the store.
+
+        Raises
+        ------
+        RunBusy
+            Another thread is advancing the run, or its store is open for reading only.
+        """
+        if self.state.mode == "r":
+            owner = self.timeline.journal.read_head().owner
+            raise RunBusy(
+                f"run {self.id} can only be looked at: its store is held by {owner or 'another process'}; "
+                "go on there, or close it there and open the run again",
+                run=self.id,
+                owner=str(owner) if owner else None,
+                since=owner.since if owner else None,
+            )
+        if not self._lock.acquire(blocking=False):
+            raise RunBusy(f"run {self.id} is being advanced by another thread of this process", run=self.id)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    @contextmanager
+    def _advancing(self) -> Iterator[None]:
+        with self.holding():
+            self.timeline.begin()
+            self._steps.stop.asked = False
+            try:
+                yield
+            except BaseException:
+                with suppress(StateError):  # the store may be what failed; its error is under way
+                    self.timeline.settle()
+                    self._give_back()
+                raise
+            else:
+                self.timeline.settle()
+                self._give_back()
+            finally:
+                self._steps.watchers("ended")
+
+    def _give_back(self) -> None:
+        """Collect the chunks of snapshots that were removed, once the run has ended."""
+        if self.timeline.freed and self.status in ("done", "failed"):
+            collect_chunks(self.state)
+            self.timeline.freed = False
