@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from wcwidth import strip_sequences
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -33,6 +31,8 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     if "\x1b" in text:
+        from wcwidth import strip_sequences  # noqa: PLC0415 - rarely needed, and takes 0.1 s
+
         text = strip_sequences(text)
     return "".join(map(_visible_character, text)).rstrip()
 
