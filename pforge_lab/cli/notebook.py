@@ -11,12 +11,12 @@ import click
 from pforge_lab.cli import completing
 from pforge_lab.cli.options import pairs
 from pforge_lab.cli.session import Session, pass_session
-from pforge_lab.errors import StepError, UsageError
+from pforge_lab.errors import ParamError, StepError, UsageError
 
 EPILOG = """
 Exit codes: 0 executed; 1 a cell failed, the kernel died or time ran out; 2 wrong use, what is needed
-to resume was not kept, or --strict and not recorded; 3 a parameter is of the wrong type; 4 no such run; 5 the store is in use or damaged;
-130 interrupted; 143 ended by SIGTERM, which is recorded.
+to resume was not kept, or --strict and not recorded; 3 a parameter is of the wrong type, or the
+notebook has none of that name; 4 no such run; 5 the store is in use or damaged; 130 interrupted; 143 ended by SIGTERM, which is recorded.
 """
 
 
@@ -95,10 +95,15 @@ def _execute(source: Path, output: Path, values: dict[str, Any], **options: Any)
 
 
 def _values(content: Any, params: tuple[str, ...]) -> dict[str, Any]:
-    from pforge_lab.papermill_engine.parameters import declared, read_as  # noqa: PLC0415 - imports papermill
+    """Return the parameters of a command line, refused all at once when the notebook does not declare them so."""
+    from pforge_lab.papermill_engine.parameters import declared, name_faults, read_as, type_faults  # noqa: PLC0415 - imports papermill
 
-    known = declared(content) or {}
-    return {name: read_as(known.get(name, ""), text) for name, text in pairs(params).items()}
+    known = declared(content)
+    values = {name: read_as((known or {}).get(name, ""), text) for name, text in pairs(params).items()}
+    faults = [] if known is None else type_faults(known, values) + name_faults(known, values)
+    if faults:
+        raise ParamError.of(faults)
+    return values
 
 
 def _read(source: Path) -> Any:

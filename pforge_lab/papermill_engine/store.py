@@ -38,10 +38,20 @@ def whole_path(path: Any) -> str:
 
 
 def default_store(output: str) -> str:
-    """Return the store of the run that writes a notebook: in a folder beside it that only the user can read."""
+    """Return the store of the run that writes a notebook: in a folder beside it that only the user can read.
+
+    Raises
+    ------
+    UsageError
+        The folder of the notebook does not exist.
+    """
     if output and "://" not in output:
         folder = Path(f"{output}.pforge")
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not folder.parent.is_dir():
+            raise UsageError(
+                f"the folder of the output, {folder.parent}, does not exist; make it, or mend the path"
+            )
+        folder.mkdir(exist_ok=True, mode=0o700)
         return str(folder / "run.fs")
     places.make_folder(places.folder())
     return str(places.folder() / f"{Path(output).stem or 'notebook'}.fs")

@@ -109,3 +109,10 @@ def test_what_cannot_be_executed_is_told_in_one_line(folder, command, text, told
     assert done.stderr.splitlines()[-1].startswith("pforge-lab: in.ipynb ")
     assert told in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_a_folder_for_the_output_that_is_not_there_is_told_and_not_made(folder, command):
+    write(folder / "in.ipynb", ["1"])
+    done = command("notebook", "in.ipynb", "nowhere/out.ipynb")
+    assert (done.returncode, "nowhere, does not exist; make it" in done.stderr) == (2, True)
+    assert not (folder / "nowhere").exists()

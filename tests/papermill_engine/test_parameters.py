@@ -29,8 +29,9 @@ def test_the_engine_refuses_them_all_at_once_and_starts_no_kernel(folder, pforge
 
 def test_the_command_reads_by_declared_type_and_exits_as_for_parameters(folder, command):
     write(folder / "in.ipynb", ["code: str = ''\nn: int = 0"], tags={1: ["parameters"]})
-    wrong = command("notebook", "in.ipynb", "out.ipynb", "-p", "code=007", "-p", "n=x")
+    wrong = command("notebook", "in.ipynb", "out.ipynb", "-p", "code=007", "-p", "n=x", "-p", "m=1")
     assert (wrong.returncode, wrong.stderr.count("code:")) == (3, 0)
+    assert "m: the notebook has no such parameter" in wrong.stderr
     assert "n: it is 'x', and the notebook asks for int" in wrong.stderr
 
 
