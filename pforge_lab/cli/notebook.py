@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,19 @@ def notebook(
     given = {f"pforge_{name}": value for name, value in options.items() if value is not None}
     values = _values(_read(source), params)
     before = output.stat().st_mtime_ns if output.exists() else None
+    words: list[object] = ["pforge-lab", "notebook", source, output, *_repeated("-p", params)]
+    words += ["--store", options["state"]] if options["state"] else []
+    words += [*_repeated("--exclude", exclude), "--resume"]
+    again = f"mend it, then: {shlex.join(map(str, words))}"
     try:
-        _execute(source, output, values, progress_bar=not as_json, **given)
+        _execute(source, output, values, again, progress_bar=not as_json, **given)
     finally:
         if output.exists() and output.stat().st_mtime_ns != before:
             _tell(output, as_json=as_json)
+
+
+def _repeated(option: str, values: tuple[str, ...]) -> list[str]:
+    return [word for value in values for word in (option, value)]
 
 
 def _given_up(session: Session) -> str | None:
@@ -77,7 +86,7 @@ def _given_up(session: Session) -> str | None:
     return url
 
 
-def _execute(source: Path, output: Path, values: dict[str, Any], **options: Any) -> None:
+def _execute(source: Path, output: Path, values: dict[str, Any], again: str, **options: Any) -> None:
     import papermill  # noqa: PLC0415 - slow to import
     from nbclient.exceptions import CellTimeoutError, DeadKernelError  # noqa: PLC0415
     from papermill.engines import papermill_engines  # noqa: PLC0415
@@ -85,7 +94,6 @@ def _execute(source: Path, output: Path, values: dict[str, Any], **options: Any)
     from pforge_lab.papermill_engine import PforgeEngine  # noqa: PLC0415
 
     papermill_engines.register("pforge", PforgeEngine)
-    again = f"mend it, then: pforge-lab notebook {source} {output} --resume"
     try:
         papermill.execute_notebook(source, output, values, engine_name="pforge", **options)
     except papermill.PapermillExecutionError as error:
@@ -140,4 +148,5 @@ def _tell(output: Path, *, as_json: bool) -> None:
         for remark in facts["remarks"]:
             click.echo(remark)
         click.echo(f"run {facts['run']}: {facts['status']} at position {facts['position']}")
-        click.echo(f"pforge-lab --state {facts['state']} --run {facts['run']} status")
+        words = ("pforge-lab", "--state", facts["state"], "--run", facts["run"], "status")
+        click.echo(shlex.join(words))

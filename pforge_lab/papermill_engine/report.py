@@ -6,6 +6,7 @@ import base64
 import html
 import importlib
 import io
+import shlex
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,7 @@ class Report:
                 "run": run.id, "state": run.state.url, "status": run.status, "position": run.position,
                 "executed_again": {str(place): reason for place, reason in self.plan.reasons.items()},
                 "remarks": self.remarks(run),
+                "error": run.head.error,
                 "recording_seconds": {fact: self.told[fact] for fact in ("start", "recording") if fact in self.told},
             }  # fmt: skip
             if self.options.report:
@@ -89,7 +91,7 @@ def last_resumable(run: Run) -> str:
 
 def attach_command(run: Run) -> str:
     """Return the command that opens a run in a shell."""
-    return f"pforge-lab --state {run.state.url} --run {run.id} status"
+    return shlex.join(("pforge-lab", "--state", run.state.url, "--run", run.id, "status"))
 
 
 def report_cell(run: Run, remarks: list[str]) -> Any:

@@ -26,18 +26,21 @@ def test_the_last_line_attaches_to_the_run(folder, command):
 
 
 def test_a_failed_cell_is_told_in_a_line_and_the_command_again_goes_on(folder, command):
-    write(folder / "in.ipynb", ["print('once', file=open('marks', 'a')); x = 4", "1 / 0"])
-    broken = command("notebook", "in.ipynb", "out.ipynb")
+    cells = ["n = 1", "print('once', file=open('marks', 'a')); x = n"]
+    write(folder / "in.ipynb", [*cells, "1 / 0"], tags={1: ["parameters"]})
+    broken = command("notebook", "in.ipynb", "o u t.ipynb", "-p", "n=4", "--store", "night job.fs")
     assert broken.returncode == 1
     line = broken.stderr.splitlines()[-1]
     assert line.startswith("pforge-lab: a cell failed: ZeroDivisionError: division by zero; mend it, then: ")
     assert broken.stdout.splitlines()[-1].startswith("pforge-lab --state ")
-    write(folder / "in.ipynb", ["print('once', file=open('marks', 'a')); x = 4", "print(x)"])
+    write(folder / "in.ipynb", [*cells, "print(x)"], tags={1: ["parameters"]})
     again = shlex.split(line.partition("then: ")[2])
     done = command(*again[1:])
     assert done.returncode == 0, done.stderr
     assert (folder / "marks").read_text().split() == ["once"]
-    assert "cells 1 to 1 were not executed again" in done.stdout
+    assert "cells 1 to 3 were not executed again" in done.stdout
+    assert read("o u t.ipynb").cells[3].outputs[0].text == "4\n"
+    assert shlex.split(done.stdout.splitlines()[-1])[2] == f"zodb:{folder}/night job.fs"
 
 
 def test_a_dead_kernel_and_too_little_time_are_failures_of_a_cell(folder, command):
@@ -49,7 +52,12 @@ def test_a_dead_kernel_and_too_little_time_are_failures_of_a_cell(folder, comman
 def test_json_is_all_that_is_printed(folder, command):
     write(folder / "in.ipynb", ["1"])
     facts = json.loads(command("notebook", "in.ipynb", "out.ipynb", "--json").stdout)
-    assert (facts["status"], facts["position"], facts["output"]) == ("done", 1, "out.ipynb")
+    assert (facts["status"], facts["position"], facts["error"], facts["output"]) == (
+        "done",
+        1,
+        None,
+        "out.ipynb",
+    )
 
 
 def test_what_was_not_kept_is_found_before_anything_runs(folder, command):
