@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import shutil
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,10 +150,20 @@ def write(app: Sphinx) -> None:
             path.write_text(text, encoding="utf-8")
     copies = source / "notebooks"
     copies.mkdir(exist_ok=True)
-    for file in (source.parent / "notebooks").glob("*.*"):
+    wanted = shipped(source.parent)
+    for file in copies.glob("*.ipynb"):
+        if file.name not in {each.name for each in wanted}:  # lessons write notebooks when they are executed
+            file.unlink()
+    for file in wanted:
         target = copies / file.name
         if not target.exists() or target.read_bytes() != file.read_bytes():
             shutil.copyfile(file, target)
+
+
+def shipped(root: Path) -> list[Path]:
+    """Return the notebooks and what they need, as the wheel has them; not what was written beside them."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    return [root / name for name in project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
