@@ -95,3 +95,14 @@ def test_values_that_are_no_names_of_files_get_a_mark(night):
     assert len(paths) == 4
     assert "night-broken=ab.ipynb" in paths
     assert all(len(name) < 200 and "/" not in name for name in paths)
+
+
+def test_a_set_whose_worker_is_killed_goes_on_after_its_last_completed_cell(night):
+    kills = "import os, signal\nfrom pathlib import Path\nif not Path('killed').exists():\n    Path('killed').touch()\n    os.kill(os.getppid(), signal.SIGKILL)\n    signal.pause()  # the kernel of a killed parent ends itself"
+    write(night / "night.ipynb", [*CELLS[:2], kills, CELLS[3]], tags={1: ["parameters"]})
+    frame = pf.sweep(
+        "night.ipynb", {"month": [4]}, state="lab.fs", workers=1, outputs=["total"], progress=False
+    )
+    assert (frame.status[0], frame.total[0]) == ("done", 6)
+    assert (night / "killed").exists()
+    assert marks(night) == {4: 1}
