@@ -44,4 +44,5 @@ html_theme = "furo"
 html_title = "pforge_lab"
 html_copy_source = False
 html_show_sourcelink = False
-html_static_path = []
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]

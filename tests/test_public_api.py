@@ -63,15 +63,27 @@ def test_every_public_name_shows_an_example():
     assert without == []
 
 
-@pytest.mark.parametrize("owner", [pf.Run, pf.Pipeline, pf.Step, pf.StateManager])
+CLASSES = [
+    kind
+    for kind in map(pf.__dict__.get, pf.__all__)
+    if isinstance(kind, type) and not issubclass(kind, Exception)
+]
+
+
+def members(owner):
+    """Yield the public members of a class that are written in this package, inherited ones included."""
+    for name in dir(owner):
+        home = next((kind for kind in owner.__mro__ if name in vars(kind)), None)
+        ours = home is not None and home.__module__.startswith("pforge_lab")
+        if ours and not name.startswith(("_", "model_")):
+            member = inspect.getattr_static(owner, name)
+            if callable(member) or isinstance(member, property | classmethod | staticmethod):
+                yield name
+
+
+@pytest.mark.parametrize("owner", CLASSES)
 def test_every_public_member_is_described(owner):
-    members = {name: member for name, member in vars(owner).items() if not name.startswith(("_", "model_"))}
-    described = {
-        name: inspect.getdoc(getattr(owner, name))
-        for name, member in members.items()
-        if callable(member) or isinstance(member, property)
-    }
-    assert [name for name, text in described.items() if not text] == []
+    assert [name for name in members(owner) if not inspect.getdoc(getattr(owner, name))] == []
 
 
 def test_a_run_has_what_the_contract_names():
