@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
 import pforge_lab as pf
+from pforge_lab.runs.cells import Cell, start_cells
+from pforge_lab.runs.endorsing import endorse
 from pforge_lab.runs.exclusion import Exclusion
-from pforge_lab.runs.surroundings import Changes, Surroundings, signed_anew
+from pforge_lab.runs.namespace import NamespaceRecorder
+from pforge_lab.runs.records import StepRecord
+from pforge_lab.runs.surroundings import Changes, Surroundings, changes_at, signed_anew
 
 NONE = Exclusion()
 
@@ -85,3 +90,20 @@ def test_changes_of_somebody_else_are_not_made_until_they_are_trusted(process, m
 def test_a_folder_that_is_gone_is_told(process):
     with pytest.raises(pf.RunError, match="make it again"):
         Changes(folder="/no/such/folder").apply()
+
+
+def test_trusting_somebody_elses_run_signs_where_its_cells_found_modules(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    first = sys.path[0]
+    with pf.open_state(tmp_path / "theirs.fs") as state:
+        run = start_cells("night", [Cell("a"), Cell("b")], state=state, notebook={})
+        recorder = NamespaceRecorder(run, {"x": 1})
+        recorder.begin()
+        recorder.keep(StepRecord(0, 1, "cell 1", "cell", "done", datetime.now(UTC), 0.0))
+        sys.path.insert(0, "/theirs")
+        recorder.keep(StepRecord(0, 2, "cell 2", "cell", "done", datetime.now(UTC), 0.0))
+        monkeypatch.setenv("PFORGE_KEY", str(tmp_path / "mine"))
+        assert changes_at(run.timeline, 2) is None
+        mine = endorse(run).run
+        assert changes_at(mine.timeline, 2).placed == (("/theirs", first),)
+        assert mine.at(2).variables["x"] == 1
