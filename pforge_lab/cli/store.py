@@ -18,6 +18,7 @@ from pforge_lab.runs.collection import collect_chunks
 from pforge_lab.runs.places import default_state
 from pforge_lab.state import open_state, shelf
 from pforge_lab.state.opening import SCHEMES
+from pforge_lab.values.format import count
 from pforge_lab.views.keys import OWN, listed
 
 READING = frozenset(("ls", "get", "stats"))
@@ -136,7 +137,7 @@ def browse(session: Session) -> StoreBrowser:
 @pass_session
 def clean_up(session: Session) -> None:
     """Remove what has expired."""
-    click.echo(f"removed {_store(session).cleanup()} expired keys")
+    click.echo(f"removed {count(_store(session).cleanup(), 'expired key')}")
 
 
 @state.command(name="compact")
@@ -159,8 +160,8 @@ def compact(session: Session) -> None:
 @pass_session
 def import_shelf(session: Session, old_shelf: Path, prefix: str) -> None:
     """Copy a shelf that the shelve module made, without unpickling anything."""
-    count = shelf.import_shelf(old_shelf, _store(session), prefix)
-    click.echo(f"imported {count} values; read them with state.shelf({prefix!r})")
+    imported = shelf.import_shelf(old_shelf, _store(session), prefix)
+    click.echo(f"imported {count(imported, 'value')}; read them with state.shelf({prefix!r})")
 
 
 @state.command(name="serve")

@@ -33,6 +33,11 @@ class StateStats:
     file_bytes: int | None = None
     largest: tuple[tuple[str, int], ...] = ()
 
+    def _repr_html_(self) -> str:
+        from pforge_lab.views.keys import stats_html  # noqa: PLC0415 - a view
+
+        return stats_html(self)
+
 
 class StatsCounter:
     """Add up the entries of a store one by one, in memory that does not grow with their number.

@@ -130,6 +130,7 @@ def value_html(key: str, value: bytes) -> str:
 
 def stats_blocks(stats: StateStats) -> Iterator[Block]:
     """Yield what a store holds at a glance, and its largest values."""
+    yield Title(words(shorten(place(stats.url), 120), "strong"))
     facts = [f"{count(stats.keys, 'key')}", size(stats.bytes)]
     facts += [f"{stats.expired:,} expired"] if stats.expired else []
     facts += [f"{size(stats.file_bytes)} on disk"] if stats.file_bytes is not None else []
@@ -149,7 +150,6 @@ def stats_html(stats: StateStats) -> str:
 def store_blocks(state: StateManager) -> Iterator[Block]:
     """Yield a store as it stays where there is no kernel: figures and the first keys."""
     keys = listed(state)
-    yield Title(words(shorten(place(state.url), 120), "strong"))
     yield from stats_blocks(state.stats())
     rows = [
         Row(

@@ -52,7 +52,7 @@ def test_an_old_shelf_is_imported(shell, tmp_path):
     """A shelf of the standard library is there afterwards, under its prefix."""
     with shelve.open(str(tmp_path / "old")) as old:
         old["x"] = [1, 2]
-    assert "imported 1 values" in shell("import", "old", "--prefix", "old/")
+    assert "imported 1 value;" in shell("import", "old", "--prefix", "old/")
     with pf.open_state(tmp_path / "lab.fs") as state:
         assert state.shelf("old/")["x"] == [1, 2]
 

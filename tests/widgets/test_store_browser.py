@@ -151,3 +151,10 @@ def test_what_is_written_while_it_is_deleted_is_not_lost(browser, state, monkeyp
     with pytest.raises(pf.UsageError, match="written meanwhile"):
         browser.delete({"key": "note"})
     assert state.get("note") == b"newer"
+
+
+def test_figures_of_a_store_are_a_table_in_a_notebook(state):
+    """What `state.stats()` and `%pforge state stats` return shows as the browser shows it."""
+    shown = state.stats()._repr_html_()
+    assert shown == keys.stats_html(state.stats())
+    assert "Largest values" in shown
