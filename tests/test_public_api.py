@@ -6,6 +6,7 @@ import inspect
 import pickle
 import subprocess
 import sys
+from functools import cached_property
 
 import pytest
 
@@ -77,13 +78,21 @@ def members(owner):
         ours = home is not None and home.__module__.startswith("pforge_lab")
         if ours and not name.startswith(("_", "model_")):
             member = inspect.getattr_static(owner, name)
-            if callable(member) or isinstance(member, property | classmethod | staticmethod):
+            if callable(member) or isinstance(member, property | cached_property | classmethod):
                 yield name
 
 
 @pytest.mark.parametrize("owner", CLASSES)
 def test_every_public_member_is_described(owner):
     assert [name for name in members(owner) if not inspect.getdoc(getattr(owner, name))] == []
+
+
+def test_every_public_member_of_a_pipeline_shows_an_example():
+    """Examples run as doctests; those of other classes stand with the class."""
+    without = [
+        name for name in members(pf.Pipeline) if ">>> " not in inspect.getdoc(getattr(pf.Pipeline, name))
+    ]
+    assert without == []
 
 
 def test_a_run_has_what_the_contract_names():

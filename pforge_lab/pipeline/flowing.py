@@ -22,15 +22,42 @@ class Flowing:
 
     @property
     def most_steps(self) -> int:
-        """Steps that one execution takes at most: ``max_steps``; as many as there are, where no loop needs more."""
+        """Steps that one execution takes at most: ``max_steps``; as many as there are, where no loop needs more.
+
+        Examples
+        --------
+        >>> from pforge_lab.pipeline.spec import Pipeline
+        >>> def double(x: int): return 2 * x
+        >>> pipeline = Pipeline.from_functions("demo", double)
+        >>> pipeline.most_steps >= 1
+        True
+        """
         return max(self.max_steps, len(self.steps))
 
     def reads(self, index: int) -> frozenset[str]:
-        """Return the names of the variables that a step reads, in its input, condition and transitions."""
+        """Return the names of the variables that a step reads, in its input, condition and transitions.
+
+        Examples
+        --------
+        >>> from pforge_lab.pipeline.spec import Pipeline
+        >>> def double(x: int): return 2 * x
+        >>> pipeline = Pipeline.from_functions("demo", double)
+        >>> sorted(pipeline.reads(0))
+        ['x']
+        """
         return self._flows[index][0]
 
     def writes(self, index: int) -> frozenset[str]:
-        """Return the names of the variables that a step may write."""
+        """Return the names of the variables that a step may write.
+
+        Examples
+        --------
+        >>> from pforge_lab.pipeline.spec import Pipeline
+        >>> def double(x: int): return 2 * x
+        >>> pipeline = Pipeline.from_functions("demo", double)
+        >>> sorted(pipeline.writes(0))
+        ['double']
+        """
         return self._flows[index][1]
 
     @cached_property
@@ -41,7 +68,16 @@ class Flowing:
         return tuple((reads(step), writes(step)) for step in self.steps)
 
     def dataflow(self) -> pd.DataFrame:
-        """Return which step reads and writes what, one row a step, with warnings."""
+        """Return which step reads and writes what, one row a step, with warnings.
+
+        Examples
+        --------
+        >>> from pforge_lab.pipeline.spec import Pipeline
+        >>> def double(x: int): return 2 * x
+        >>> pipeline = Pipeline.from_functions("demo", double)
+        >>> list(pipeline.dataflow()["label"])
+        ['params', 'double']
+        """
         from .dataflow import dataflow  # noqa: PLC0415 - dataflow is made of pipelines
 
         return dataflow(cast("Pipeline", self))

@@ -110,6 +110,15 @@ class Pipeline(Startable, Inputs, Written):
         check_tools
             Refuse steps whose tool is not known in this process. By default it is looked up
             when the step executes, so that a stored run opens where its functions are missing.
+
+        Examples
+        --------
+        >>> from pforge_lab.pipeline.spec import Pipeline
+        >>> def double(x: int): return 2 * x
+        >>> pipeline = Pipeline.from_functions("demo", double)
+        >>> again = Pipeline.from_dict(pipeline.to_dict(), functions={"double": double})
+        >>> again == pipeline
+        True
         """
         pipeline = cls.__new__(cls)
         folder = Path(base_dir) if base_dir is not None else Path()
@@ -216,17 +225,46 @@ class Pipeline(Startable, Inputs, Written):
         ------
         SpecError
             With every one of them, and near misses.
+
+        Examples
+        --------
+        >>> from pforge_lab.pipeline.spec import Pipeline
+        >>> def double(x: int): return 2 * x
+        >>> pipeline = Pipeline.from_functions("demo", double)
+        >>> pipeline.check_tools()
+        >>> Pipeline.from_dict({"name": "p", "steps": [{"tool": "no_such"}]}).check_tools()
+        Traceback (most recent call last):
+        pforge_lab.errors.SpecError: ...
         """
         faults = Faults()
         check_known(self.steps, self._box, faults)
         faults.raise_if_any()
 
     def functions(self) -> dict[str, Function]:
-        """Return the functions given as Python objects, by the name of the tool."""
+        """Return the functions given as Python objects, by the name of the tool.
+
+        Examples
+        --------
+        >>> from pforge_lab.pipeline.spec import Pipeline
+        >>> def double(x: int): return 2 * x
+        >>> pipeline = Pipeline.from_functions("demo", double)
+        >>> list(pipeline.functions())
+        ['double']
+        """
         return dict(self._functions)
 
     def bind(self, functions: Mapping[str, Function]) -> Pipeline:
-        """Return this pipeline with functions for its tools, added to those it has."""
+        """Return this pipeline with functions for its tools, added to those it has.
+
+        Examples
+        --------
+        >>> from pforge_lab.pipeline.spec import Pipeline
+        >>> def double(x: int): return 2 * x
+        >>> pipeline = Pipeline.from_functions("demo", double)
+        >>> def triple(x: int): return 3 * x
+        >>> pipeline.bind({"double": triple}).run({"x": 2}, record=False).variables["double"]
+        6
+        """
         return Pipeline.from_dict(
             self.to_dict(), self.base_dir, {**self._functions, **functions}, source=self.source
         )
@@ -238,6 +276,16 @@ class Pipeline(Startable, Inputs, Written):
         ------
         SpecError
             The function cannot be found.
+
+        Examples
+        --------
+        >>> from pforge_lab.pipeline.spec import Pipeline
+        >>> def double(x: int): return 2 * x
+        >>> pipeline = Pipeline.from_functions("demo", double)
+        >>> before = pipeline.fingerprint(0)
+        >>> def double(x: int): return x + x
+        >>> Pipeline.from_functions("demo", double).fingerprint(0) == before
+        False
         """
         step = self.steps[index]
         if isinstance(step, Parallel):

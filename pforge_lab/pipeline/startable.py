@@ -42,6 +42,15 @@ class Startable:
         ------
         ParamError
             Inputs are missing, unknown or of the wrong type.
+
+        Examples
+        --------
+        >>> from pforge_lab.pipeline.spec import Pipeline
+        >>> def double(x: int): return 2 * x
+        >>> pipeline = Pipeline.from_functions("demo", double)
+        >>> run = pipeline.start({"x": 21}, state="memory:")
+        >>> run.position, run.finish().variables["double"]
+        (0, 42)
         """
         from pforge_lab.runs import api  # noqa: PLC0415 - upwards, so that a pipeline reads well
 
@@ -99,6 +108,16 @@ class Startable:
         -------
         Run
             Its ``finish()`` goes on from there.
+
+        Examples
+        --------
+        >>> from pforge_lab.pipeline.spec import Pipeline
+        >>> def double(x: int): return 2 * x
+        >>> pipeline = Pipeline.from_functions("demo", double)
+        >>> run = pipeline.start({"x": 21}, state="memory:")
+        >>> checkpoint = run.checkpoint()
+        >>> pipeline.resume(checkpoint).finish().variables["double"]
+        42
         """
         from pforge_lab.runs import api  # noqa: PLC0415 - upwards, so that a pipeline reads well
 
@@ -124,6 +143,15 @@ class Startable:
         -------
         Growth
             Its ``verdict`` is one sentence; its ``table`` has growth and standard error by variable.
+
+        Examples
+        --------
+        >>> from pforge_lab.pipeline.spec import Pipeline
+        >>> def double(x: int): return 2 * x
+        >>> pipeline = Pipeline.from_functions("demo", double)
+        >>> growth = pipeline.repeat(50, {"x": 21})
+        >>> list(growth.table["variable"])
+        ['x', 'double', 'in no variable']
         """
         from pforge_lab.runs.repeating import repeat  # noqa: PLC0415 - upwards, so that a pipeline reads well
 

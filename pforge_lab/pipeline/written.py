@@ -29,7 +29,16 @@ class Written:
     steps: tuple[AnyStep, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the definition as plain data: what YAML would have, without functions given as objects."""
+        """Return the definition as plain data: what YAML would have, without functions given as objects.
+
+        Examples
+        --------
+        >>> from pforge_lab.pipeline.spec import Pipeline
+        >>> def double(x: int): return 2 * x
+        >>> pipeline = Pipeline.from_functions("demo", double)
+        >>> pipeline.to_dict()["steps"]
+        [{'tool': 'double', 'input': {'x': '{{ x }}'}, 'output_var': 'double'}]
+        """
         fields: dict[str, Any] = {"name": self.name}
         if self.description is not None:
             fields["description"] = self.description
@@ -48,19 +57,46 @@ class Written:
         return fields | {"steps": [step.plain() for step in self.steps]}
 
     def to_yaml(self) -> str:
-        """Return the definition as YAML; loading it gives an equal pipeline."""
+        """Return the definition as YAML; loading it gives an equal pipeline.
+
+        Examples
+        --------
+        >>> from pforge_lab.pipeline.spec import Pipeline
+        >>> def double(x: int): return 2 * x
+        >>> pipeline = Pipeline.from_functions("demo", double)
+        >>> pipeline.to_yaml().splitlines()[0]
+        'name: demo'
+        """
         from .writer import to_yaml  # noqa: PLC0415 - ruamel.yaml is loaded where YAML is
 
         return to_yaml(self.to_dict())
 
     @cached_property
     def digest(self) -> str:
-        """Hash of the definition, the same in every process."""
+        """Hash of the definition, the same in every process.
+
+        Examples
+        --------
+        >>> from pforge_lab.pipeline.spec import Pipeline
+        >>> def double(x: int): return 2 * x
+        >>> pipeline = Pipeline.from_functions("demo", double)
+        >>> pipeline.digest == Pipeline.from_functions("demo", double).digest
+        True
+        """
         return hash_of(self.to_dict())
 
     @cached_property
     def step_digests(self) -> tuple[str, ...]:
-        """Hash of each step with the tools it uses."""
+        """Hash of each step with the tools it uses.
+
+        Examples
+        --------
+        >>> from pforge_lab.pipeline.spec import Pipeline
+        >>> def double(x: int): return 2 * x
+        >>> pipeline = Pipeline.from_functions("demo", double)
+        >>> len(pipeline.step_digests)
+        1
+        """
         return tuple(
             hash_of(
                 [step.plain(), [plain_definition(tool) for tool in reachable(self.tools, [step]).values()]]
