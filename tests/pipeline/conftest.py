@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from pforge_lab.errors import PforgeError
 from pforge_lab.pipeline.engine import execute
 from pforge_lab.pipeline.loader import loads
+from pforge_lab.pipeline.requests import close_client
+from tests.pipeline.server import Server
 
 
 class Heard:
@@ -73,3 +77,17 @@ def one_step():
         return execute(loads(text, name="test", base_dir=folder), 0, scope or {}, **options)
 
     return run
+
+
+@pytest.fixture
+def server():
+    """Return a real server, which ends with the test."""
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield server
+    server.hold.set()
+    close_client()
+    server.shutdown()
+    thread.join()
+    server.server_close()

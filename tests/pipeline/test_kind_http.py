@@ -1,0 +1,186 @@
+"""Tools that are requests: what is sent, what is understood, secrets, retries, large bodies."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from pforge_lab.errors import ToolError
+from pforge_lab.pipeline.engine import execute
+from pforge_lab.pipeline.loader import loads
+
+
+def request(server, fields, value="x y", step=""):
+    text = f"tools: [{{ type: http, name: it, endpoint: '{server.url}/a/{{{{ x }}}}', {fields} }}]\n"
+    text += f"steps: [{{ tool: it, input: {{ x: {json.dumps(value)} }}{step} }}]\n"
+    return execute(loads(text, name="p"), 0, {})
+
+
+def test_a_request_is_what_the_definition_says(server):
+    """Method, path, query, headers and body; the answer is ``status body headers``."""
+    fields = "method: put, headers: { X-A: '{{ x }}' }, query: { q: '{{ x }}', l: [1, 2], n: null, b: true }, body: { deep: ['{{ x }}', 1] }"
+    outcome = request(server, fields, "x&y/z")
+    (asked,) = server.asked
+    assert asked["method"] == "PUT"
+    assert asked["path"] == "/a/x%26y%2Fz?q=x%26y%2Fz&l=1&l=2&b=true"
+    assert asked["headers"]["x-a"] == "x&y/z"
+    assert json.loads(asked["body"]) == {"deep": ["x&y/z", 1]}
+    assert outcome.output["status"] == 200
+    assert outcome.output["headers"]["content-type"] == "application/json"
+    assert outcome.output["body"]["method"] == "PUT"
+
+
+def test_pforges_own_body_and_query(server):
+    """Its input has them where the definition has none."""
+    text = f"tools: [{{ type: http, name: it, endpoint: '{server.url}/', method: POST }}]\n"
+    text += "steps: [{ tool: it, input: { body: { a: 1 }, query: { q: z } } }]"
+    execute(loads(text, name="p"), 0, {})
+    assert (server.asked[0]["path"], json.loads(server.asked[0]["body"])) == ("/?q=z", {"a": 1})
+
+
+def test_a_server_in_a_variable(server):
+    """A value at the very start is taken as it is; later ones cannot add parts to the URL."""
+    text = "tools: [{ type: http, name: it, endpoint: '{{ base }}/u/{{ n }}' }]\n"
+    text += f"steps: [{{ tool: it, input: {{ base: '{server.url}', n: 'a/../b?c#d' }} }}]"
+    assert execute(loads(text, name="p"), 0, {}).output["status"] == 200
+    assert server.asked[0]["path"] == "/u/a%2F..%2Fb%3Fc%23d"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "expected"),
+    [
+        (404, {}, b'{"error": "no"}', {"error": "no"}),
+        (200, {"content-type": "text/plain; charset=latin-1"}, "ü".encode("latin-1"), "ü"),
+        (200, {"content-type": "application/octet-stream"}, b"\x00\xff", b"\x00\xff"),
+        (200, {"content-type": "application/json"}, b"no json", "no json"),
+        (204, {}, b"", ""),
+    ],
+)
+def test_answers_of_every_form(server, status, headers, body, expected):
+    """A status is part of the output, an error page too; bodies are what their type says."""
+    server.answers.append((status, headers, body))
+    output = request(server, "method: GET").output
+    assert (output["status"], output["body"]) == (status, expected)
+
+
+@pytest.mark.parametrize(
+    ("auth", "header", "value"),
+    [
+        ("{ type: bearer, token: '${PFORGE_TEST_TOKEN}' }", "authorization", "Bearer s3cret"),
+        (
+            "{ type: basic, username: u, password: '${PFORGE_TEST_TOKEN}' }",
+            "authorization",
+            "Basic dTpzM2NyZXQ=",
+        ),
+        ("{ type: api_key, key: '${PFORGE_TEST_TOKEN}', header: X-Key }", "x-key", "s3cret"),
+        ("{ type: apikey, key: '${PFORGE_TEST_TOKEN}', header: X-Key }", "x-key", "s3cret"),
+    ],
+)
+def test_authentication(server, monkeypatch, auth, header, value):
+    """The secret reaches the server, and no definition, repr or error."""
+    monkeypatch.setenv("PFORGE_TEST_TOKEN", "s3cret")
+    text = f"tools: [{{ type: http, name: it, endpoint: '{server.url}/', auth: {auth} }}]\nsteps: [{{ tool: it }}]"
+    pipeline = loads(text, name="p")
+    execute(pipeline, 0, {})
+    assert server.asked[0]["headers"][header] == value
+    shown = repr(pipeline) + pipeline.to_yaml() + repr(pipeline.tools) + repr(pipeline._box.find("it"))
+    assert "s3cret" not in shown
+    monkeypatch.delenv("PFORGE_TEST_TOKEN")
+    assert "PFORGE_TEST_TOKEN is not set" in str(execute(pipeline, 0, {}).error)
+
+
+def test_a_secret_in_a_url_is_not_in_the_error(monkeypatch):
+    """Errors of the connection name the URL; the secret in it is shown by name."""
+    monkeypatch.setenv("PFORGE_TEST_TOKEN", "s3cret")
+    text = "tools: [{ type: http, name: it, endpoint: 'http://127.0.0.1:1/${PFORGE_TEST_TOKEN}' }]\nsteps: [{ tool: it }]"
+    message = str(execute(loads(text, name="p"), 0, {}).error)
+    assert "http://127.0.0.1:1/${PFORGE_TEST_TOKEN} failed" in message
+    assert "s3cret" not in message
+
+
+def test_a_value_that_looks_like_an_environment_variable_is_not_expanded(server, monkeypatch):
+    """Only the definition itself may name one."""
+    monkeypatch.setenv("PFORGE_TEST_TOKEN", "s3cret")
+    request(server, "headers: { X-A: '{{ x }}' }", "${PFORGE_TEST_TOKEN}")
+    assert server.asked[0]["headers"]["x-a"] == "${PFORGE_TEST_TOKEN}"
+
+
+def test_busy_servers_are_asked_again_as_they_wish(server, monkeypatch):
+    """429 and 5xx are retried, Retry-After is honoured; the last answer is the output."""
+    import time
+
+    waits = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    server.answers += [(429, {"retry-after": "7"}, b"{}"), (503, {}, b"{}"), (200, {}, b'"ok"')]
+    outcome = request(server, "retry: { max_attempts: 3, backoff_ms: 1000, jitter: 0 }")
+    assert (outcome.output["body"], outcome.attempts, waits) == ("ok", 3, [7.0, 2.0])
+    server.answers += [(500, {}, b"{}"), (502, {}, b'"still"')]
+    outcome = request(server, "retry: { attempts: 2, backoff: 0 }")
+    assert (outcome.status, outcome.output["status"], outcome.output["body"]) == ("done", 502, "still")
+
+
+def test_a_connection_that_breaks_is_tried_again(server):
+    """As any failure."""
+    server.answers += [(None, {}, b""), (200, {}, b'"ok"')]
+    assert request(server, "retry: { attempts: 2, backoff: 0 }").output["body"] == "ok"
+
+
+def test_a_large_body_goes_to_a_file(server, tmp_path):
+    """Whole or not at all; without one it is refused."""
+    body = os.urandom(300_000)
+    text = f"tools: [{{ type: http, name: it, endpoint: '{server.url}/', stream_to: '{{{{ to }}}}', max_bytes: 1000 }}]\n"
+    pipeline = loads(text + "steps: [{ tool: it, input: { to: out.bin } }]", name="p", base_dir=tmp_path)
+    server.answers.append((200, {}, body))
+    outcome = execute(pipeline, 0, {})
+    assert outcome.output["body"] == str(tmp_path / "out.bin")
+    assert (tmp_path / "out.bin").read_bytes() == body
+    server.answers.append((200, {}, body))
+    refused = request(server, "max_bytes: 1000")
+    assert (
+        "the body has more than 1,000 bytes; raise max_bytes, or let it go to a file with stream_to"
+        in str(refused.error)
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["out.bin"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "value", "told"),
+    [
+        ("headers: { X: '{{ x }}' }", "a\nb", "the header must be one line of text"),
+        ("query: { q: { a: 1 } }", "x", "a query value must be text, a number or a list"),
+        ("method: POST, body: { a: .nan }", "x", "holds nan, which JSON has no word for"),
+    ],
+)
+def test_requests_that_cannot_be_sent(server, fields, value, told):
+    """They are refused before anything is sent."""
+    outcome = request(server, fields, value)
+    assert told in str(outcome.error)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("url", ["no url at all", "ftp://x/", "http://"])
+def test_an_endpoint_that_is_no_url(url):
+    """It is told as such."""
+    text = f"tools: [{{ type: http, name: it, endpoint: '{url}' }}]\nsteps: [{{ tool: it }}]"
+    error = execute(loads(text, name="p"), 0, {}).error
+    assert isinstance(error, ToolError)
+    assert "is no URL" in str(error)
+
+
+def test_cookies_do_not_travel_between_requests(server):
+    """One step's session is not another one's."""
+    server.answers.append((200, {"set-cookie": "a=1"}, b"{}"))
+    request(server, "method: GET")
+    request(server, "method: GET")
+    assert "cookie" not in server.asked[1]["headers"]
+
+
+def test_a_secret_in_a_url_is_not_logged(server, monkeypatch, caplog):
+    """The client library logs whole URLs; those of tools are kept out."""
+    monkeypatch.setenv("PFORGE_TEST_TOKEN", "s3cret")
+    caplog.set_level("DEBUG")
+    request(server, "query: { key: '${PFORGE_TEST_TOKEN}' }")
+    assert server.asked[0]["path"].endswith("key=s3cret")
+    assert "s3cret" not in caplog.text
