@@ -12,6 +12,7 @@ from pforge_lab.runs.cells import Cell, adopt_cells, notebook_of, start_cells
 from pforge_lab.runs.namespace import NamespaceRecorder
 from pforge_lab.runs.naming import notebook_path
 from pforge_lab.runs.places import default_name
+from pforge_lab.runs.surroundings import changes_at
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -118,7 +119,10 @@ def record(shell: InteractiveShell, session: Session, *, on: bool) -> Run | None
         run = start_cells(default_name(), [Cell("")], state=session.place_of_new_runs(), notebook=facts)
     recording = LiveRecording(shell, session, run)
     if goes_on:
+        changes = changes_at(run.timeline, run.position)
         recording.recorder.join()
+        if changes is not None:
+            say(f"as the cells of the run had left it: {changes}")
     else:
         recording.recorder.seed()
     session.run = run

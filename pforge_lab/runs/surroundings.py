@@ -164,6 +164,23 @@ class Changes:
         """Return where modules were looked for beside the usual places, as whole paths."""
         return [str(Path(self.began, self.folder, entry)) for entry, _ in self.placed]
 
+    def __str__(self) -> str:
+        """Return them in words, without values of the environment.
+
+        Examples
+        --------
+        >>> print(Changes((("lib", ""),), (), "/data", {"COLOUR": "green"}, ("API_TOKEN",)))
+        sys.path has lib; the working folder is /data; set in the environment: COLOUR; to set by yourself: API_TOKEN
+        """
+        told = {
+            "sys.path has": [entry for entry, _ in self.placed],
+            "sys.path lacks": self.removed,
+            "the working folder is": [self.folder] if self.folder else [],
+            "set in the environment:": self.environment,
+            "to set by yourself:": self.lacking(),
+        }
+        return "; ".join(f"{what} {', '.join(names)}" for what, names in told.items() if names)
+
     def lacking(self) -> list[str]:
         """Return the names of environment variables that were not kept and are not set here."""
         return [name for name in self.withheld if name not in os.environ]

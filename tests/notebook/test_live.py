@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 
 import pforge_lab as pf
@@ -168,3 +171,16 @@ def test_unloading_the_extension_ends_the_recording(live, shell):
     left = [each for found in shell.events.callbacks.values() for each in found]
     assert not [each for each in left if each.__module__.startswith("pforge_lab")]
     assert sum(map(len, callbacks.values())) > len(left)
+
+
+def test_on_makes_what_cells_had_changed_around_them_and_says_so(live, shell, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("COLOUR", "red")
+    live("import os, sys\nsys.path.append('lib'); os.environ['COLOUR'] = 'green'")
+    live("%pforge record off")
+    sys.path.remove("lib")
+    monkeypatch.setenv("COLOUR", "red")
+    said = live("%pforge record on").out
+    assert "as the cells of the run had left it: sys.path has lib; set in the environment: " in said
+    assert "COLOUR" in said
+    assert (sys.path[-1], os.environ["COLOUR"]) == ("lib", "green")
