@@ -23,9 +23,7 @@ _UNALIASED = (
     *(str, bytes, int, float, complex, bool, type(None), tuple, frozenset, type, range, slice),
     *(types.BuiltinFunctionType, types.ModuleType, np.dtype, np.generic, pickle.PickleBuffer),
 )
-_UNALIASED_ROOTS = frozenset(
-    ("datetime", "decimal", "fractions", "pathlib", "polars", "pyarrow", "uuid", "zoneinfo")
-)
+_UNALIASED_ROOTS = frozenset(("datetime", "decimal", "fractions", "pathlib", "pyarrow", "uuid", "zoneinfo"))
 _UNALIASED_PANDAS = ("Array", "Block", "Dtype", "Index", "Manager", "Type")
 
 
@@ -150,6 +148,8 @@ def _aliasable(obj: object) -> bool:
         return getattr(obj, "__module__", None) == "__main__"
     if root == "pandas":
         return not kind.__name__.endswith(_UNALIASED_PANDAS)
+    if root == "polars":  # beside these its objects cannot be changed
+        return kind.__name__ in ("DataFrame", "Series")
     return root not in _UNALIASED_ROOTS
 
 

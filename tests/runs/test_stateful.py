@@ -7,6 +7,7 @@ from itertools import count
 
 import numpy as np
 import pandas as pd
+import polars as pl
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -18,6 +19,7 @@ from hypothesis.stateful import (
 )
 
 import pforge_lab as pf
+from tests.state.servers import servers
 
 _numbers = count()
 
@@ -41,6 +43,15 @@ def nested():
 
 def number():
     return 7
+
+
+def rows():
+    """Return a list that is long enough to be kept as what differs."""
+    return [{"n": i, "t": f"t{i % 50}"} for i in range(3000)]
+
+
+def table():
+    return pl.DataFrame({"a": range(900), "s": [f"x{i % 9}" for i in range(900)]})
 
 
 def alias(x):
@@ -71,17 +82,24 @@ def change(x):
     if isinstance(x, pd.DataFrame):
         x.loc[x.index[3], "a"] = int(x["a"].iloc[3]) + 1
         x[f"new{x.shape[1]}"] = 1.5
+    elif isinstance(x, pl.DataFrame):
+        x[3, "a"] = x[3, "a"] + 1
     elif isinstance(x, np.ndarray):
         x[0] += 1
     elif isinstance(x, dict):
         if "held" in x:
             change(x["held"])
         x[f"key{len(x)}"] = [len(x)]
+    elif isinstance(x, list) and len(x) > 1000:
+        del x[len(x) // 3]
+        x[-1]["t"] += "longer"
+        x.insert(0, {"n": len(x)})
     elif isinstance(x, list):
         x.append(len(x))
 
 
-MAKERS = (frame, array, nested, number)
+INPUTS = (frame, array, nested, number)
+MAKERS = (*INPUTS, rows, table)
 USERS = (alias, inside, view, spoil, refuse)
 NAMES = ("p", "q", "r", "s")
 
@@ -96,8 +114,8 @@ def same(a, b):
     """Return whether two values are equal, of equal types."""
     if type(a) is not type(b):
         return False
-    if isinstance(a, pd.DataFrame):
-        return a.equals(b) and list(a.dtypes) == list(b.dtypes) and list(a) == list(b)
+    if isinstance(a, (pd.DataFrame, pl.DataFrame)):
+        return a.equals(b) and list(a.dtypes) == list(b.dtypes) and list(a.columns) == list(b.columns)
     if isinstance(a, np.ndarray):
         return a.dtype == b.dtype and np.array_equal(a, b)
     if isinstance(a, dict):
@@ -114,7 +132,7 @@ def shape_of_aliasing(values):
     for i, one in enumerate(names):
         for other in names[i + 1 :]:
             a, b = values[one], values[other]
-            if isinstance(a, (pd.DataFrame, np.ndarray, dict)) and a is b:
+            if isinstance(a, (pd.DataFrame, pl.DataFrame, np.ndarray, dict, list)) and a is b:
                 pairs.add((one, "is", other))
             for outer, inner in ((one, other), (other, one)):
                 held = values[outer].get("held") if isinstance(values[outer], dict) else None
@@ -136,7 +154,7 @@ class Walks(RuleBasedStateMachine):
         self.place = self.url.format(next(_numbers))
         self.plan = plan
         self.state = pf.open_state(self.place)
-        inputs = {name: maker() for name, maker in zip(NAMES, MAKERS, strict=True)}
+        inputs = {name: maker() for name, maker in zip(NAMES, INPUTS, strict=True)}
         made = [
             pf.Step(
                 tool,
@@ -243,11 +261,23 @@ def explore(machine, examples):
 
 
 def test_history_is_right_in_memory(heavy):
-    explore(Walks, heavy(200))
+    """Of 500 random walks in `make test-full`."""
+    explore(Walks, heavy(500))
 
 
 def test_history_is_right_in_a_file(heavy, tmp_path):
+    """Of as many, in a file each."""
+
     class InFile(Walks):
         url = str(tmp_path / "walk-{}.fs")
 
-    explore(InFile, heavy(80))
+    explore(InFile, heavy(500))
+
+
+def test_history_is_right_on_a_server(heavy):
+    """Of 100, all in one store."""
+
+    class OnServer(Walks):
+        url = servers["redis"]()
+
+    explore(OnServer, heavy(100))
