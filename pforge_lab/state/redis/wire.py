@@ -156,7 +156,7 @@ class Wire:
             if isinstance(error, AuthenticationError)
             else "that the server runs there"
         )
-        return StateError(f"{self.url} cannot be used: {str(error).rstrip(".")}; check {check}", url=self.url)
+        return StateError(f"{self.url} cannot be used: {str(error).rstrip('.')}; check {check}", url=self.url)
 
     def too_busy(self) -> StateError:
         """Return the error of a transaction whose keys others kept changing."""
