@@ -76,3 +76,14 @@ def test_the_sdist_can_be_tested(built):
         "tests/test_packaging.py",
         "notebooks/flights.yaml",
     } <= inside
+
+
+def test_the_sdist_has_only_what_git_tracks(built):
+    """Nothing that was written beside the sources travels: no stores, no keys, no built pages."""
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("not a git checkout: an unpacked sdist does not know what git tracks")
+    (path,) = built.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        inside = {one.name.partition("/")[2] for one in archive.getmembers() if one.isfile()}
+    assert inside - {"PKG-INFO", *done.stdout.splitlines()} == set()
