@@ -230,7 +230,9 @@ class Reader(ast.NodeVisitor):
 def _globals_of(node: ast.AST) -> set[str]:
     """Return the names of the module that a piece of code reads, those of functions inside included."""
     try:
-        table = symtable.symtable(ast.unparse(node), "cell", "exec")
+        # In a function the names of comprehensions are local; from Python 3.12 on a module has them as its own
+        code = f"lambda: ({ast.unparse(node)})" if isinstance(node, ast.expr) else ast.unparse(node)
+        table = symtable.symtable(code, "cell", "exec")
     except SyntaxError:  # such as a class whose body is right only where it stands
         return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
     names, pending = set[str](), list(table.get_children())
