@@ -150,11 +150,8 @@ def write(app: Sphinx) -> None:
             path.write_text(text, encoding="utf-8")
     copies = source / "notebooks"
     copies.mkdir(exist_ok=True)
-    wanted = shipped(source.parent)
-    for file in copies.glob("*.ipynb"):
-        if file.name not in {each.name for each in wanted}:  # lessons write notebooks when they are executed
-            file.unlink()
-    for file in wanted:
+    tidy(copies, source.parent)
+    for file in shipped(source.parent):
         target = copies / file.name
         if not target.exists() or target.read_bytes() != file.read_bytes():
             shutil.copyfile(file, target)
@@ -166,7 +163,26 @@ def shipped(root: Path) -> list[Path]:
     return [root / name for name in project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]]
 
 
+def tidy(folder: Path, root: Path) -> None:
+    """Remove what executed lessons have written beside themselves: stores, notebooks, exports."""
+    wanted = {file.name for file in shipped(root)}
+    for path in folder.iterdir():
+        if path.name in wanted:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def finished(app: Sphinx, _error: Exception | None) -> None:
+    """Leave beside the pages nothing but what was put there."""
+    source = Path(app.srcdir)
+    tidy(source / "notebooks", source.parent)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Make the pages before Sphinx looks for them."""
+    """Make the pages before Sphinx looks for them, and clear away after it what executing them has left."""
     app.connect("builder-inited", write)
+    app.connect("build-finished", finished)
     return {"parallel_read_safe": True}

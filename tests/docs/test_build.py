@@ -66,3 +66,23 @@ def test_every_error_has_its_cause_and_cure():
     titles = set(re.findall(r"\w+", " ".join(re.findall(r"^## (.*)$", text, re.MULTILINE))))
     kinds = {name for name in errors.__all__ if isinstance(getattr(errors, name), type)} - {"Fault"}
     assert kinds <= titles
+
+
+@pytest.mark.usefixtures("pages")
+def test_building_leaves_nothing_that_lessons_write():
+    """Stores and notebooks that executed lessons write go; what the lessons need stays."""
+    shipped = {
+        path.name for path in (ROOT / "notebooks").iterdir() if path.suffix in {".ipynb", ".py", ".yaml"}
+    }
+    left = {path.name for path in (ROOT / "docs" / "notebooks").iterdir()}
+    assert "01-step-through.ipynb" in left
+    assert left <= shipped
+
+
+def test_stores_and_folders_beside_the_lessons_are_cleared_away(tmp_path):
+    code = "import sys, pathlib; sys.path.insert(0, sys.argv[1]); from pages import tidy; tidy(*map(pathlib.Path, sys.argv[2:]))"
+    (tmp_path / "lab.fs.blobs" / "tmp").mkdir(parents=True)
+    for name in ("lab.fs", "out.ipynb", "flights.yaml"):
+        (tmp_path / name).write_text("")
+    subprocess.run([sys.executable, "-c", code, ROOT / "docs" / "_ext", tmp_path, ROOT], check=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["flights.yaml"]
