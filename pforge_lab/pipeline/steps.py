@@ -99,8 +99,8 @@ class Step(_Base):
     Examples
     --------
     >>> step = Step("clean", input={"flights": "{{ flights }}"}, output_var="clean")
-    >>> step.tool_name
-    'clean'
+    >>> step.tool_name, Step.from_dict(step.plain()) == step
+    ('clean', True)
     >>> Step("clean", inptu={})
     Traceback (most recent call last):
         ...
@@ -201,8 +201,10 @@ class Parallel(_Base):
     Examples
     --------
     >>> block = Parallel(Step("fetch_user", output_var="user"), Step("fetch_prefs", output_var="prefs"))
-    >>> block.labels
-    ('fetch_user', 'fetch_prefs')
+    >>> block.labels, block.tool_name, block.output_var
+    (('fetch_user', 'fetch_prefs'), 'parallel', None)
+    >>> Parallel.from_dict(block.plain()) == block
+    True
     """
 
     parallel: tuple[Step, ...]

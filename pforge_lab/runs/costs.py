@@ -30,7 +30,17 @@ class Costs(Readable):
 
     @property
     def memory(self) -> pd.DataFrame:
-        """Resident memory per position, in bytes: ``index label before peak after method exact``."""
+        """Resident memory per position, in bytes: ``index label before peak after method exact``.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.memory["label"].to_list()
+        ['double']
+        """
         return history.memory_frame(self.history)
 
     @property
@@ -39,6 +49,15 @@ class Costs(Readable):
 
         What there was no time to look at when its step was done is completed from the snapshots
         now, which loads it once; `history` has the sizes as they were recorded.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.variable_sizes["variable"].to_list()
+        ['x', 'double']
         """
         return history.sizes_frame(self._completed())
 
@@ -66,6 +85,15 @@ class Costs(Readable):
         -------
         Axes
             Of the first chart; a notebook shows the whole figure.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.plot_memory().get_ylabel()
+        'resident memory (MB)'
         """
         with self.still():
             return self._plotted(ax, beside)
@@ -87,7 +115,19 @@ class Costs(Readable):
 
     @property
     def dead(self) -> dict[int, frozenset[str]]:
-        """By position: variables that no later step reads and that are no results."""
+        """By position: variables that no later step reads and that are no results.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def raw(): return [3, 1, 2]
+        >>> def ordered(raw): return sorted(raw)
+        >>> def last(ordered): return ordered[-1]
+        >>> run = pf.Pipeline.from_functions("p", raw, ordered, last).start(state="memory:")
+        >>> output = run.finish()
+        >>> run.dead[2]
+        frozenset({'raw'})
+        """
         return dead_by_position(self.pipeline, self.history, self._steps.kept)
 
     def _advice(self, dead: Mapping[int, Collection[str]]) -> list[Advice]:
@@ -105,6 +145,15 @@ class Costs(Readable):
         saves advice``. ``start(..., drop_unused=True)`` does it. Empty when nothing dead matters.
         The peaks are what the run would reach when it was started with ``memory="settle"``, and the
         best it could reach otherwise.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> len(run.advise())
+        0
         """
         with self.still():
             return advice_frame(self._advice(self.dead))
@@ -121,6 +170,16 @@ class Costs(Readable):
         ------
         RunError
             That step was not traced.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.trace()
+        Traceback (most recent call last):
+        pforge_lab.errors.RunError: ...
         """
         from pforge_lab.runs.tracing import Trace  # noqa: PLC0415 - only where it is used
 
@@ -134,5 +193,14 @@ class Costs(Readable):
         """Return the book's measure of the variables: lengths of their names and of their JSON.
 
         A value that is no JSON counts with what it reaches in memory. Loads the variables.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.size_bytes()
+        9
         """
         return sum(len(name) + json_length(value) for name, value in self.variables.present().items())

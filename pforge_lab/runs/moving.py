@@ -30,6 +30,16 @@ class Moving(Costs):
         ------
         PositionError
             There are fewer positions to go back.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.back()
+        >>> run.position, sorted(run.variables)
+        (0, ['x'])
         """
         if not 0 <= n <= self.position:
             raise PositionError(
@@ -46,6 +56,17 @@ class Moving(Costs):
         ------
         PositionError
             The line has no such position, or the label was not reached on it.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.goto(0)
+        >>> run.goto("double")
+        >>> run.position
+        1
         """
         self._go(self.head.lines.moved(self.timeline.resolve(target)))
 
@@ -56,6 +77,18 @@ class Moving(Costs):
         ------
         PositionError
             There is no such line, or it has no such position.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.back()
+        >>> record = run.set(x=5)
+        >>> run.switch(0)
+        >>> run["double"]
+        6
         """
         self._go(self.timeline.on_line(line, position))
 

@@ -55,48 +55,136 @@ class Readable:
         return self._timeline
 
     def still(self) -> AbstractContextManager[None]:
-        """Return a context in which the run stands still, so that what is looked at is of one moment."""
+        """Return a context in which the run stands still, so that what is looked at is of one moment.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> with run.still():
+        ...     run.position, run.status
+        (0, 'ready')
+        """
         return nullcontext() if self._follower is None else self._follower.still()
 
     @property
     def params(self) -> dict[str, Any]:
-        """The parameters the run started with, loaded from its first snapshot: a run pins no input."""
+        """The parameters the run started with, loaded from its first snapshot: a run pins no input.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> run.params
+        {'x': 3}
+        """
         loaded = self._snapshots.load(self.timeline.journal.manifest(0, 0), self.param_names)
         return {name: value for name, value in loaded.items() if name in self.param_names}
 
     @property
     def head(self) -> Head:
-        """Status, lines, totals and owner, as they are kept in the store."""
+        """Status, lines, totals and owner, as they are kept in the store.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> run.head.steps_total
+        1
+        """
         return self.timeline.head
 
     @property
     def status(self) -> RunStatus:
-        """``ready``, ``running``, ``paused``, ``done``, ``failed`` or ``interrupted``."""
+        """``ready``, ``running``, ``paused``, ``done``, ``failed`` or ``interrupted``.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> run.status
+        'ready'
+        """
         return self.head.seen_status()
 
     @property
     def position(self) -> int:
-        """The position on the current line: 0 is the start, every accepted record adds one."""
+        """The position on the current line: 0 is the start, every accepted record adds one.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.position
+        1
+        """
         return self.timeline.position
 
     @property
     def lines(self) -> tuple[Line, ...]:
-        """All lines of the run; stepping or setting from an earlier position starts a new one."""
+        """All lines of the run; stepping or setting from an earlier position starts a new one.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> record = run.set(x=4)
+        >>> run.back()
+        >>> record = run.set(x=5)
+        >>> len(run.lines)
+        2
+        """
         return self.head.lines.all
 
     @property
     def next_label(self) -> str | None:
-        """Label of the step that `step` would execute, or None at the end."""
+        """Label of the step that `step` would execute, or None at the end.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> run.next_label
+        'double'
+        """
         index = self.timeline.next_step()
         return None if index is None else self.pipeline.labels[index]
 
     @property
     def attempt(self) -> StepRecord | None:
-        """The record of the attempt that failed while the status is ``failed``, else None."""
+        """The record of the attempt that failed while the status is ``failed``, else None.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> run.attempt is None
+        True
+        """
         return self.timeline.journal.attempt(self.head.attempts) if self.status == "failed" else None
 
     def stale(self) -> list[str]:
-        """Return labels of steps up to the position whose function's code has changed since they ran."""
+        """Return labels of steps up to the position whose function's code has changed since they ran.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.stale()
+        []
+        """
         return [
             record.label
             for record in self.timeline.history
@@ -112,6 +200,14 @@ class Readable:
         ------
         SpecError
             The file cannot be read, or has no such pipeline any more.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> run.revision() is None
+        True
         """
         from pforge_lab.runs.revision import revision  # noqa: PLC0415 - loads YAML
 
@@ -122,13 +218,31 @@ class Readable:
         """The live variables: a read-only mapping of the run's own objects.
 
         Change one in place and the next step notices: the change becomes an ``edited`` record.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> dict(run.variables)
+        {'x': 3, 'double': 6}
         """
         where = f"at position {self.position}"
         looking = self._follower is not None
         return self._scope.variables(where, self._rows, self._elsewhere, looking=looking)
 
     def describe_live(self) -> dict[str, tuple[str, str, str]]:
-        """Return type, shape and preview of the live variables, as far as they are loaded."""
+        """Return type, shape and preview of the live variables, as far as they are loaded.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> run.describe_live()["x"][0]
+        'int'
+        """
         return {name: describe(value) for name, value in self._scope.loaded().items()}
 
     def live_sizes(self) -> dict[str, VariableSize]:
@@ -146,7 +260,17 @@ class Readable:
         return list(self.variables)
 
     def at(self, target: SupportsIndex | str) -> Moment:
-        """Return the run as it was at a position or label of the current line: read-only."""
+        """Return the run as it was at a position or label of the current line: read-only.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.at(0)["x"], run.at("double")["double"]
+        (3, 6)
+        """
         with self.still():
             position = self.timeline.resolve(target)
             record = self.timeline.records[position - 1] if position else None
@@ -190,6 +314,15 @@ class Readable:
             To look inside values, 2 by default and for all of them together; loading them is not
             counted. ``after`` says where that was not enough: cells that are counted are then ``at
             least`` so many. None: for as long as it takes.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.diff()[["variable", "change"]].to_dict("records")
+        [{'variable': 'double', 'change': 'added'}]
         """
         with self.still():
             end = self.position if b is None else self.timeline.resolve(b)
@@ -204,12 +337,33 @@ class Readable:
 
         Only variables that differ are loaded. The other run may be in another store, and of another
         pipeline.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> fork = run.fork(at=0, set={"x": 4})
+        >>> output = fork.finish()
+        >>> type(run.compare(fork)).__name__
+        'Comparison'
         """
         with self.still(), other.still():
             return compare_runs(self, other)
 
     def output(self) -> PipelineOutput:
-        """Return results and variables up to the position; outputs load from snapshots when looked at."""
+        """Return results and variables up to the position; outputs load from snapshots when looked at.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.output().variables["double"]
+        6
+        """
         with self.still():
             results = tuple(
                 StepResult(
@@ -222,30 +376,82 @@ class Readable:
 
     @property
     def results(self) -> tuple[StepResult, ...]:
-        """The result of every step that was called, up to the position."""
+        """The result of every step that was called, up to the position.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.results[0].tool, run.results[0].output
+        ('double', 6)
+        """
         return self.output().results
 
     def _output_of(self, record: StepRecord) -> Any:
         return self.at(record.index).variables.get(record.output_var or OUTPUT)
 
     def checkpoint(self) -> Checkpoint:
-        """Return this place as something small to come back to with ``pipeline.resume``, in any process."""
+        """Return this place as something small to come back to with ``pipeline.resume``, in any process.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> place = run.checkpoint()
+        >>> run.pipeline.resume(place, state=run.state).variables["double"]
+        6
+        """
         lines = self.head.lines
         return Checkpoint(self.id, lines.number, lines.position, self.state.url)
 
     @property
     def history(self) -> tuple[StepRecord, ...]:
-        """The records of the current line up to the position."""
+        """The records of the current line up to the position.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> [(record.label, record.status) for record in run.history]
+        [('double', 'done')]
+        """
         return tuple(self.timeline.history)
 
     @property
     def line_records(self) -> tuple[StepRecord, ...]:
-        """All records of the current line, those beyond the position included."""
+        """All records of the current line, those beyond the position included.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.back()
+        >>> len(run.history), len(run.line_records)
+        (0, 1)
+        """
         return tuple(self.timeline.records)
 
     @property
     def records(self) -> pd.DataFrame:
-        """The records up to the position, one row each."""
+        """The records up to the position, one row each.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.records["label"].to_list()
+        ['double']
+        """
         return history.records_frame(self.history)
 
     def __repr__(self) -> str:
@@ -262,12 +468,31 @@ class Readable:
         return run_html(overview(self))
 
     def is_behind(self) -> bool:
-        """Return whether another process has moved the run since it was last looked at or advanced here."""
+        """Return whether another process has moved the run since it was last looked at or advanced here.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> run.is_behind()
+        False
+        """
         journal = self._timeline.journal
         return not journal.is_ours and journal.is_behind()
 
     def refresh(self) -> None:
-        """Stand where the store says: another process may have moved the run."""
+        """Stand where the store says: another process may have moved the run.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> run.refresh()
+        >>> run.position
+        0
+        """
         self._timeline.reread()
         if self._follower is not None:
             self._moved()

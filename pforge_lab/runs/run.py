@@ -125,6 +125,14 @@ class Run(Moving, Awaiting):
             Another process or thread is advancing the run, or its store is open for reading only.
         RunError
             The run is done.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> run.step().label
+        'double'
         """
         if n < 1:
             raise RunError(
@@ -165,6 +173,14 @@ class Run(Moving, Awaiting):
             As `step`; what was completed stays.
         PositionError
             The pipeline has no step of that label.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> run.finish().variables["double"]
+        6
         """
         if until is not None:
             self.timeline.check_label(until)
@@ -192,6 +208,15 @@ class Run(Moving, Awaiting):
         """Give variables other values and go on from there; recorded as an edit.
 
         From an earlier position this starts a new line.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.set(double=7).status
+        'edited'
         """
         if not values:
             raise RunError("set takes at least one NAME=VALUE", run=self.id)
@@ -208,6 +233,15 @@ class Run(Moving, Awaiting):
             A position or label; the current position by default.
         set
             Variables to give other values at once, recorded as an edit of the new run.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> output = run.finish()
+        >>> run.fork(at=0, set={"x": 4}).finish().variables["double"]
+        8
         """
         from pforge_lab.runs.api import fork  # noqa: PLC0415 - api makes runs, and imports this module
 
@@ -277,6 +311,14 @@ class Run(Moving, Awaiting):
         The other thread gets a ``KeyboardInterrupt``. Commands, requests and coroutines end at once, a
         Python function at its next bytecode; a C call finishes first. In the main thread use Ctrl-C, or
         the notebook's ■.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> run.stop()
+        False
         """
         return self._steps.stop()
 
@@ -301,6 +343,14 @@ class Run(Moving, Awaiting):
         """Return a stepper: this run to click through in a notebook.
 
         Its buttons execute steps in a thread of its own, and it shows moves made by any other door.
+
+        Examples
+        --------
+        >>> import pforge_lab as pf
+        >>> def double(x: int): return 2 * x
+        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
+        >>> type(run.ui()).__name__
+        'Stepper'
         """
         from pforge_lab.widgets.stepper import Stepper  # noqa: PLC0415 - a view, and ipywidgets is slow to import
 

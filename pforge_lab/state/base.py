@@ -77,12 +77,30 @@ class StateManager(Reads, Writes):
     # -- values of other kinds
 
     def get_json(self, key: str, default: Any = None) -> Any:
-        """Return the value of ``key`` read as JSON, or ``default`` if there is none."""
+        """Return the value of ``key`` read as JSON, or ``default`` if there is none.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.set("a", b"[1, 2]")
+        >>> state.get_json("a"), state.get_json("b", default=0)
+        ([1, 2], 0)
+        """
         value = self.get(key)
         return default if value is None else values.from_json(key, value)
 
     def set_json(self, key: str, value: Any, ttl: float | timedelta | None = None) -> None:
-        """Store ``value`` as JSON: None, bool, int, float, str, and lists and dicts of them."""
+        """Store ``value`` as JSON: None, bool, int, float, str, and lists and dicts of them.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.set_json("a", {"n": 1})
+        >>> state.get("a")
+        b'{"n":1}'
+        """
         self.set(key, values.to_json(check_key(key), value), ttl)
 
     def get_or_compute(
@@ -94,6 +112,13 @@ class StateManager(Reads, Writes):
         it. Processes do not wait for each other: each may compute once, the first value
         stored wins and is returned by all. An exception is not stored; the next caller
         computes again.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.get_or_compute("a", lambda: b"computed"), state.get_or_compute("a", lambda: b"again")
+        (b'computed', b'computed')
         """
         value = self.get(key)
         if value is not None:
@@ -109,7 +134,15 @@ class StateManager(Reads, Writes):
             return computed if first is None else first
 
     def ui(self) -> StoreBrowser:
-        """Return a browser of the keys, for a notebook: search, sizes, lifetimes, values, delete with undo."""
+        """Return a browser of the keys, for a notebook: search, sizes, lifetimes, values, delete with undo.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> type(state.ui()).__name__
+        'StoreBrowser'
+        """
         from pforge_lab.widgets.store_browser import StoreBrowser  # noqa: PLC0415 - a view, and ipywidgets is slow to import
 
         return StoreBrowser(self)
@@ -119,6 +152,15 @@ class StateManager(Reads, Writes):
 
         Reading a value unpickles it, as shelve does, and so can execute code: use it only on
         stores you trust. Closing the shelf leaves the store open.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> with state.shelf("mine/") as shelf:
+        ...     shelf["a"] = [1, 2]
+        >>> state.keys()
+        ['mine/a']
         """
         from pforge_lab.state.shelf import StateMapping, StateShelf  # noqa: PLC0415 - it is built on this class
 
@@ -128,7 +170,16 @@ class StateManager(Reads, Writes):
 
     @property
     def aio(self) -> AsyncState:
-        """The same methods, awaitable."""
+        """The same methods, awaitable.
+
+        Examples
+        --------
+        >>> import asyncio
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> asyncio.run(state.aio.increment("a"))
+        1
+        """
         if self._aio is None:
             self._aio = self._awaitable()
         return self._aio
@@ -139,22 +190,59 @@ class StateManager(Reads, Writes):
     # -- the store as a whole
 
     def cleanup(self) -> int:
-        """Give the space of expired keys back and return how many there were."""
+        """Give the space of expired keys back and return how many there were.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.set("a", b"1", ttl=0)
+        >>> state.cleanup()
+        1
+        """
         self.check_writable()
         return self._cleanup()
 
     def stats(self) -> StateStats:
-        """Return what the store holds; reads every key, so it takes time on large stores."""
+        """Return what the store holds; reads every key, so it takes time on large stores.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.set("a", b"12345")
+        >>> state.stats().keys
+        1
+        """
         self.check_open()
         return self._stats()
 
     def compact(self) -> None:
-        """Give the space of deleted and overwritten values back to the disk, where there is one."""
+        """Give the space of deleted and overwritten values back to the disk, where there is one.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.set("a", b"1")
+        >>> deleted = state.delete("a")
+        >>> state.compact()
+        """
         self.check_writable()
         self._compact()
 
     def close(self) -> None:
-        """Let go of the store. The last of its holders closes it; closing what is closed does nothing."""
+        """Let go of the store. The last of its holders closes it; closing what is closed does nothing.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.close()
+        >>> state.close()
+        >>> state.closed
+        True
+        """
         super().close()
         if self.closed and self._aio is not None:
             self._aio.shut_down()

@@ -88,7 +88,18 @@ class CachedStateManager(StateManager):
         self._hits = self._misses = self._evicted = 0
 
     def cache_stats(self) -> CacheStats:
-        """Return how well the cache serves."""
+        """Return how well the cache serves.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import CachedStateManager, MemoryStateManager
+        >>> state = CachedStateManager(MemoryStateManager())
+        >>> state.set("a", b"1")
+        >>> state.get("a")
+        b'1'
+        >>> state.cache_stats().entries
+        1
+        """
         with self._lock:
             return CacheStats(self._hits, self._misses, self._evicted, len(self._entries), self._bytes)
 

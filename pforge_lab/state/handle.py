@@ -40,11 +40,31 @@ class Handle(ABC):
 
     @property
     def closed(self) -> bool:
-        """Whether every holder has let go."""
+        """Whether every holder has let go.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.close()
+        >>> state.closed
+        True
+        """
         return self._holders == 0
 
     def hold(self) -> bool:
-        """Count one more holder, so that one more ``close()`` is needed; False if it is closed already."""
+        """Count one more holder, so that one more ``close()`` is needed; False if it is closed already.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.hold()
+        True
+        >>> state.close()
+        >>> state.closed
+        False
+        """
         with self._holders_lock:
             if self._holders:
                 self._holders += 1
@@ -76,13 +96,30 @@ class Handle(ABC):
         """Let go of files and connections; called once."""
 
     def check_open(self) -> None:
-        """Raise StateClosed once every holder has let go."""
+        """Raise StateClosed once every holder has let go.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.close()
+        >>> state.check_open()
+        Traceback (most recent call last):
+        pforge_lab.errors.StateClosed: ...
+        """
         if not self._holders:
             again = f"open_state({self.url!r})" if self.mode == "w" else f"open_state({self.url!r}, mode='r')"
             raise StateClosed(f"{self.url} is closed; open it again with {again}", url=self.url)
 
     def check_writable(self) -> None:
-        """Raise StateReadOnly if the store was opened to be read, StateClosed if it is not open."""
+        """Raise StateReadOnly if the store was opened to be read, StateClosed if it is not open.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.check_writable()
+        """
         self.check_open()
         if self.mode == "r":
             raise StateReadOnly(

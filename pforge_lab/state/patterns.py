@@ -39,6 +39,9 @@ class Counter:
     >>> rows = Counter(MemoryStateManager(), "rows")
     >>> rows.increment(), rows.increment(10), rows.decrement(), rows.value
     (1, 11, 10, 10)
+    >>> rows.reset()
+    >>> rows.value
+    0
     """
 
     def __init__(self, state: StateManager, key: str) -> None:
@@ -152,6 +155,8 @@ class Sessions:
     >>> id = sessions.create(user="ada")
     >>> sessions.update(id, page=2)
     {'user': 'ada', 'page': 2}
+    >>> sessions.get(id)["page"]
+    2
     >>> sessions.end(id), sessions.get(id)
     (True, None)
     """
@@ -208,6 +213,8 @@ class RateLimiter:
     >>> limiter = RateLimiter(MemoryStateManager(), limit=2, window=60)
     >>> [limiter.allow("ada") for _ in range(3)], limiter.allow("bob")
     ([True, True, False], True)
+    >>> limiter.remaining("bob"), 59 < limiter.retry_after("ada") <= 60
+    (1, True)
     """
 
     def __init__(

@@ -41,25 +41,60 @@ class Writes(Primitives):
         ------
         StateFull
             If there is no room. What was stored before stands.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.set("a", b"1", ttl=60)
+        >>> state.get("a")
+        b'1'
         """
         self.check_writable()
         seconds = None if ttl is None else check_seconds(ttl, endless=True)
         self._store({}, {check_key(key): (check_value(value, key), seconds)})
 
     def set_many(self, mapping: Mapping[str, bytes], ttl: float | timedelta | None = None) -> None:
-        """Store all values or, when anything is wrong, none."""
+        """Store all values or, when anything is wrong, none.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.set_many({"a": b"1", "b": b"2"})
+        >>> state.keys()
+        ['a', 'b']
+        """
         with self.batch() as batch:
             for key, value in mapping.items():
                 batch.set(key, value, ttl)
 
     def delete(self, key: str) -> bool:
-        """Remove ``key`` and return whether it existed."""
+        """Remove ``key`` and return whether it existed.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.set("a", b"1")
+        >>> state.delete("a"), state.delete("a")
+        (True, False)
+        """
         self.check_writable()
         check_key(key)
         return self._transact(lambda transaction: transaction.delete(key))
 
     def expire(self, key: str, ttl: float | timedelta | None) -> bool:
-        """Let ``key`` live for ``ttl`` from now on, for ever if None; return whether it exists."""
+        """Let ``key`` live for ``ttl`` from now on, for ever if None; return whether it exists.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.set("a", b"1", ttl=60)
+        >>> state.expire("a", None), state.ttl("a"), state.expire("b", 5)
+        (True, None, False)
+        """
         self.check_writable()
         check_key(key)
         seconds = None if ttl is None else check_seconds(ttl)
@@ -71,6 +106,13 @@ class Writes(Primitives):
         """Store ``new`` if the value is ``expected``, and return whether it was.
 
         None stands for no value: ``expected=None`` creates, ``new=None`` removes.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.compare_and_set("a", None, b"1"), state.compare_and_set("a", b"0", b"2"), state.get("a")
+        (True, False, b'1')
         """
         try:
             with self.batch({key: expected}) as batch:
@@ -89,6 +131,13 @@ class Writes(Primitives):
         ------
         StateError
             If the value is not a number.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.increment("hits"), state.increment("hits", by=10), state.get("hits")
+        (1, 11, b'11')
         """
         self.check_writable()
         check_key(key)
