@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from pforge_lab.meter import Reading
 from pforge_lab.runs.glances import RunSummary, RunView, StepPlan, VariableRow
 from pforge_lab.runs.records import LogLine, StepRecord, VariableSize
+from tests.charts import LABELS
 from tests.markup import Reader, words
 
 STARTED = datetime(2026, 3, 1, 9, 30, 5, tzinfo=UTC)
@@ -107,3 +110,35 @@ class Samples:
 @pytest.fixture(scope="session")
 def samples():
     return Samples()
+
+
+@pytest.fixture
+def memory():
+    """Seven steps of a real pipeline."""
+    after = [565, 580, 797, 797, 797, 784, 780]
+    return pd.DataFrame(
+        {
+            "index": range(1, 8),
+            "label": LABELS,
+            "before": np.array([134, *after[:-1]]) * MB,
+            "peak": np.array([568, 748, 893, 798, 970, 798, 840]) * MB,
+            "after": np.array(after) * MB,
+            "method": "VmHWM",
+            "exact": True,
+        }
+    )
+
+
+@pytest.fixture
+def sizes():
+    """Variables of the seven steps, each kept from its step on."""
+    born = {"raw": (1, 167), "tidy": (2, 167), "X": (3, 192), "pred": (6, 24)}
+    return pd.DataFrame(
+        [
+            (index, LABELS[index - 1], name, size * MB, size * MB, False)
+            for index in range(1, 8)
+            for name, (start, size) in born.items()
+            if index >= start
+        ],
+        columns=["index", "label", "variable", "bytes", "reach", "approx"],
+    )
