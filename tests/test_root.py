@@ -58,9 +58,12 @@ def test_readme_says_why_each_dependency_is_there():
     assert not [name for name in sorted(names) if name not in table]
 
 
-def test_first_release_heads_the_changelog():
-    """The changelog has a section for what is not released yet."""
-    assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+def test_the_changelog_and_the_version_agree():
+    """What is not released yet heads the changelog, and the version has a section below it."""
+    from pforge_lab.version import __version__
+
+    headings = re.findall(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings[:2] == ["Unreleased", __version__.partition(".dev")[0]]
 
 
 @pytest.mark.parametrize("heavy_module", ["matplotlib", "ipywidgets", "papermill", "dask", "IPython", "ZODB"])
