@@ -113,11 +113,9 @@ class Pipeline(Startable, Inputs, Written):
 
         Examples
         --------
-        >>> from pforge_lab.pipeline.spec import Pipeline
         >>> def double(x: int): return 2 * x
         >>> pipeline = Pipeline.from_functions("demo", double)
-        >>> again = Pipeline.from_dict(pipeline.to_dict(), functions={"double": double})
-        >>> again == pipeline
+        >>> Pipeline.from_dict(pipeline.to_dict(), functions={"double": double}) == pipeline
         True
         """
         pipeline = cls.__new__(cls)
@@ -228,10 +226,7 @@ class Pipeline(Startable, Inputs, Written):
 
         Examples
         --------
-        >>> from pforge_lab.pipeline.spec import Pipeline
-        >>> def double(x: int): return 2 * x
-        >>> pipeline = Pipeline.from_functions("demo", double)
-        >>> pipeline.check_tools()
+        >>> Pipeline.from_functions("demo", len).check_tools()
         >>> Pipeline.from_dict({"name": "p", "steps": [{"tool": "no_such"}]}).check_tools()
         Traceback (most recent call last):
         pforge_lab.errors.SpecError: ...
@@ -245,11 +240,8 @@ class Pipeline(Startable, Inputs, Written):
 
         Examples
         --------
-        >>> from pforge_lab.pipeline.spec import Pipeline
-        >>> def double(x: int): return 2 * x
-        >>> pipeline = Pipeline.from_functions("demo", double)
-        >>> list(pipeline.functions())
-        ['double']
+        >>> list(Pipeline.from_functions("demo", len).functions())
+        ['len']
         """
         return dict(self._functions)
 
@@ -258,11 +250,9 @@ class Pipeline(Startable, Inputs, Written):
 
         Examples
         --------
-        >>> from pforge_lab.pipeline.spec import Pipeline
-        >>> def double(x: int): return 2 * x
-        >>> pipeline = Pipeline.from_functions("demo", double)
-        >>> def triple(x: int): return 3 * x
-        >>> pipeline.bind({"double": triple}).run({"x": 2}, record=False).variables["double"]
+        >>> def triple(x): return 3 * x
+        >>> pipeline = Pipeline.from_dict({"name": "p", "steps": [{"tool": "triple", "output_var": "y", "input": {"x": 2}}]})
+        >>> pipeline.bind({"triple": triple}).run(record=False).variables["y"]
         6
         """
         return Pipeline.from_dict(
@@ -279,10 +269,8 @@ class Pipeline(Startable, Inputs, Written):
 
         Examples
         --------
-        >>> from pforge_lab.pipeline.spec import Pipeline
         >>> def double(x: int): return 2 * x
-        >>> pipeline = Pipeline.from_functions("demo", double)
-        >>> before = pipeline.fingerprint(0)
+        >>> before = Pipeline.from_functions("demo", double).fingerprint(0)
         >>> def double(x: int): return x + x
         >>> Pipeline.from_functions("demo", double).fingerprint(0) == before
         False

@@ -40,13 +40,9 @@ _ROUND = tuple(digit * 10**power for power in range(9) for digit in (1, 2, 5))
 _DASHES = (0, (5, 3))
 LEGEND_COLUMN = 150.0  # points
 LEGEND: dict[str, Any] = {
-    "frameon": False,
-    "fontsize": FONT,
-    "labelcolor": INK,
-    "borderaxespad": 0.3,
-    "handlelength": 1.4,
-    "columnspacing": 1.4,
-}
+    "frameon": False, "fontsize": FONT, "labelcolor": INK,
+    "borderaxespad": 0.3, "handlelength": 1.4, "columnspacing": 1.4,
+}  # fmt: skip
 _SLANTED = 18  # characters of a label that stands aslant
 _CROWDED = 30.0  # points between a peak and a line above it that the peak's name needs
 _ABOVE = 1.16  # of the highest peak: room for its name
