@@ -153,7 +153,8 @@ def start(
     }
     scope = Scope(snapshots, EMPTY, lambda _: None, exclusion)
     until_kept(
-        lambda: journal.create(head, definition, kept.values, scope.snapshot(values)), snapshots.forget
+        lambda: journal.create(head, definition, kept.values, scope.snapshot(values), scope.chunks),
+        snapshots.forget,
     )
     run = remember(Run(journal, pipeline, params, snapshots, drop_unused=dropping, left_out=kept.left_out))
     run.took(values)

@@ -77,7 +77,8 @@ class Chunks:
     Notes
     -----
     Storing costs about 0.1 s per GB for what is there already (XXH3), and the backend's speed
-    for what is new. Bytes are in the store, durable, when `flush` has returned.
+    for what is new. Bytes are in the store, durable, when `flush` has returned, or a batch with all
+    that is `waiting`.
 
     Examples
     --------
@@ -136,8 +137,31 @@ class Chunks:
         return set() if base is None else {base}
 
     def forget(self) -> None:
-        """Forget which chunks the store has: some were collected."""
+        """Forget which chunks the store has: some were collected, maybe what queued ones differ from."""
         self._known.clear()
+        self.written()
+
+    @property
+    def waiting(self) -> dict[str, bytes]:
+        """What is queued, by key: for a batch that stores it together with the manifest that names it."""
+        return self._waiting
+
+    def absent(self) -> dict[str, None]:
+        """Return the guard of a batch that stores what is queued.
+
+        A difference is stored only where nobody has written the same chunk meanwhile: whole, a chunk suits
+        every snapshot that names it; as a difference only those that know what it differs from.
+        """
+        return {key: None for key, coded in self._waiting.items() if coding.base_of(coded) is not None}
+
+    def written(self) -> None:
+        """Note that what was queued is in the store."""
+        self._waiting, self._waiting_bytes = {}, 0
+
+    def drop(self) -> None:
+        """Drop what is queued, which the store has not taken: a later `put` queues it again."""
+        self._known.difference_update(key.removeprefix(PREFIX) for key in self._waiting)
+        self.written()
 
     def flush(self) -> None:
         """Write what is queued, in one batch.
@@ -153,18 +177,13 @@ class Chunks:
         try:
             self._write()
         except BaseException:
-            self._known.difference_update(key.removeprefix(PREFIX) for key in self._waiting)
+            self.drop()
             raise
-        finally:
-            self._waiting, self._waiting_bytes = {}, 0
+        self.written()
 
     def _write(self) -> None:
-        """Write what is queued; a difference only where nobody has written the same chunk meanwhile.
-
-        Whole, a chunk suits every snapshot that names it; as a difference only those that know what it
-        differs from.
-        """
-        absent = {key: None for key, coded in self._waiting.items() if coding.base_of(coded) is not None}
+        """Write what is queued; what somebody else has written meanwhile, whole instead of as a difference."""
+        absent = self.absent()
         try:
             with self._state.batch(absent) as batch:
                 for key, coded in self._waiting.items():

@@ -1,7 +1,8 @@
 """How snapshots are written beside a collection of chunks: the collection is noticed, and made up for.
 
-A snapshot is written in two moves: chunks first, then the manifest that names them. Between the
-two, nothing names the new chunks, and a collection takes them for garbage. Neither side waits for
+A snapshot that fits is written in one move: the last chunks together with the manifest that names
+them. Of a large one chunks are written before it; between the two, nothing names these, and a
+collection takes them for garbage. It also takes what a snapshot under way has found in the store. Neither side waits for
 the other; each commit proves that the other did nothing meanwhile:
 
 - Every collection changes the *generation*, in the transaction that removes chunks. Every commit
@@ -35,6 +36,10 @@ T = TypeVar("T")
 
 class ChunksCollected(StateConflict):
     """Chunks were collected since it was looked which are there; nothing was written."""
+
+
+class ChunksWritten(StateConflict):
+    """Somebody else has written chunks that are queued here as differences; nothing was written."""
 
 
 def token() -> bytes:

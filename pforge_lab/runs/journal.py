@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from pforge_lab.errors import RunBusy, RunNotFound, StateConflict
+from pforge_lab.errors import StateConflict
 from pforge_lab.runs.encoding import decoded, encoded
-from pforge_lab.runs.generation import CREATED, GENERATION, ChunksCollected, token
-from pforge_lab.runs.head import Head
+from pforge_lab.runs.generation import CREATED, GENERATION, ChunksCollected, ChunksWritten, token
 from pforge_lab.runs.lease import SECONDS, holder, new_lease, renewer
 from pforge_lab.runs.manifest import Manifest
 from pforge_lab.runs.pages import CARRIED, LEASES, Pages
@@ -17,7 +16,9 @@ from pforge_lab.runs.retention import slim
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from pforge_lab.runs.owner import Owner
+    from pforge_lab.errors import PforgeError
+    from pforge_lab.runs.chunks import Chunks
+    from pforge_lab.runs.head import Head
     from pforge_lab.runs.records import StepRecord
     from pforge_lab.runs.retention import Place
     from pforge_lab.state import StateManager
@@ -41,9 +42,16 @@ class Journal(Pages):
         self._generation = state.get(GENERATION)  # before it is looked which chunks are there
 
     def create(
-        self, head: Head, definition: dict[str, Any], functions: bytes | None, start: Manifest
+        self,
+        head: Head,
+        definition: dict[str, Any],
+        functions: bytes | None,
+        start: Manifest,
+        chunks: Chunks | None = None,
     ) -> None:
         """Write a new run: its definition and the variables at position 0, all or nothing.
+
+        What of the snapshot's ``chunks`` is queued still goes with it.
 
         Raises
         ------
@@ -54,7 +62,7 @@ class Journal(Pages):
         values = {self.key("definition"): encoded(definition), self.key(0, 0, "manifest"): text}
         if functions is not None:
             values[self.key("functions")] = functions
-        self._write(head, values, keeps=True)
+        self._keep(head, values, chunks)
         self._manifests.wrote(0, 0, 0, start, text)
 
     @property
@@ -108,15 +116,15 @@ class Journal(Pages):
             self._free()
         self._write(head, {self.key("definition"): encoded(definition)})
 
-    def reseed(self, head: Head, start: Manifest) -> None:
-        """Replace the variables at position 0, of a run that has gone nowhere yet.
+    def reseed(self, head: Head, start: Manifest, chunks: Chunks) -> None:
+        """Replace the variables at position 0, of a run that has gone nowhere yet; queued chunks go with them.
 
         Raises
         ------
         ChunksCollected
             As `create`.
         """
-        self._write(head, {self.key(0, 0, "manifest"): start.to_bytes()}, keeps=True)
+        self._keep(head, {self.key(0, 0, "manifest"): start.to_bytes()}, chunks)
         self._manifests.forget()
 
     def add(
@@ -125,7 +133,9 @@ class Journal(Pages):
         record: StepRecord,
         manifest: Manifest,
         before: StepRecord | None = None,
+        *,
         removed: Collection[Place] = (),
+        chunks: Chunks | None = None,
     ) -> None:
         """Write a record, the variables after it and the new head, all or nothing; snapshots are removed with it.
 
@@ -137,6 +147,8 @@ class Journal(Pages):
             The record of the position before.
         removed
             Places whose snapshots go.
+        chunks
+            Chunks of the snapshot that are queued still; dropped when nothing was written.
 
         Raises
         ------
@@ -153,8 +165,25 @@ class Journal(Pages):
         }
         if head.carry is not None and head.status == "done":
             values[CARRIED + head.carry] = manifest.to_bytes()
-        self._write(head, values | self._slimmed(removed, head, values), keeps=True)
+        values |= self._slimmed(removed, head, values)
+        self._keep(head, values, chunks)
         self._manifests.wrote(line, position, since, manifest, text)
+
+    def _keep(self, head: Head, values: dict[str, bytes], chunks: Chunks | None) -> None:
+        """Write values that name chunks, with those that are queued still; these are dropped when it fails."""
+        if chunks is None:
+            self._write(head, values, keeps=True)
+            return
+        try:
+            try:
+                self._write(head, values, keeps=True, chunks=chunks)
+            except ChunksWritten:
+                chunks.flush()
+                self._write(head, values, keeps=True)
+        except BaseException:
+            chunks.drop()
+            raise
+        chunks.written()
 
     def add_attempt(self, head: Head, record: StepRecord, removed: Collection[Place] = ()) -> None:
         """Log a fail-fast attempt, which takes no position; snapshots are removed with it."""
@@ -243,7 +272,13 @@ class Journal(Pages):
             raise self._moved_on() from None
 
     def _write(
-        self, head: Head, values: dict[str, bytes], *, lease: bytes | None = None, keeps: bool = False
+        self,
+        head: Head,
+        values: dict[str, bytes],
+        *,
+        lease: bytes | None = None,
+        keeps: bool = False,
+        chunks: Chunks | None = None,
     ) -> None:
         """Change the run, guarded; a head that is no longer ``running`` gives the lease back.
 
@@ -253,6 +288,8 @@ class Journal(Pages):
             The lease to take in the same transaction.
         keeps
             The values name chunks.
+        chunks
+            Those that are queued, to be written in the same transaction.
         """
         release = self._lease is not None and head.status != "running"
         text = head.to_bytes()
@@ -261,9 +298,10 @@ class Journal(Pages):
             guard[self._lease_key] = self._lease
         if keeps:
             guard[GENERATION] = self._generation
+        absent = chunks.absent() if chunks is not None else {}
         try:
-            with self.state.batch(guard=guard) as batch:
-                for key, value in values.items():
+            with self.state.batch(guard=guard | absent) as batch:
+                for key, value in ((chunks.waiting | values) if chunks is not None else values).items():
                     batch.set(key, value, ttl=math.inf)  # whatever the store's own expiry is
                 if self._seen is None:
                     batch.set(CREATED, token(), ttl=math.inf)
@@ -273,30 +311,17 @@ class Journal(Pages):
                 elif release:
                     batch.delete(self._lease_key)
         except StateConflict as error:
-            if error.keys == (GENERATION,):
-                self._generation = self.state.get(GENERATION)
-                raise ChunksCollected(str(error), url=self.state.url, keys=error.keys) from None
-            raise self._moved_on() from None
+            raise self._refused(error, absent) from None
         self._seen = text
         if release:
             self.drop_lease()
 
-    def _moved_on(self) -> RunBusy | RunNotFound:
-        """Return the error that says what somebody else has done to the run meanwhile."""
-        text = self.state.get(self._head)
-        if text is None:
-            return self.deleted()
-        now = Head.from_bytes(text)
-        return self._busy(
-            f"was moved on by {now.owner or 'somebody else'}; open it again with pf.open_run({self.run!r}) "
-            f"to go on from position {now.lines.position}",
-            now.owner,
-        )
-
-    def _busy(self, text: str, owner: Owner | None) -> RunBusy:
-        return RunBusy(
-            f"run {self.run} {text}",
-            run=self.run,
-            owner=str(owner) if owner else None,
-            since=owner.since if owner else None,
-        )
+    def _refused(self, error: StateConflict, absent: Collection[str]) -> PforgeError:
+        """Return what a conflict means: chunks written meanwhile, chunks collected, or the run moved on."""
+        differing = set(error.keys).difference(absent)
+        if not differing:
+            return ChunksWritten(str(error), url=self.state.url, keys=error.keys)
+        if differing == {GENERATION}:
+            self._generation = self.state.get(GENERATION)
+            return ChunksCollected(str(error), url=self.state.url, keys=(GENERATION,))
+        return self._moved_on()

@@ -78,7 +78,7 @@ class Keeper:
             account = self._account(values, changed, examine, max(0.001, seconds / 10))
             lost = {name: reason for name, reason in manifest.not_kept.items() if name}
             full = record(changed=changed, sizes=account.sizes, shared=tuple(account.shared()), not_kept=lost)
-            self._timeline.accept(full, manifest, last=last)
+            self._timeline.accept(full, manifest, self._scope.chunks, last=last)
             return full, manifest
 
         try:

@@ -144,7 +144,7 @@ class NamespaceRecorder:
 
         def reseed() -> Manifest:
             manifest = self._take(None)
-            self.run.timeline.journal.reseed(self.run.head, manifest)
+            self.run.timeline.journal.reseed(self.run.head, manifest, self._snapshots.chunks)
             return manifest
 
         self._follow(until_kept(reseed, self._snapshots.forget))
@@ -195,7 +195,7 @@ class NamespaceRecorder:
                 self._present(manifest), changed=changed, budget=max(0.001, record.seconds / 50)
             )
             full = replace(record, changed=changed, sizes=account.sizes, not_kept=dict(manifest.not_kept))
-            self.run.timeline.accept(full, manifest, last=last)
+            self.run.timeline.accept(full, manifest, self._snapshots.chunks, last=last)
             return full, manifest
 
         kept, manifest = until_kept(accept, self._snapshots.forget)
@@ -233,7 +233,7 @@ class NamespaceRecorder:
         if not self._takes:
             lost = dict.fromkeys(variables, "snapshots are off") | lost
         kept = {name: value for name, value in variables.items() if name not in lost}
-        manifest = self._snapshots.take(kept, self._manifest, examine)
+        manifest = self._snapshots.take(kept, self._manifest, examine, flush=False)
         told = {name: told_of(variables[name]) for name in lost}
         return (
             replace(manifest, not_kept=manifest.not_kept | lost, told=manifest.told | told)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pforge_lab.errors import RunNotFound, StateCorrupt
+from pforge_lab.errors import RunBusy, RunNotFound, StateCorrupt
 from pforge_lab.runs.differences import Manifests
 from pforge_lab.runs.encoding import decoded
 from pforge_lab.runs.head import HEADS, Head
@@ -28,6 +28,7 @@ from pforge_lab.runs.records import StepRecord
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pforge_lab.runs.owner import Owner
     from pforge_lab.state import StateManager
 
 PREFIX = "pforge/run/"
@@ -109,6 +110,26 @@ class Pages:
     def deleted(self) -> RunNotFound:
         """Return the error that a run which was deleted meanwhile raises."""
         return RunNotFound(f"run {self.run} was deleted from {self.state.url} meanwhile", run=self.run)
+
+    def _moved_on(self) -> RunBusy | RunNotFound:
+        """Return the error that says what somebody else has done to the run meanwhile."""
+        text = self.state.get(self._head)
+        if text is None:
+            return self.deleted()
+        now = Head.from_bytes(text)
+        return self._busy(
+            f"was moved on by {now.owner or 'somebody else'}; open it again with pf.open_run({self.run!r}) "
+            f"to go on from position {now.lines.position}",
+            now.owner,
+        )
+
+    def _busy(self, text: str, owner: Owner | None) -> RunBusy:
+        return RunBusy(
+            f"run {self.run} {text}",
+            run=self.run,
+            owner=str(owner) if owner else None,
+            since=owner.since if owner else None,
+        )
 
     def definition(self) -> dict[str, Any]:
         """Return the pipeline, the parameters and where they came from."""

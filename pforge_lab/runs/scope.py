@@ -17,6 +17,7 @@ from pforge_lab.runs.snapshots import ATOMS
 from pforge_lab.runs.variables import Missing, Stored, Variables
 
 if TYPE_CHECKING:
+    from pforge_lab.runs.chunks import Chunks
     from pforge_lab.runs.glances import VariableRow
     from pforge_lab.runs.manifest import Manifest
     from pforge_lab.runs.snapshots import Snapshots
@@ -176,7 +177,9 @@ class Scope:
     def snapshot(
         self, values: Mapping[str, Any], output: object = None, examine: Collection[str] | None = None
     ) -> Manifest:
-        """Keep values in the store, and the output of a step that writes no variable beside them.
+        """Keep values, and the output of a step that writes no variable beside them.
+
+        The last chunks are queued in ``chunks``, for the batch that commits the manifest.
 
         Parameters
         ----------
@@ -194,7 +197,9 @@ class Scope:
         kept = {name: value for name, value in values.items() if name not in lost} if lost else values
         if output is not None:
             kept = {**kept, OUTPUT: output}
-        manifest = self._snapshots.take(kept, self.manifest, None if examine is None else {*examine, OUTPUT})
+        manifest = self._snapshots.take(
+            kept, self.manifest, None if examine is None else {*examine, OUTPUT}, flush=False
+        )
         manifest = self._recognised(manifest, kept)
         return self._with_lost(manifest, lost, values) if lost else manifest
 
@@ -207,6 +212,11 @@ class Scope:
             for name in lost
         }
         return replace(manifest, not_kept=manifest.not_kept | lost, told=manifest.told | told)
+
+    @property
+    def chunks(self) -> Chunks:
+        """What is queued for the store."""
+        return self._snapshots.chunks
 
     def forget(self) -> None:
         """Forget which chunks the store has: some were collected."""

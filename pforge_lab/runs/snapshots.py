@@ -44,6 +44,8 @@ class Snapshots:
 
     Attributes
     ----------
+    chunks
+        What the store has, and what is queued for it.
     look_in
         Gives the folders in which modules are looked for that are found nowhere else.
 
@@ -61,7 +63,7 @@ class Snapshots:
 
     def __init__(self, state: StateManager, trusted: Collection[str] = (), *, here: bool = False) -> None:
         self._here = here
-        self._chunks = Chunks(state)
+        self.chunks = Chunks(state)
         self._trusted = frozenset(trusted)
         self._atoms: dict[str, tuple[object, Group, str]] = {}
         self.look_in: Callable[[], list[str]] = list
@@ -71,6 +73,8 @@ class Snapshots:
         variables: Mapping[str, object],
         previous: Manifest = EMPTY,
         examine: Collection[str] | None = None,
+        *,
+        flush: bool = True,
     ) -> Manifest:
         """Keep ``variables``; their chunks are durable in the store on return.
 
@@ -87,6 +91,8 @@ class Snapshots:
             An earlier snapshot, and the names that may have changed since: the others are taken to
             be as they were in it. Whatever shares an object with one of these is examined too.
             None examines all.
+        flush
+            False leaves the last chunks queued in ``chunks``, for the batch that commits the manifest.
 
         Raises
         ------
@@ -118,7 +124,8 @@ class Snapshots:
                 prints.pop(name, None)
         for names in _sharing(packs):
             leaders[names[0]] = self._put(names, packs, variables, prints, previous)
-        self._chunks.flush()
+        if flush:
+            self.chunks.flush()
         looked = None if examine is None else doubtful
         return _manifest(leaders, prints, not_kept, told, variables=variables, looked=looked)
 
@@ -145,7 +152,7 @@ class Snapshots:
 
     def forget(self) -> None:
         """Forget which chunks the store has: some were collected."""
-        self._chunks.forget()
+        self.chunks.forget()
         self._atoms.clear()
 
     def prints(self, variables: Mapping[str, object], like: Manifest) -> dict[str, str]:
@@ -167,11 +174,11 @@ class Snapshots:
     def _group(self, names: tuple[str, ...], packed: Packed, before: Group | None) -> Group:
         stream, digest = packed.stream, trust.digest(packed.stream)
         pairs = zip(packed.buffers, _befores(before, packed), strict=True)
-        buffers = tuple(self._chunks.put(buffer, old) for buffer, old in pairs)
+        buffers = tuple(self.chunks.put(buffer, old) for buffer, old in pairs)
         if len(stream) <= INLINE:
             return Group(names, digest, inline=stream, buffers=buffers)
         old = NOTHING if before is None else before.stream
-        return Group(names, digest, self._chunks.put(memoryview(stream), old, moving=True), buffers=buffers)
+        return Group(names, digest, self.chunks.put(memoryview(stream), old, moving=True), buffers=buffers)
 
     def load(self, manifest: Manifest, names: Iterable[str] | None = None) -> dict[str, Any]:
         """Return fresh values of ``names`` (all that were kept, without), independent of any other.
@@ -201,7 +208,7 @@ class Snapshots:
         StateCorrupt
             A chunk is missing or damaged, or the stream is another one.
         """
-        stream = group.inline or bytes(self._chunks.get(group.stream.ids, group.stream.size))
+        stream = group.inline or bytes(self.chunks.get(group.stream.ids, group.stream.size))
         if trust.digest(stream) != group.digest:
             raise StateCorrupt(
                 f"the snapshot of {', '.join(group.names)} does not match its digest; go to another position"
@@ -210,7 +217,7 @@ class Snapshots:
 
     def _load_group(self, group: Group, *, trusted: bool) -> Any:
         stream = self.stream(group)
-        buffers = [self._chunks.get(cut.ids, cut.size) for cut in group.buffers]
+        buffers = [self.chunks.get(cut.ids, cut.size) for cut in group.buffers]
         try:
             return unpack(stream, buffers, trusted=trusted, trust=self._trusted)
         except ModuleNotFoundError:

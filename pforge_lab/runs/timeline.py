@@ -17,6 +17,7 @@ from pforge_lab.runs.retention import Retention, described, wanted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pforge_lab.runs.chunks import Chunks
     from pforge_lab.runs.head import Head
     from pforge_lab.runs.journal import Journal
     from pforge_lab.runs.manifest import Manifest
@@ -265,11 +266,13 @@ class Timeline:
         self._write(lines=there, status=self._settled(past), error=None, **_totals(past))
         self.records = line
 
-    def accept(self, record: StepRecord, manifest: Manifest, *, last: bool) -> None:
+    def accept(self, record: StepRecord, manifest: Manifest, chunks: Chunks, *, last: bool) -> None:
         """Add a record and its snapshot after the position, on a new line when that is not the end.
 
         Parameters
         ----------
+        chunks
+            Those of the snapshot that are still queued, which are written with it.
         last
             The caller advances no further: the run's status settles in the same transaction.
         """
@@ -288,7 +291,9 @@ class Timeline:
             status=self._settled(records) if settles else self.head.status,
         )
         head, removed = self._retained(head)
-        self.journal.add(head, record, manifest, records[-2] if self.position else None, removed)
+        self.journal.add(
+            head, record, manifest, records[-2] if self.position else None, removed=removed, chunks=chunks
+        )
         self.head, self.records, self._counted = head, records, (lines.number, lines.position)
 
     def log_failure(self, record: StepRecord, status: RunStatus = "failed") -> None:

@@ -57,19 +57,23 @@ def of(state, run):
 # -- collecting beside writers
 
 
-def test_a_collection_between_chunks_and_manifest_is_made_up_for(state, monkeypatch):
-    """The chunks of a step are garbage until its manifest lands; collected then, they are written again."""
+@pytest.mark.parametrize(("together", "garbage"), [(1, 2), (32 << 20, 0)])
+def test_a_collection_between_chunks_and_manifest_is_made_up_for(state, monkeypatch, together, garbage):
+    """Chunks too large for one batch are garbage until their manifest lands; collected then, they are written again."""
+    from pforge_lab.runs import chunks as stored
+
+    monkeypatch.setattr(stored, "BATCH", together)
     run = pipeline().start({"seed": 1}, state=state)
     accept, collected = run.timeline.accept, []
 
-    def collecting(record, manifest, *, last):
+    def collecting(record, manifest, chunks, *, last):
         if len(collected) < 2:
             collected.append(collect_chunks(state).removed)
-        accept(record, manifest, last=last)
+        accept(record, manifest, chunks, last=last)
 
     monkeypatch.setattr(run.timeline, "accept", collecting)
     run.step()
-    assert collected == [2, 2]
+    assert set(collected) == {garbage}
     assert np.array_equal(run.at(1)["make"], noise(1))
 
 
