@@ -23,8 +23,9 @@ from pforge_lab.cli import (
 )
 from pforge_lab.cli.group import Grammar
 from pforge_lab.cli.progress import of_terminal
-from pforge_lab.cli.session import Session, pass_session
+from pforge_lab.cli.session import Session, opened, pass_session
 from pforge_lab.cli.shown import print_record, print_result
+from pforge_lab.cli.store import NAMED
 from pforge_lab.errors import (
     ParamError,
     PforgeError,
@@ -32,13 +33,13 @@ from pforge_lab.errors import (
     RunNotFound,
     SpecError,
     StateError,
-    StateLocked,
     StepError,
 )
 from pforge_lab.pipeline.dataflow import flows
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs.api import open_run
 from pforge_lab.state import open_state
+from pforge_lab.state.existing import check_exists
 from pforge_lab.version import __version__
 
 if TYPE_CHECKING:
@@ -103,19 +104,15 @@ def cli(context: click.Context, state: str | None, run_id: str | None) -> None:
     """Take a multi-step tool pipeline apart: step, rewind, resume, and see what each step cost."""
     session = context.ensure_object(Session)
     if state is not None:
-        session.state = _opened(state, looks=context.invoked_subcommand in READING)
+        command = context.invoked_subcommand
+        if command == "state" and run_id is None:
+            context.meta[NAMED] = state  # whether it has to be there depends on the command that follows
+        elif command in READING or run_id is not None:
+            check_exists(state)
+        if NAMED not in context.meta:
+            session.state = opened(state, looks=command in READING)
     if run_id is not None:
         session.run = open_run(run_id, state=session.state)
-
-
-def _opened(url: str, *, looks: bool) -> StateManager:
-    """Open a store; to look only, also beside a process that holds it."""
-    try:
-        return open_state(url)
-    except StateLocked:
-        if not looks:
-            raise
-        return open_state(url, mode="r")
 
 
 @cli.command(name="open")

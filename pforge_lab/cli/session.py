@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pforge_lab.errors import RunNotFound, UsageError, near_misses
+from pforge_lab.errors import RunNotFound, StateLocked, UsageError, near_misses
 from pforge_lab.runs import api
+from pforge_lab.state import open_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -176,3 +177,13 @@ class Session:
 
 
 pass_session = click.make_pass_decorator(Session)
+
+
+def opened(url: str, *, looks: bool) -> StateManager:
+    """Open a store; to look only, also beside a process that holds it."""
+    try:
+        return open_state(url)
+    except StateLocked:
+        if not looks:
+            raise
+        return open_state(url, mode="r")

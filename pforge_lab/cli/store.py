@@ -12,16 +12,19 @@ import click
 from pforge_lab.cli import completing
 from pforge_lab.cli.group import Grammar
 from pforge_lab.cli.looking import age
-from pforge_lab.cli.session import Session, pass_session
+from pforge_lab.cli.session import Session, opened, pass_session
 from pforge_lab.errors import RunNotFound, UsageError, near_misses
 from pforge_lab.runs.collection import collect_chunks
-from pforge_lab.runs.places import default_state
+from pforge_lab.runs.places import default_path, default_state
 from pforge_lab.state import open_state, shelf
+from pforge_lab.state.existing import check_exists
 from pforge_lab.state.opening import SCHEMES
 from pforge_lab.values.format import count
 from pforge_lab.views.keys import OWN, listed
 
 READING = frozenset(("ls", "get", "stats"))
+CREATING = frozenset(("set", "import", "serve"))  # the others act on what is there
+NAMED = "pforge_lab.state"  # in a context's meta: the URL that --state names, not opened yet
 
 if TYPE_CHECKING:
     from pforge_lab.state import StateManager, StateStats
@@ -33,17 +36,24 @@ if TYPE_CHECKING:
 def state(context: click.Context) -> None:
     """Look into the store that was opened, or that --state names, and keep house in it."""
     session = context.ensure_object(Session)
-    chosen, command = session.state, context.invoked_subcommand
+    url, command = context.meta.get(NAMED), context.invoked_subcommand
+    if url is not None:
+        if command not in CREATING:
+            check_exists(url)
+        session.state = opened(url, looks=command in READING)
+    chosen = session.state
     if chosen is not None and chosen.mode == "r" and session.namespace is None and command not in READING:
         session.state = open_state(chosen.url)  # says who holds it, as the command would write
 
 
-def _store(session: Session) -> StateManager:
-    """Return the store that was chosen, or that of the current run, or the default one."""
+def _store(session: Session, *, looks: bool = False) -> StateManager:
+    """Return the store that was chosen, or that of the current run, or the default one, which looks do not create."""
     if session.state is None:
         try:
             session.state = session.need_run().state
         except RunNotFound:
+            if looks:
+                check_exists(default_path())
             session.state = default_state()
     return session.state
 
@@ -58,7 +68,7 @@ def _near(key: str, store: StateManager) -> str:
 @pass_session
 def list_keys(session: Session, prefix: str) -> list[str] | None:
     """List the keys that begin with PREFIX, sorted."""
-    keys = _store(session).keys(prefix)
+    keys = _store(session, looks=True).keys(prefix)
     if session.namespace is not None:
         return keys
     for key in keys:
@@ -71,7 +81,7 @@ def list_keys(session: Session, prefix: str) -> list[str] | None:
 @pass_session
 def get_value(session: Session, key: str) -> bytes | None:
     """Show the value under KEY: bytes in a notebook; in a shell they are written as they are."""
-    store = _store(session)
+    store = _store(session, looks=True)
     value = store.get(key)
     if value is None:
         raise UsageError(f"there is no key {key!r} in {store.url}{_near(key, store)}")
@@ -111,7 +121,7 @@ def delete_keys(session: Session, keys: tuple[str, ...]) -> None:
 @pass_session
 def show_stats(session: Session) -> StateStats | None:
     """Show keys, bytes, expired keys, file bytes and the largest keys."""
-    stats = _store(session).stats()
+    stats = _store(session, looks=True).stats()
     if session.namespace is not None:
         return stats
     click.echo(f"{stats.url}: {stats.keys:,} keys, {stats.bytes:,} bytes, {stats.expired:,} expired")

@@ -43,6 +43,11 @@ def default_name() -> str:
     return path.stem if path is not None else "python"
 
 
+def default_path() -> Path:
+    """Return the file of the default store, whether it exists or not."""
+    return folder() / f"{default_name()}.fs"
+
+
 def default_state(name: str | None = None) -> StateManager:
     """Open the default store for writing, or the next free one when a live process holds it.
 
