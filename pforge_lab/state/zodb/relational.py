@@ -169,7 +169,11 @@ class SQLiteStateManager(RelationalStateManager):
         pragmas = {"synchronous": "FULL" if durability == "commit" else "NORMAL"}
         options = self._options()
         options.driver = "sqlite3"
-        return UnmergedStorage(Sqlite3Adapter(str(self.path), pragmas, options=options), options=options)
+        adapter = Sqlite3Adapter(str(self.path), pragmas, options=options)
+        # An attempt puts its records into a temporary table before its transaction begins. RelStorage empties the
+        # table as it rolls back, and does not roll back what has not begun: the next attempt would store them too.
+        adapter.connmanager._may_need_rollback = lambda _connection: True  # noqa: SLF001 - there is no public way
+        return UnmergedStorage(adapter, options=options)
 
     def _file_bytes(self) -> int:
         return sum(file.stat().st_size for file in self.path.iterdir())
