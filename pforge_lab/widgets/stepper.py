@@ -56,6 +56,8 @@ class Stepper(Staying):
         self._looks = ThreadPoolExecutor(1, thread_name_prefix="pforge-lab-stepper-looks")
         self._drawing = threading.RLock()
         self._drawn = 0.0
+        self._later: threading.Timer | None = None
+        self._closed = False
         self._under_way: str | None = None
         super().__init__(view=model.view_of(run), _css=style())
         self._ignore = run.watch(self._moved)
@@ -64,6 +66,9 @@ class Stepper(Staying):
     def close(self) -> None:
         """Stop looking on; the run stays as it is."""
         self._ignore()
+        with self._drawing:
+            self._closed = True
+            self._forget_later()
         self._moves.shutdown(wait=False, cancel_futures=True)
         self._looks.shutdown(wait=False, cancel_futures=True)
         super().close()
@@ -71,13 +76,30 @@ class Stepper(Staying):
     def redraw(self) -> None:
         """Show the run as it is now."""
         with self._drawing:
+            self._forget_later()
             self._drawn = time.monotonic()
             self.view = model.view_of(self.run, self._under_way)
 
     def _moved(self, event: Event) -> None:
         self._under_way = event.label if event.kind == "started" else None
-        if event.kind in ("ended", "moved") or time.monotonic() - self._drawn >= _PAUSE:
-            self.redraw()
+        with self._drawing:
+            left = self._drawn + _PAUSE - time.monotonic()
+            if event.kind in ("ended", "moved") or left <= 0:
+                self.redraw()
+            elif self._later is None and not self._closed:
+                self._later = threading.Timer(left, self._after_the_pause)
+                self._later.daemon = True
+                self._later.start()
+
+    def _after_the_pause(self) -> None:
+        with self._drawing:
+            if threading.current_thread() is self._later:  # else another redraw was sooner
+                self.redraw()
+
+    def _forget_later(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
 
     def act(self, kind: str, message: dict[str, Any] | None = None) -> None:
         """Do what a button does, in the stepper's thread: ``reset back step finish``; while it is busy, nothing."""
