@@ -59,6 +59,7 @@ class Stepper(Staying):
         self._later: threading.Timer | None = None
         self._closed = False
         self._under_way: str | None = None
+        self._one_move = False
         super().__init__(view=model.view_of(run), _css=style())
         self._ignore = run.watch(self._moved)
         self.on_msg(self._received)
@@ -81,6 +82,8 @@ class Stepper(Staying):
             self.view = model.view_of(self.run, self._under_way)
 
     def _moved(self, event: Event) -> None:
+        if self._one_move and event.kind != "started":
+            return  # what a button did is drawn once it is through, when the next press is taken
         self._under_way = event.label if event.kind == "started" else None
         with self._drawing:
             left = self._drawn + _PAUSE - time.monotonic()
@@ -105,6 +108,7 @@ class Stepper(Staying):
         """Do what a button does, in the stepper's thread: ``reset back step finish``; while it is busy, nothing."""
         if not self.busy:
             self.busy = True
+            self._one_move = kind != "finish"
             self.notice = ""
             self._moves.submit(self._move, _MOVES[kind], message or {})
 
@@ -130,7 +134,7 @@ class Stepper(Staying):
             self.notice = f"{type(error).__name__}: {error}"
         finally:
             self._under_way = None
-            self.busy = False
+            self._one_move = self.busy = False
             self.redraw()
 
     def _look(self, look: Callable[[Run, dict[str, Any]], Any], message: dict[str, Any]) -> None:

@@ -110,4 +110,4 @@ def test_a_jump_is_no_leak():
 
 def test_a_pipeline_without_a_loop_may_have_more_steps_than_max_steps():
     pipeline = pf.Pipeline("long", steps=[pf.Step(dict, label=f"s{i}") for i in range(3)], max_steps=2)
-    assert pipeline.repeat().verdict.startswith("long does not grow")
+    assert len(pipeline.repeat().samples) == 50

@@ -81,3 +81,22 @@ def test_a_closed_stepper_draws_no_more(started):
         GO_ON.set()
         advance.result(30)
     assert stepper.view is last
+
+
+def test_what_a_button_did_is_shown_when_the_next_press_is_taken(started):
+    """Whoever presses a key at the sight of a new position is not ignored."""
+    stepper = started(soon)
+    taken = threading.Event()
+    seen = []
+
+    def look(change):
+        if change["new"]["position"] != change["old"]["position"]:
+            seen.append((change["new"]["position"], stepper.busy))
+            taken.set()
+
+    stepper.observe(look, "view")
+    for _ in range(2):
+        taken.clear()
+        stepper.act("step")
+        assert taken.wait(30)
+    assert seen == [(1, False), (2, False)]
