@@ -73,6 +73,9 @@ class Journal(Pages):
     def begin(self, head: Head) -> None:
         """Take the lease and write the head, in one transaction.
 
+        It outlives this process without waiting for the disk: a power cut ends the process too, and may
+        take the note that it was at work, never a record.
+
         Raises
         ------
         RunBusy
@@ -80,7 +83,7 @@ class Journal(Pages):
         """
         self._lease, mine = self._free(), new_lease()
         try:
-            self._write(head, {}, lease=mine)
+            self._write(head, {}, lease=mine, durable=False)
         except BaseException:
             self._lease = None
             raise
@@ -279,6 +282,7 @@ class Journal(Pages):
         lease: bytes | None = None,
         keeps: bool = False,
         chunks: Chunks | None = None,
+        durable: bool = True,
     ) -> None:
         """Change the run, guarded; a head that is no longer ``running`` gives the lease back.
 
@@ -290,6 +294,8 @@ class Journal(Pages):
             The values name chunks.
         chunks
             Those that are queued, to be written in the same transaction.
+        durable
+            As for a batch of the store.
         """
         release = self._lease is not None and head.status != "running"
         text = head.to_bytes()
@@ -300,7 +306,7 @@ class Journal(Pages):
             guard[GENERATION] = self._generation
         absent = chunks.absent() if chunks is not None else {}
         try:
-            with self.state.batch(guard=guard | absent) as batch:
+            with self.state.batch(guard=guard | absent, durable=durable) as batch:
                 for key, value in ((chunks.waiting | values) if chunks is not None else values).items():
                     batch.set(key, value, ttl=math.inf)  # whatever the store's own expiry is
                 if self._seen is None:

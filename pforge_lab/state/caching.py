@@ -131,10 +131,12 @@ class CachedStateManager(StateManager):
     def _expiry(self, key: str) -> float | None:
         return self.backend._expiry(key)  # noqa: SLF001 - a backend's protocol
 
-    def _transact(self, work: Callable[[Transaction], T]) -> T:
+    def _transact(self, work: Callable[[Transaction], T], *, durable: bool = True) -> T:
         touched: set[str] = set()
         try:
-            return self.backend._transact(lambda transaction: work(_Noted(transaction, touched)))  # noqa: SLF001 - a backend's protocol
+            return self.backend._transact(  # noqa: SLF001 - a backend's protocol
+                lambda transaction: work(_Noted(transaction, touched)), durable=durable
+            )
         finally:
             with self._lock:
                 self._changes += 1

@@ -114,7 +114,8 @@ class MemoryStateManager(StateManager):
             return None
         return math.inf if entry[1] is None else entry[1]
 
-    def _transact(self, work: Callable[[Transaction], T]) -> T:
+    def _transact(self, work: Callable[[Transaction], T], *, durable: bool = True) -> T:
+        del durable  # it survives nothing anyway
         with self._lock:
             overlay = Overlay(self._get, self._expiry)
             result = work(overlay)
@@ -124,12 +125,14 @@ class MemoryStateManager(StateManager):
                 self._apply(key, change)
             return result
 
-    def _store(self, expected: dict[str, bytes | None], changes: BatchChanges) -> None:
+    def _store(
+        self, expected: dict[str, bytes | None], changes: BatchChanges, *, durable: bool = True
+    ) -> None:
         """Store a batch without an overlay: once its guard fits and there is room, nothing can fail."""
         with self._lock:
             self.check_open()
             if self.max_bytes is not None or not all(self._get(key) == expected[key] for key in expected):
-                super()._store(expected, changes)
+                super()._store(expected, changes, durable=durable)
                 return
             entries: list[tuple[str, Put | Drop]] = [
                 (key, Drop() if change is None else Put(change[0], self._expires(change[1])))

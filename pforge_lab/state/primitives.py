@@ -51,8 +51,11 @@ class Primitives(Handle):
         """Return when ``key`` expires: ``inf`` for never, None if it does not exist."""
 
     @abstractmethod
-    def _transact(self, work: Callable[[Transaction], T]) -> T:
-        """Run ``work`` in isolation and store what it changed, or nothing if it raises. May run it several times."""
+    def _transact(self, work: Callable[[Transaction], T], *, durable: bool = True) -> T:
+        """Run ``work`` in isolation and store what it changed, or nothing if it raises. May run it several times.
+
+        Without ``durable`` a power cut may take the change; a backend for which that saves nothing may ignore it.
+        """
 
     def _increment(self, key: str, by: int, seconds: float | None) -> int:
         """Add to a number; a new one lives for ``seconds``."""

@@ -146,13 +146,19 @@ class Writes(Primitives):
         return self._increment(key, by, seconds)
 
     @contextmanager
-    def batch(self, guard: Mapping[str, bytes | None] | None = None) -> Iterator[Batch]:
+    def batch(
+        self, guard: Mapping[str, bytes | None] | None = None, *, durable: bool = True
+    ) -> Iterator[Batch]:
         """Collect changes and store them together when the block ends, or none if it raises.
 
         Parameters
         ----------
         guard
             Values that keys must have at the moment the batch is stored; None for no value.
+        durable
+            False for what only has to survive this process: a kill loses nothing of it, a power cut
+            may take it, though never what is stored durably after it without it. A ZODB file then does
+            not wait for the disk; other stores keep it as they keep everything.
 
         Raises
         ------
@@ -178,7 +184,7 @@ class Writes(Primitives):
         finally:
             batch.end()
         self.check_writable()
-        self._store(expected, batch.changes)
+        self._store(expected, batch.changes, durable=durable)
 
     def check_guard(self, guard: Mapping[str, bytes | None] | None) -> dict[str, bytes | None]:
         """Return what a guard expects, once its keys and values are such and the store can be written."""
@@ -188,10 +194,12 @@ class Writes(Primitives):
             for key, value in (guard or {}).items()
         }
 
-    def _store(self, expected: dict[str, bytes | None], changes: BatchChanges) -> None:
+    def _store(
+        self, expected: dict[str, bytes | None], changes: BatchChanges, *, durable: bool = True
+    ) -> None:
         """Store the changes of a batch if its guard matches."""
         if expected or changes:
-            self._transact(self.storing(expected, changes))
+            self._transact(self.storing(expected, changes), durable=durable)
 
     def storing(
         self, expected: dict[str, bytes | None], changes: BatchChanges

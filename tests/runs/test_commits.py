@@ -48,13 +48,33 @@ def made(tmp_path: Path) -> pf.Run:
     return pipeline.start({"array": random}, state=tmp_path / "lab.fs")
 
 
-def test_a_step_of_a_run_that_goes_on_waits_for_the_disk_once(tmp_path: Path) -> None:
+def test_each_step_waits_for_the_disk_once(tmp_path: Path) -> None:
     run = made(tmp_path)
-    run.step()
-    begin_and_three_steps = syncs(lambda: run.step(3))
-    assert begin_and_three_steps <= 1 + 3
+    assert syncs(run.step) <= 1
+    assert syncs(lambda: run.step(3)) <= 3
     expected = np.random.default_rng(1).random(655_360)
     for _ in range(4):
         expected = expected + 1.0
     run.state.close()
     assert np.array_equal(pf.open_run(run.id, state=tmp_path / "lab.fs")["array"], expected)
+
+
+def test_a_power_cut_in_a_step_leaves_the_run_as_it_was_before_it(tmp_path: Path) -> None:
+    """The disk has what was synced: the file up to where it ended before the step, and the notes beside it."""
+    path, after = tmp_path / "lab.fs", tmp_path / "after.fs"
+    synced = 0
+
+    def one() -> int:
+        return 1
+
+    def cut(one: int) -> int:
+        after.write_bytes(path.read_bytes()[:synced])
+        after.with_name("after.fs.ack").write_bytes(path.with_name("lab.fs.ack").read_bytes())
+        return one + 1
+
+    run = pf.Pipeline.from_functions("p", one, cut).start(state=path)
+    run.step()
+    synced = path.stat().st_size
+    run.step()
+    found = pf.open_run(run.id, state=after)
+    assert (found.status, found.position, found["one"]) == ("paused", 1, 1)

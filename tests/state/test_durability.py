@@ -13,8 +13,10 @@ import pytest
 
 from pforge_lab.errors import StateError
 from pforge_lab.state import open_state
+from pforge_lab.state.zodb.queue import Job
 from pforge_lab.state.zodb.zeo import StateServer
 from tests.programs import need
+from tests.state.history import reported
 from tests.state.servers import start_postgresql, start_redis, wait_for
 
 
@@ -76,6 +78,45 @@ def test_relaxed_leaves_the_disk_to_the_system(tmp_path, synced):
         synced.clear()
         state.set("k", b"v" * 1_100_000)
         assert not synced
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="names files by their descriptors in /proc")
+def test_a_batch_that_is_not_durable_is_on_the_disk_with_the_next_that_is(tmp_path, synced):
+    path = tmp_path / "lab.fs"
+    with open_state(path) as state:
+        synced.clear()
+        with state.batch(durable=False) as batch:
+            batch.set("k", b"v")
+        assert not synced
+        state.set("l", b"v")
+        assert synced[path] == path.stat().st_size
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="names files by their descriptors in /proc")
+@pytest.mark.parametrize(("others", "waits"), [([False, False], False), ([False, True], True)])
+def test_a_commit_of_several_waits_for_the_disk_if_one_of_them_does(tmp_path, synced, others, waits):
+    with open_state(tmp_path / "lab.fs") as state:
+        synced.clear()
+        state._writer._commit_all([Job(lambda it: it.put("k", b"v", None), durable=each) for each in others])
+        assert bool(synced) == waits
+
+
+def test_a_power_cut_that_takes_a_batch_that_is_not_durable_takes_nothing_else(tmp_path):
+    """Cut anywhere behind what was durable, the file opens with that, and is not called damaged."""
+    path = tmp_path / "lab.fs"
+    with open_state(path, compact="never") as state:
+        state.set("k", b"durable")
+        size = path.stat().st_size
+        with state.batch(durable=False) as batch:
+            batch.set("k", b"not durable")
+        content, note = path.read_bytes(), Path(f"{path}.ack").read_bytes()
+    for end in range(size, len(content)):
+        after = tmp_path / f"after{end}.fs"
+        after.write_bytes(content[:end])
+        Path(f"{after}.ack").write_bytes(note)
+        with reported() as reports, open_state(after) as state:
+            assert state.get("k") == b"durable"
+            assert all("nothing that had been stored is lost" in str(report.message) for report in reports)
 
 
 @pytest.mark.parametrize(("durability", "level"), [("commit", 2), ("relaxed", 1)])

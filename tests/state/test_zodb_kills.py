@@ -44,6 +44,31 @@ def test_a_kill_at_any_moment_loses_nothing_acknowledged_and_tears_nothing(tmp_p
             last = found
 
 
+def test_a_kill_loses_nothing_of_batches_that_are_not_durable(tmp_path, heavy):
+    path = tmp_path / "lab.fs"
+
+    def write(descriptor):
+        with open_state(path, compact="never") as state:
+            for number in range(10**6):
+                with state.batch(durable=False) as batch:
+                    for key in "ab":
+                        batch.set(key, b"%d" % number)
+                os.write(descriptor, b"%d\n" % number)
+
+    for turn in range(heavy(30)):
+        child, descriptor = fork(write)
+        with os.fdopen(descriptor, "rb") as acknowledged:
+            for _ in range(turn + 1):
+                acknowledged.readline()
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            last = int([b"%d" % turn, *acknowledged.read().split()][-1])
+        with reported() as reports, open_state(path, compact="never") as state:
+            assert last <= int(state.get("a")) <= last + 1
+            assert state.get("a") == state.get("b")
+            assert all("nothing that had been stored is lost" in str(report.message) for report in reports)
+
+
 def test_a_kill_during_compaction_loses_nothing(tmp_path, heavy):
     path = tmp_path / "lab.fs"
     randomly = random.Random(SEED)

@@ -116,8 +116,9 @@ class RedisStateManager(StateManager):
 
     # -- writing
 
-    def _transact(self, work: Callable[[Transaction], T]) -> T:
+    def _transact(self, work: Callable[[Transaction], T], *, durable: bool = True) -> T:
         """Watch what ``work`` looks at, and store what it changed only if none of it has changed."""
+        del durable  # how durable a command is, is the server's setting
         deadline = time.monotonic() + PATIENCE
         for attempt in count(1):
             with (

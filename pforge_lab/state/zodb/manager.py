@@ -138,6 +138,9 @@ class ZODBStateManager(ObjectStateManager):
             return FollowingStorage(self.path, self.url)
         return WritingStorage(self.path, self.url, durability=durability, recover=recover)
 
+    def _wait_for_disk(self, wait: bool) -> None:
+        self._storage.waits = wait
+
     def _behind(self) -> bool:
         return isinstance(self._storage, FollowingStorage) and self._storage.moved()
 

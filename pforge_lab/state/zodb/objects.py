@@ -87,6 +87,7 @@ class ObjectStateManager(StateManager):
                 published=self._publish,
                 temporary=temporary,
                 shared=not self._alone,
+                patient=self._wait_for_disk,
                 dead=self._count_dead,
             )
             self._publish()
@@ -188,9 +189,9 @@ class ObjectStateManager(StateManager):
 
     # -- writing
 
-    def _transact(self, work: Callable[[Transaction], T]) -> T:
+    def _transact(self, work: Callable[[Transaction], T], *, durable: bool = True) -> T:
         self._check_process()
-        result: T = self._writer.run(work)
+        result: T = self._writer.run(work, durable=durable)
         if self.clock() - self._swept > _SWEEP_SECONDS:
             self._cleanup()
         self._care()
@@ -250,6 +251,9 @@ class ObjectStateManager(StateManager):
     @abstractmethod
     def _file_bytes(self) -> int | None:
         """Return the bytes on disk."""
+
+    def _wait_for_disk(self, wait: bool) -> None:
+        """Have the next commit wait for the disk or not; a database that has no choice always waits."""
 
     def _count_dead(self, size: int) -> None:
         """Note that a large value has become garbage."""

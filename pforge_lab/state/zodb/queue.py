@@ -21,6 +21,8 @@ class Job:
     ----------
     work
         What to do in the transaction.
+    durable
+        Whether its caller waits until it is on the disk itself.
     done
         Whether it has been committed or has failed.
     result, error
@@ -31,10 +33,11 @@ class Job:
         Held until there is something for its thread to do: to go on, or to lead.
     """
 
-    __slots__ = ("done", "error", "leads", "result", "turn", "work")
+    __slots__ = ("done", "durable", "error", "leads", "result", "turn", "work")
 
-    def __init__(self, work: Callable[[Overlay], Any]) -> None:
+    def __init__(self, work: Callable[[Overlay], Any], *, durable: bool = True) -> None:
         self.work = work
+        self.durable = durable
         self.done = False
         self.result: Any = None
         self.error: BaseException | None = None
@@ -62,9 +65,9 @@ class CommitQueue:
         self._mutex = threading.Lock()
         self._committing = threading.Lock()
 
-    def run(self, work: Callable[[Overlay], Any]) -> Any:
+    def run(self, work: Callable[[Overlay], Any], *, durable: bool = True) -> Any:
         """Return what ``work`` returned once it is committed, or raise what it raised."""
-        job = Job(work)
+        job = Job(work, durable=durable)
         try:
             self._join(job)
             if not job.leads:

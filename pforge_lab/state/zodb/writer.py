@@ -50,6 +50,8 @@ class Writer:
         Whether other processes write too.
     dead
         Called with the size of each large value that was replaced or removed.
+    patient
+        Called before each commit with whether it has to wait for the disk.
     """
 
     def __init__(
@@ -61,8 +63,10 @@ class Writer:
         temporary: Path | None,
         shared: bool,
         dead: Callable[[int], None],
+        patient: Callable[[bool], None],
     ) -> None:
         self._view = view
+        self._patient = patient
         self._url = url
         self._published = published
         self._temporary = temporary
@@ -70,9 +74,12 @@ class Writer:
         self._dead = dead
         self._queue = CommitQueue(self._commit_all)
 
-    def run(self, work: Callable[[Overlay], Any]) -> Any:
-        """Run ``work`` in a transaction, return what it returned or raise what it raised."""
-        return self._queue.run(work)
+    def run(self, work: Callable[[Overlay], Any], *, durable: bool = True) -> Any:
+        """Run ``work`` in a transaction, return what it returned or raise what it raised.
+
+        A commit waits for the disk as soon as one of its jobs is ``durable``.
+        """
+        return self._queue.run(work, durable=durable)
 
     def sweep(self, now: float) -> int:
         """Remove what has expired by ``now``; return how many keys."""
@@ -150,6 +157,7 @@ class Writer:
                 if self._shared and overlay is not None and overlay.changes:
                     for key in sorted(overlay.looked_at - overlay.changes.keys()):
                         self._pin(key)
+            self._patient(any(job.durable for job in jobs))
             self._finish()
         finally:
             for file in files:

@@ -60,6 +60,9 @@ class WritingStorage(CheckedStorage):
         What was put right when it was opened, or None.
     packed
         Size of the file when it was last compacted, in bytes.
+    waits
+        Whether the next transaction waits for the disk, where ``durability`` says so. One that does not is
+        not noted as acknowledged: a power cut may take it, and the file opens without it.
     forked
         Whether this is the copy in a forked process, which must not touch the file.
 
@@ -77,6 +80,7 @@ class WritingStorage(CheckedStorage):
         self.durability = durability
         self.recovery: Recovery | None = None
         self.forked = False
+        self.waits = True
         self._recover = recover
         self._shut = False
         create_private_directory(path.parent)
@@ -166,12 +170,14 @@ class WritingStorage(CheckedStorage):
 
     def _finish_finish(self, tid: bytes) -> None:
         self._file.flush()
-        if self.durability == "commit":
+        if self.waits and self.durability == "commit":
             sync_file(self._file.fileno())
         self._pos = self._nextpos
         self._index.update(self._tindex)
         self._ltid = tid
         self._blob_tpc_finish()
+        if not self.waits and self.durability == "commit":
+            return  # nothing beside the file may promise what a power cut could take
         self._acknowledge()
         if self._pos - self._indexed > INDEX_EVERY:
             self._save_index()
