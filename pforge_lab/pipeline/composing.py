@@ -59,5 +59,6 @@ def _joined(one: Param, other: Param) -> Param:
     """Return the param that two functions share: the type and the default of the one that says more."""
     kind = one.type if other.type in (one.type, "any") else other.type if one.type == "any" else "any"
     default = one if one.has_default else other
-    fields = {"type": kind, "description": one.description or other.description}
+    nullable = kind != "any" and one.nullable and other.nullable
+    fields = {"type": kind, "description": one.description or other.description, "nullable": nullable}
     return read_param(fields | ({"default": default.default} if default.has_default else {}))

@@ -39,6 +39,8 @@ class Param(Model):
         The values there are.
     items
         What each element of an array must be.
+    nullable
+        Whether None is a value of it too.
     """
 
     type: ParamType = "any"
@@ -52,6 +54,7 @@ class Param(Model):
     max_length: StrictInt | None = Field(default=None, ge=0)
     enum: list[Any] | None = None
     items: Param | None = None
+    nullable: StrictBool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -96,6 +99,8 @@ class Param(Model):
 
     def fault(self, value: object) -> str | None:
         """Return what is wrong with a value, or None."""
+        if value is None and self.nullable:
+            return None
         for check in self._checks:
             if message := check(value):
                 return message
@@ -159,7 +164,7 @@ class Param(Model):
 
     def schema_dict(self) -> dict[str, Any]:
         """Return the parameter as JSON schema."""
-        schema: dict[str, Any] = {} if self.type == "any" else {"type": JSON_TYPES[self.type]}
+        schema: dict[str, Any] = {} if self.type == "any" else {"type": self._json_type()}
         length = {"array": "Items", "object": "Properties"}.get(self.type, "Length")
         named = {
             "description": self.description, "minimum": self.min, "maximum": self.max, "pattern": self.pattern,
@@ -169,6 +174,10 @@ class Param(Model):
         if self.items is not None:
             schema["items"] = self.items.schema_dict()
         return schema | ({"default": self.default} if self.has_default else {})
+
+    def _json_type(self) -> str | list[str]:
+        kind = JSON_TYPES[self.type]
+        return [kind, "null"] if self.nullable else kind
 
     def plain(self) -> dict[str, Any]:
         """Return the definition as plain data."""

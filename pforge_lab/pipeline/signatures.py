@@ -12,12 +12,15 @@ from weakref import WeakKeyDictionary
 from pforge_lab.errors import Fault, ParamError, near_misses
 
 from . import resources
+from .annotations import kind_of, or_null
 from .docstrings import parameter_descriptions
+from .models import describe
 from .params import Param
 
 if typing.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .annotations import Kind
     from .param_types import ParamType
 
 _TYPES: Final[dict[object, ParamType]] = {
@@ -44,6 +47,8 @@ class Signature:
         The other parameters, with types from the annotations and descriptions from the docstring.
     is_async
         Whether a call returns a coroutine.
+    kinds
+        The parameters whose annotations refuse some values, with what they take.
     """
 
     required: frozenset[str]
@@ -53,6 +58,7 @@ class Signature:
     resources: tuple[tuple[str, Any, bool], ...]
     params: Mapping[str, Param]
     is_async: bool = False
+    kinds: tuple[tuple[str, Kind], ...] = ()
 
     def check(self, arguments: Mapping[str, object], owner: str) -> None:
         """Refuse missing and unknown arguments.
@@ -72,6 +78,24 @@ class Signature:
         ]
         faults += [Fault(f"missing; {owner} needs it", field=name) for name in sorted(self.required - given)]
         raise ParamError.of(faults)
+
+    def check_kinds(self, arguments: Mapping[str, Any], owner: str) -> None:
+        """Refuse arguments that surely are not what the annotations say.
+
+        Raises
+        ------
+        ParamError
+            With all of them.
+        """
+        faults: list[Fault] = []
+        for name, kind in self.kinds:
+            if name in arguments:
+                value = arguments[name]
+                if type(value) not in kind.exact and not kind.accepts(value):
+                    move = f"give {owner} another value, or change the annotation"
+                    faults.append(Fault(f"must be {kind.name}, not {describe(value)}; {move}", field=name))
+        if faults:
+            raise ParamError.of(faults)
 
 
 _known: WeakKeyDictionary[Any, Signature] = WeakKeyDictionary()
@@ -110,7 +134,28 @@ def _examine(function: Callable[..., Any]) -> Signature:
         resources=tuple((p.name, annotations[p.name], p.default is not p.empty) for p in held),
         params={p.name: _param(p, annotations.get(p.name), told.get(p.name)) for p in own},
         is_async=inspect.iscoroutinefunction(function),
+        kinds=() if _is_wrapped(function) else tuple(_kinds(own, annotations)),
     )
+
+
+def _is_wrapped(function: Callable[..., Any]) -> bool:
+    """Return whether a decorator stands before the function, which may convert what it is given."""
+    return inspect.unwrap(function) is not function
+
+
+def _kinds(
+    parameters: list[inspect.Parameter], annotations: dict[str, Any]
+) -> typing.Iterator[tuple[str, Kind]]:
+    """Yield what is checked of the arguments: a default that the annotation would refuse is no reason to refuse."""
+    for parameter in parameters:
+        annotation = annotations.get(parameter.name)
+        optional = parameter.default is not parameter.empty
+        kind = None if annotation is None else kind_of(annotation)
+        if kind is None:
+            continue
+        if optional and parameter.default is not None and not kind.accepts(parameter.default):
+            continue
+        yield parameter.name, or_null(kind) if optional else kind
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
@@ -138,11 +183,16 @@ def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
 def _param(parameter: inspect.Parameter, annotation: Any, description: str | None) -> Param:
     kind = _type_of(annotation)
     if parameter.default is parameter.empty:
-        return Param(type=kind, description=description)
+        return Param(type=kind, description=description, nullable=kind != "any" and _takes_none(annotation))
     if not is_plain(parameter.default):
         return Param(type="any", required=False, description=description)
     fits = parameter.default is None or Param(type=kind).fault(parameter.default) is None
     return Param(type=kind if fits else "any", default=parameter.default, description=description)
+
+
+def _takes_none(annotation: Any) -> bool:
+    union = typing.get_origin(annotation) in {typing.Union, types.UnionType}
+    return union and type(None) in typing.get_args(annotation)
 
 
 def _type_of(annotation: Any) -> ParamType:

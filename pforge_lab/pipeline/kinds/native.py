@@ -55,7 +55,7 @@ class NativeTool:
     source
         Where to look the function up.
     params
-        Declared params; without them the function's signature decides.
+        Declared params; without them the function's signature decides: names, and the types of annotations.
     """
 
     __slots__ = ("_last", "name", "params", "retry", "source", "timeout")
@@ -84,6 +84,8 @@ class NativeTool:
             signature.required <= given.keys() and (signature.open or given.keys() <= signature.accepted)
         ):
             signature.check(given, repr(self.name))
+        if self.params is None and signature.kinds:
+            signature.check_kinds(given, repr(self.name))
         if signature.resources:
             self._hand_out(signature, given, call)
         positional = [given.pop(name) for name in signature.positional if name in given]
