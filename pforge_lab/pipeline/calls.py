@@ -31,7 +31,7 @@ class Stop:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._actions: list[Callable[[], object]] = []
+        self._actions: list[tuple[Callable[[], object], bool]] = []
         self.event = threading.Event()
 
     def __call__(self) -> None:
@@ -39,8 +39,28 @@ class Stop:
         with self._lock:
             self.event.set()
             actions = list(self._actions)
-        for action in actions:
+        for action, _ in actions:
             action()
+
+    @property
+    def ends_at_once(self) -> bool:
+        """Whether there are calls to stop, and each of them would end at once.
+
+        Examples
+        --------
+        >>> stop = Stop()
+        >>> forget = stop.add(lambda: None)
+        >>> stop.ends_at_once
+        True
+        >>> forget = stop.add(lambda: None, at_once=False)
+        >>> stop.ends_at_once
+        False
+        """
+        with self._lock:
+            actions = list(self._actions)
+        return bool(actions) and all(
+            action.ends_at_once if isinstance(action, Stop) else at_once for action, at_once in actions
+        )
 
     @contextmanager
     def within(self, outer: Stop | None) -> Iterator[None]:
@@ -52,17 +72,25 @@ class Stop:
             if forget is not None:
                 forget()
 
-    def add(self, action: Callable[[], object]) -> Callable[[], None]:
-        """Register what stops a call; returns the function that forgets it again."""
+    def add(self, action: Callable[[], object], *, at_once: bool = True) -> Callable[[], None]:
+        """Register what stops a call; returns the function that forgets it again.
+
+        Parameters
+        ----------
+        at_once
+            Whether the call ends at once then, as a process that is killed does; a Python function goes on to
+            its next bytecode.
+        """
+        registered = (action, at_once)
         with self._lock:
-            self._actions.append(action)
+            self._actions.append(registered)
             stopped = self.event.is_set()
         if stopped:
             action()
 
         def forget() -> None:
             with self._lock:
-                self._actions.remove(action)
+                self._actions.remove(registered)
 
         return forget
 
@@ -188,7 +216,7 @@ def interruptible(function: Callable[[], T], stop: Stop | None) -> T:
                 interrupt(thread)
 
     try:
-        forget = stop.add(end)
+        forget = stop.add(end, at_once=False)
         try:
             return function()
         finally:

@@ -56,6 +56,7 @@ class Loop(Planned):
 
         with stop.within(outer):
             outcomes = execute_parts([partial(element, i) for i in range(len(values))], self.at_once, stop)
+        _check_whole(outcomes, outer)
         children = tuple(
             _child(f"{self.label}[{i}]", self.tool, outcome) for i, outcome in enumerate(outcomes)
         )
@@ -116,6 +117,7 @@ class Block(Planned):
         parts = [partial(execute_child, child) for child in self.children]
         with stop.within(outer):
             outcomes = execute_parts(parts, self.at_once, stop)
+        _check_whole(outcomes, outer)
         children = tuple(
             _child(c.label, c.tool, outcome) for c, outcome in zip(self.children, outcomes, strict=True)
         )
@@ -167,6 +169,13 @@ def _error_of(outcomes: list[Outcome | None], *, tolerant: bool) -> Exception | 
     if not failed or (tolerant and any(o is not None and o.status == "done" for o in outcomes)):
         return None
     return failed[0]
+
+
+def _check_whole(outcomes: list[Outcome | None], outer: Stop | None) -> None:
+    """Raise `Cancelled` where what encloses the parts was stopped before all of them had ended."""
+    stopped = outer is not None and outer.event.is_set()
+    if stopped and any(outcome is None or isinstance(outcome.error, Cancelled) for outcome in outcomes):
+        raise Cancelled
 
 
 def _abandoned(outcomes: list[Outcome | None]) -> bool:

@@ -59,5 +59,9 @@ def with_retries(attempt: Callable[[int], T], retry: Retry, stop: Stop | None) -
 
 
 def _pause(seconds: float, stop: Stop) -> None:
-    if stop.event.wait(seconds):
-        raise Cancelled
+    forget = stop.add(stop.event.set)
+    try:
+        if stop.event.wait(seconds):
+            raise Cancelled
+    finally:
+        forget()

@@ -132,6 +132,7 @@ def fork_changed(
     new = open_run(journal.run, state=run.state)
     if added := {name: value for name, value in values.items() if name not in had or name in (params or {})}:
         new.set(**added)
+    run._forked(new, position)  # noqa: SLF001 - of the run itself, in a module of its own
     return new
 
 

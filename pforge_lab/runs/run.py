@@ -16,6 +16,7 @@ from pforge_lab.runs.scope import Scope
 from pforge_lab.runs.stepping import Stepping
 from pforge_lab.runs.surroundings import found_in
 from pforge_lab.runs.timeline import Timeline
+from pforge_lab.runs.watched import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -25,12 +26,11 @@ if TYPE_CHECKING:
     from pforge_lab.runs.output import PipelineOutput
     from pforge_lab.runs.records import StepRecord
     from pforge_lab.runs.snapshots import Snapshots
-    from pforge_lab.runs.watching import Watcher
     from pforge_lab.state import StateManager
     from pforge_lab.widgets.stepper import Stepper
 
 
-class Run(Moving, Awaiting):
+class Run(Moving, Awaiting, Watched):
     """One execution of a pipeline. Made by ``pipeline.start`` and ``pf.open_run``, not by hand.
 
     Attributes
@@ -251,6 +251,7 @@ class Run(Moving, Awaiting):
         new = fork(self, position)
         if set:
             new.set(**set)
+        self._forked(new, position)
         return new
 
     def fork_changed(
@@ -303,41 +304,6 @@ class Run(Moving, Awaiting):
         from pforge_lab.runs.revision import fork_changed  # noqa: PLC0415 - it makes runs
 
         return fork_changed(self, pipeline, from_step=from_step, params=params)
-
-    def stop(self) -> bool:
-        """End the step that another thread executes, as an interrupt does; return whether there was one.
-
-        The step did not happen, what was complete stays, and the run is ``interrupted`` and can go on.
-        The other thread gets a ``KeyboardInterrupt``. Commands, requests and coroutines end at once, a
-        Python function at its next bytecode; a C call finishes first. In the main thread use Ctrl-C, or
-        the notebook's ■.
-
-        Examples
-        --------
-        >>> import pforge_lab as pf
-        >>> def double(x: int): return 2 * x
-        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
-        >>> run.stop()
-        False
-        """
-        return self._steps.stop()
-
-    def watch(self, watcher: Watcher) -> Callable[[], None]:
-        """Call ``watcher`` with an `Event` whenever the run moves in this process; returns what ends it.
-
-        Examples
-        --------
-        >>> import pforge_lab as pf
-        >>> def double(x: int): return 2 * x
-        >>> run = pf.Pipeline.from_functions("sum", double).start({"x": 20}, state="memory:")
-        >>> ignore = run.watch(lambda event: print(event.kind, event.label))
-        >>> record = run.step()
-        started double
-        kept double
-        ended None
-        >>> ignore()
-        """
-        return self._steps.watchers.add(watcher)
 
     def ui(self) -> Stepper:
         """Return a stepper: this run to click through in a notebook.

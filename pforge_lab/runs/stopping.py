@@ -39,6 +39,13 @@ class Stopper:
             with self._lock:
                 self._under_way = None
 
+    @property
+    def ends_at_once(self) -> bool | None:
+        """Whether what is under way would end at once; None when nothing is that could be stopped."""
+        with self._lock:
+            stop = self._under_way
+        return None if stop is None else stop.ends_at_once
+
     def __call__(self) -> bool:
         """Stop what is under way, and whatever would follow; return whether anything was."""
         with self._lock:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+Kind = Literal["started", "kept", "ended", "moved", "forked"]
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -22,16 +24,21 @@ class Event:
     ----------
     kind
         ``started`` (a step begins), ``kept`` (its record was accepted), ``ended`` (no step is under
-        way any more: all went well, or one failed or was interrupted) or ``moved`` (to another position).
+        way any more: all went well, or one failed or was interrupted), ``moved`` (to another position) or
+        ``forked`` (another run was made of this one, which stays where it is).
     label
         Of the step, or None for a move.
     record
         What was kept, or None.
+    fork, position
+        Id of the fork, and where it leaves this run; else None.
     """
 
-    kind: Literal["started", "kept", "ended", "moved"]
+    kind: Kind
     label: str | None = None
     record: StepRecord | None = None
+    fork: str | None = None
+    position: int | None = None
 
 
 Watcher = Callable[[Event], object]
@@ -60,14 +67,17 @@ class Watchers:
 
     def __call__(
         self,
-        kind: Literal["started", "kept", "ended", "moved"],
+        kind: Kind,
         label: str | None = None,
         record: StepRecord | None = None,
+        *,
+        fork: str | None = None,
+        position: int | None = None,
     ) -> None:
         """Tell all of them."""
         if not self._watchers:
             return
-        event = Event(kind, label, record)
+        event = Event(kind, label, record, fork, position)
         for watcher in self._watchers:
             try:
                 watcher(event)

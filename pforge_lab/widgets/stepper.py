@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from pforge_lab.errors import PforgeError
+from pforge_lab.runs.api import open_run
+from pforge_lab.values.format import shorten
 from pforge_lab.views.html import run_html
 from pforge_lab.views.overview import overview
 from pforge_lab.views.text import run_text
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from pforge_lab.runs.watching import Event
 
 _PAUSE = 0.1  # seconds between two redraws while steps follow each other
+_STOPPED = "Stopped; what was complete is kept. Step tries that step again."
 
 
 class Stepper(Staying):
@@ -36,7 +39,8 @@ class Stepper(Staying):
     Parameters
     ----------
     run
-        What is shown; after a fork, the fork. Moves by any other door show at once.
+        What is shown. Moves by any other door show at once. A fork made here is shown in place of the run; one
+        made by any other door is told, with a button that shows it.
 
     Notes
     -----
@@ -49,6 +53,7 @@ class Stepper(Staying):
     view = traitlets.Dict().tag(sync=True)
     busy = traitlets.Bool(default_value=False).tag(sync=True)
     notice = traitlets.Unicode().tag(sync=True)
+    other = traitlets.Unicode().tag(sync=True)  # id of the run that the notice offers to show
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -60,6 +65,8 @@ class Stepper(Staying):
         self._closed = False
         self._under_way: str | None = None
         self._one_move = False
+        self._stopping = ""
+        self._mover: int | None = None  # the thread that executes what a button does
         super().__init__(view=model.view_of(run), _css=style())
         self._ignore = run.watch(self._moved)
         self.on_msg(self._received)
@@ -82,6 +89,16 @@ class Stepper(Staying):
             self.view = model.view_of(self.run, self._under_way)
 
     def _moved(self, event: Event) -> None:
+        if event.kind == "forked":
+            if threading.get_ident() != self._mover:
+                self._tell(
+                    f"{event.fork} was forked from this run at position {event.position}; "
+                    f"this view stays on {self.run.id}.",
+                    other=event.fork,
+                )
+            return
+        if event.kind == "ended" and self._stopping and self.notice == self._stopping:
+            self._tell(_STOPPED if self.run.status == "interrupted" else "")
         if self._one_move and event.kind != "started":
             return  # what a button did is drawn once it is through, when the next press is taken
         self._under_way = event.label if event.kind == "started" else None
@@ -109,7 +126,7 @@ class Stepper(Staying):
         if not self.busy:
             self.busy = True
             self._one_move = kind != "finish"
-            self.notice = ""
+            self._tell("")
             self._moves.submit(self._move, _MOVES[kind], message or {})
 
     # -- what the browser asks for -------------------------------------------------------------
@@ -117,21 +134,47 @@ class Stepper(Staying):
     def _received(self, _: object, message: dict[str, Any], __: object) -> None:
         kind = str(message.get("do"))
         if kind == "stop":
-            self.notice = "Stopping; a C call finishes first." if self.run.stop() else "Nothing is running."
+            self._stop()
         elif kind in _MOVES:
             self.act(kind, message)
         elif (look := _LOOKS.get(str(message.get("look")))) is not None:
             self._looks.submit(self._look, look, message)
 
+    def _tell(self, notice: str, *, other: str | None = None) -> None:
+        with self.hold_sync():
+            self.notice, self.other = notice, other or ""
+
+    def _stop(self) -> None:
+        """Stop what is under way, whoever executes it, and say when that is: before, for commands may take a while."""
+        self._stopping = self._how_it_stops()
+        self._tell(self._stopping)
+        self.run.stop()
+        if not self._is_running() and self.notice == self._stopping:
+            self._tell("Nothing is running.")
+
+    def _is_running(self) -> bool:
+        return self.busy or self.run.status == "running"
+
+    def _how_it_stops(self) -> str:
+        what = shorten(self._under_way or "the run", 60)
+        at_once = self.run.stops_at_once
+        if at_once is not None:
+            how = ": it ends at once." if at_once else " at its next bytecode; a C call finishes first."
+            return f"Stopping {what}{how}"
+        if self.busy:
+            return f"Stopping once {what} is kept."
+        return f"Stopping after {what}; ■ ends at once what a cell executes."
+
     def _move(self, move: Callable[[Stepper, dict[str, Any]], None], message: dict[str, Any]) -> None:
+        self._mover = threading.get_ident()
         try:
             move(self, message)
         except KeyboardInterrupt:
-            self.notice = "Stopped; what was complete is kept. Step tries that step again."
+            self._tell(_STOPPED)
         except PforgeError as error:
-            self.notice = str(error)
+            self._tell(str(error))
         except Exception as error:  # noqa: BLE001 - shown to whoever clicked
-            self.notice = f"{type(error).__name__}: {error}"
+            self._tell(f"{type(error).__name__}: {error}")
         finally:
             self._under_way = None
             self._one_move = self.busy = False
@@ -147,10 +190,23 @@ class Stepper(Staying):
     def _fork(self, message: dict[str, Any]) -> None:
         name, at = message["name"], message["at"]
         new = self.run.fork(at=at, set={name: model.edited(message["value"])})
-        old, self.run = self.run, new
+        old = self._turn_to(new)
+        self._tell(
+            f"This is {new.id}, a fork of {old.id} from position {at} with another {name}; "
+            f"other views and cells stay on {old.id}.",
+            other=old.id,
+        )
+
+    def _show(self, message: dict[str, Any]) -> None:
+        old = self._turn_to(open_run(message["run"], state=self.run.state))
+        self._tell(f"This is {self.run.id}.", other=old.id)
+
+    def _turn_to(self, run: Run) -> Run:
+        """Show another run from now on; return the one that was shown."""
+        old, self.run = self.run, run
         self._ignore()
-        self._ignore = new.watch(self._moved)
-        self.notice = f"{new.id} is a fork of {old.id} from position {at} with another {name}."
+        self._ignore = run.watch(self._moved)
+        return old
 
     def _set(self, message: dict[str, Any]) -> None:
         self.run.set(**{message["name"]: model.edited(message["value"])})
@@ -171,6 +227,7 @@ _MOVES: dict[str, Callable[[Stepper, dict[str, Any]], Any]] = {
     "goto": lambda stepper, message: stepper.run.goto(message["at"]),
     "fork": Stepper._fork,  # noqa: SLF001 - its own
     "set": Stepper._set,  # noqa: SLF001 - its own
+    "show": Stepper._show,  # noqa: SLF001 - its own
 }
 _LOOKS: dict[str, Callable[[Run, dict[str, Any]], Any]] = {
     "variables": lambda run, asked: model.variables_at(run, asked["at"]),

@@ -16,12 +16,29 @@ def delays(clean, by): return clean.groupby(by).delay.mean()
 pipeline = pf.Pipeline.from_functions("daily", flights, clean, delays)
 run = pipeline.start({"n": 1000})
 """
+TWO = "from IPython.display import display\ndisplay(run.ui(), run.ui())"
+WAITING = """import pforge_lab as pf, asyncio, threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Silent(BaseHTTPRequestHandler):
+    def do_GET(self): threading.Event().wait()
+server = HTTPServer(("127.0.0.1", 0), Silent)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+async def dream(): await asyncio.sleep(600)
+tools = [{"type": "cli", "name": "nap", "command": "sleep", "args": ["600"]},
+         {"type": "http", "name": "ask", "endpoint": f"http://127.0.0.1:{server.server_port}/"}]
+run = pf.Pipeline("waiting", tools=tools, steps=[KIND]).start()
+"""
 SPIN = """import pforge_lab as pf, time
 def spin():
     while True: time.monotonic()
 run = pf.Pipeline.from_functions("long", spin).start()
 """
 HERE = ".pfs"
+KEEP_NOTICES = """() => {
+    window.notices = [];
+    const told = document.querySelector('.pfs-notice span');
+    new MutationObserver(() => window.notices.push(told.textContent)).observe(told, { childList: true });
+}"""
 
 
 def position(page, number):
@@ -35,7 +52,7 @@ def look_at(keep_picture, violations):
     """Return a function that keeps a picture of the stepper and lists what axe-core finds wrong in it."""
 
     def look(page, name):
-        keep_picture(page.locator(HERE), name)
+        keep_picture(page.locator(HERE).first, name)
         return violations(page, HERE)
 
     return look
@@ -58,7 +75,7 @@ def test_a_run_is_stepped_looked_at_edited_and_forked(door, server, open_noteboo
     page.get_by_role("option", name=re.compile("^by, str")).click()
     page.get_by_role("textbox", name="Value of by as JSON").fill('"delay"')
     page.get_by_role("button", name="Fork from here").click()
-    page.get_by_text("is a fork of").wait_for()
+    page.get_by_text("a fork of").wait_for()
     position(page, 3)
     page.get_by_role("tab", name="Diff").click()
     page.locator(".pfs-panel table").first.wait_for()
@@ -86,6 +103,42 @@ def test_a_long_step_is_stopped(server, open_notebook):
     page.get_by_text("running spin").wait_for()
     page.get_by_role("button", name="Stop").click()
     page.get_by_text("Stopped; what was complete is kept").wait_for()
+
+
+@pytest.mark.parametrize("kind", ["nap", "ask", "dream"])
+def test_stop_ends_a_command_a_request_and_a_coroutine_at_once_and_says_so(kind, server, open_notebook):
+    step = "pf.Step(dream)" if kind == "dream" else f"pf.Step({kind!r})"
+    server.write(f"stop-{kind}.ipynb", WAITING.replace("KIND", step), "run.ui()")
+    page = open_notebook(f"stop-{kind}.ipynb")
+    page.evaluate(KEEP_NOTICES)
+    page.get_by_role("button", name="Step", exact=True).click()
+    page.get_by_text(f"running {kind}").wait_for()
+    stop = page.get_by_role("button", name="Stop")
+    assert "a C call finishes first" in stop.get_attribute("title")
+    stop.click()
+    page.get_by_text("Stopped; what was complete is kept").wait_for()
+    assert f"Stopping {kind}: it ends at once." in page.evaluate("() => window.notices")
+
+
+def test_two_steppers_agree_and_a_fork_in_one_is_offered_in_the_other(server, open_notebook, look_at):
+    server.write("two.ipynb", TOOLS, TWO, "record = run.step()")
+    page = open_notebook("two.ipynb")
+    first, second = page.locator(HERE).nth(0), page.locator(HERE).nth(1)
+    for each in (first, second):  # the cell after them has moved the run
+        position(each, 1)
+    first.get_by_role("button", name="Step", exact=True).click()
+    position(second, 2)
+    first.get_by_role("option", name=re.compile("^by, str")).click()
+    first.get_by_role("textbox", name="Value of by as JSON").fill('"delay"')
+    first.get_by_role("button", name="Fork from here").click()
+    second.get_by_text("this view stays on").wait_for()
+    position(first, 3)
+    position(second, 2)
+    assert look_at(page, "stepper-two-views") == []
+    second.get_by_role("button", name=re.compile("^Show daily-")).click()
+    position(second, 3)
+    first.get_by_role("button", name="Back").click()
+    position(second, 2)
 
 
 def test_keys_alone_will_do_and_none_reaches_lab(server, open_notebook):

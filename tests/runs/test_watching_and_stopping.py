@@ -56,6 +56,13 @@ SLEEPS = {
     "python": pf.Step(spin, output_var="x"),
     "python with a limit": pf.Step(spin, output_var="x", timeout_ms=60_000),
     "coroutine": pf.Step(dream, output_var="x"),
+    "elements": pf.Step(spin, input={"seconds": "{{ item }}"}, foreach=[60, 60], output_var="x"),
+    "side by side": pf.Parallel(
+        pf.Step(first, output_var="y"), pf.Step(spin, output_var="x"), label="both", max_parallel=2
+    ),
+    "one after the other": pf.Parallel(
+        pf.Step(spin, output_var="x"), pf.Step(first, output_var="y"), label="both", max_parallel=1
+    ),
 }
 
 

@@ -118,7 +118,7 @@ class Browser {
 
   // What is typed in here is for here alone.
   frame(label, name, ...parts) {
-    this.root = element("section", { class: `pforge-view pfs ${name}`, "aria-label": label }, ...parts);
+    this.root = element("div", { role: "group", class: `pforge-view pfs ${name}`, "aria-label": label }, ...parts);
     this.root.addEventListener("keydown", (event) => event.stopPropagation());
     shield(this.root);
     for (const field of this.root.querySelectorAll("input")) field.dataset.lmSuppressShortcuts = "true";

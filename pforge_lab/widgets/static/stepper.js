@@ -5,6 +5,7 @@ const ICONS = {
   step: "M6 18l8.5-6L6 6zM16 6v12h2V6z", finish: "M4 18l8.5-6L4 6zm9-12v12l8.5-6z", stop: "M6 6h12v12H6z",
 };
 const NAMES = { reset: "Reset", back: "Back", step: "Step", finish: "Run to end", stop: "Stop" };
+const STOPS = "Stop: commands, requests and coroutines end at once, a Python function at its next bytecode; a C call finishes first";
 const TABS = { variables: "Variables", record: "Record", diff: "Diff", memory: "Memory", flow: "Data flow" };
 function icon(name) {
   const span = element("span", { class: "pfs-icon", "aria-hidden": "true" });
@@ -28,7 +29,7 @@ class Stepper {
     this.buttons = {};
     const bar = element("div", { role: "toolbar", "aria-label": "Run", class: "pfs-bar" });
     for (const name of Object.keys(NAMES)) {
-      const button = element("button", { type: "button", "data-do": name, title: NAMES[name],
+      const button = element("button", { type: "button", "data-do": name, title: name === "stop" ? STOPS : NAMES[name],
         "aria-label": NAMES[name], class: name === "step" ? "pfs-primary" : "" }, icon(name));
       if (name === "step") button.append(NAMES[name]);
       button.addEventListener("click", () => this.act(name));
@@ -37,7 +38,12 @@ class Stepper {
     }
     this.status = element("span", { role: "status", "aria-live": "polite", class: "pfs-status" });
     bar.append(this.status);
-    this.notice = element("p", { role: "alert", class: "pfs-notice" });
+    this.told = element("span");
+    this.other = element("button", { type: "button", "data-do": "show" });
+    this.other.addEventListener("click", () => {
+      if (!this.model.get("busy")) this.model.send({ do: "show", run: this.model.get("other") });
+    });
+    this.notice = element("p", { role: "alert", class: "pfs-notice" }, this.told, this.other);
     this.steps = new Rows(`${this.id}-s`, "Steps", (step) => this.stepRow(step), () => this.look());
     this.steps.node.addEventListener("keydown", (event) => {
       const name = { Enter: "step", Backspace: "back" }[event.key];
@@ -54,7 +60,7 @@ class Stepper {
     this.panel = element("div", { role: "tabpanel", id: `${this.id}-p`, tabindex: "0", class: "pfs-panel" });
     const right = element("div", { class: "pfs-right" }, this.tabs(), this.title, this.panel);
     const panes = element("div", { class: "pfs-panes" }, this.steps.node, right);
-    this.root = element("section", { class: "pforge-view pfs", "aria-label": "Stepper" }, bar, this.notice, panes);
+    this.root = element("div", { role: "group", class: "pforge-view pfs", "aria-label": "Stepper" }, bar, this.notice, panes);
     // What is typed in here is for here alone.
     this.root.addEventListener("keydown", (event) => event.stopPropagation());
   }
@@ -140,8 +146,12 @@ class Stepper {
       button.setAttribute("aria-disabled", Boolean(off[name] || (view.readonly && name !== "stop")));
     }
     const notice = this.model.get("notice") || (view.status === "failed" ? view.error : "");
-    if (this.notice.textContent !== notice) this.notice.textContent = notice;
+    if (this.told.textContent !== notice) this.told.textContent = notice;
     this.notice.hidden = !notice;
+    const other = this.model.get("other");
+    this.other.hidden = !other;
+    if (other) this.other.textContent = `Show ${other}`;
+    this.other.setAttribute("aria-disabled", Boolean(this.model.get("busy")));
   }
 
   get chosen() { return this.items[this.steps.at]; }
@@ -264,11 +274,13 @@ function render({ model, el }) {
   model.on("change:view", redraw);
   model.on("change:busy", words);
   model.on("change:notice", words);
+  model.on("change:other", words);
   model.on("msg:custom", received);
   return () => {
     model.off("change:view", redraw);
     model.off("change:busy", words);
     model.off("change:notice", words);
+    model.off("change:other", words);
     model.off("msg:custom", received);
   };
 }
