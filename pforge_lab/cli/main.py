@@ -26,6 +26,7 @@ from pforge_lab.cli.progress import of_terminal
 from pforge_lab.cli.session import Session, opened, pass_session
 from pforge_lab.cli.shown import print_record, print_result
 from pforge_lab.cli.store import NAMED
+from pforge_lab.cli.words import told
 from pforge_lab.errors import (
     ParamError,
     PforgeError,
@@ -272,7 +273,7 @@ def main() -> None:
         click.echo(_interrupted(session), err=True)
         sys.exit(130)
     except PforgeError as error:
-        click.echo(f"pforge-lab: {error}", err=True)
+        click.echo(f"pforge-lab: {told(error, 'pforge-lab')}", err=True)
         sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

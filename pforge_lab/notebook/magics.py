@@ -20,6 +20,7 @@ from IPython.core.magic import (
 from pforge_lab.cli.main import grammar, invoke, usage
 from pforge_lab.cli.progress import Progress
 from pforge_lab.cli.session import Session
+from pforge_lab.cli.words import told
 from pforge_lab.errors import PforgeError, UsageError
 from pforge_lab.notebook import completion, config
 from pforge_lab.notebook.cells import pipeline_cell, tool_cell
@@ -78,7 +79,7 @@ class PforgeMagics(Magics):
         except (click.Abort, KeyboardInterrupt) as error:
             raise CommandInterrupted(self._interrupted()) from error
         except PforgeError as error:
-            raise CommandError(f"{type(error).__name__}: {error}") from error
+            raise CommandError(f"{type(error).__name__}: {told(error, '%pforge')}") from error
 
     def _interrupted(self) -> str:
         run = self.session.run

@@ -192,7 +192,7 @@ BAD = [
     (["step", "--foo"], 2, "No such option '--foo'"),
     (["goto"], 2, "Missing argument 'STEP'; see pforge-lab goto --help"),
     (["goto", "totl"], 2, "did you mean 'total'?"),
-    (["back", "9"], 2, "cannot go back 9 from position 3; run.back(n) takes 0 to 3"),
+    (["back", "9"], 2, "cannot go back 9 from position 3; pforge-lab back N takes 0 to 3"),
     (["finish", "--until", "chck"], 2, "did you mean 'check'?"),
     (["show", "totl"], 2, "there is no variable 'totl' at position 3, did you mean 'total'?"),
     (["pull"], 2, "in a shell use: show VAR"),

@@ -350,3 +350,8 @@ def test_the_theme_is_that_of_every_view_from_then_on(cell, function_cell, pipel
     finally:
         cell("%config PForge.theme = 'auto'")
     assert "; color-scheme:" not in run._repr_html_()
+
+
+def test_an_error_names_the_command_that_helps(lab):
+    lab("%pforge finish")
+    assert "go back with %pforge back, or start" in lab("%pforge step").out
