@@ -15,7 +15,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import (
     NotKept,
@@ -42,30 +44,59 @@ from pforge_lab.errors import (
     UsageError,
     VariableNotFound,
 )
-from pforge_lab.pipeline.loader import load_forge, load_pipeline
-from pforge_lab.pipeline.spec import Pipeline
-from pforge_lab.pipeline.steps import Parallel, Step
-from pforge_lab.pipeline.tools import tool
-from pforge_lab.runs.api import open_run, runs
-from pforge_lab.runs.exporting import export_run
-from pforge_lab.runs.housekeeping import delete_run
-from pforge_lab.runs.importing import import_run
-from pforge_lab.runs.run import Run
-from pforge_lab.state import (
-    CachedStateManager,
-    Counter,
-    RateLimiter,
-    Sessions,
-    StateManager,
-    cached,
-    open_state,
-    shelf,
-)
-from pforge_lab.sweeps.api import sweep
 from pforge_lab.version import __version__
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+    from pforge_lab.pipeline.loader import load_forge, load_pipeline
+    from pforge_lab.pipeline.spec import Pipeline
+    from pforge_lab.pipeline.steps import Parallel, Step
+    from pforge_lab.pipeline.tools import tool
+    from pforge_lab.runs.api import open_run, runs
+    from pforge_lab.runs.exporting import export_run
+    from pforge_lab.runs.housekeeping import delete_run
+    from pforge_lab.runs.importing import import_run
+    from pforge_lab.runs.run import Run
+    from pforge_lab.state import (
+        CachedStateManager,
+        Counter,
+        RateLimiter,
+        Sessions,
+        StateManager,
+        cached,
+        open_state,
+        shelf,
+    )
+    from pforge_lab.sweeps.api import sweep
+
+# Where the names are that are imported when they are first asked for: papermill and shells, which
+# complete words, import this package to use little of it.
+_PLACES = {
+    "load_forge": "pipeline.loader",
+    "load_pipeline": "pipeline.loader",
+    "Pipeline": "pipeline.spec",
+    "Parallel": "pipeline.steps",
+    "Step": "pipeline.steps",
+    "tool": "pipeline.tools",
+    "open_run": "runs.api",
+    "runs": "runs.api",
+    "export_run": "runs.exporting",
+    "delete_run": "runs.housekeeping",
+    "import_run": "runs.importing",
+    "Run": "runs.run",
+    "CachedStateManager": "state",
+    "Counter": "state",
+    "RateLimiter": "state",
+    "Sessions": "state",
+    "StateManager": "state",
+    "cached": "state",
+    "open_state": "state",
+    "sweep": "sweeps.api",
+}
+
+importlib.import_module("pforge_lab.runs")  # now: later it would take the place of the function of that name
+del globals()["runs"]
 
 __all__ = [
     "CachedStateManager",
@@ -116,6 +147,24 @@ __all__ = [
     "tool",
     "unload_ipython_extension",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name, or a module of the package, when it is first asked for."""
+    if name in _PLACES:
+        value = getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+    elif name == "shelf":
+        value = importlib.import_module(f"{__name__}.state.shelf")
+    elif not name.startswith("_") and find_spec(f"{__name__}.{name}") is not None:
+        value = importlib.import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

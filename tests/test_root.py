@@ -66,7 +66,13 @@ def test_the_changelog_and_the_version_agree():
     assert headings[:2] == ["Unreleased", __version__.partition(".dev")[0]]
 
 
-@pytest.mark.parametrize("heavy_module", ["matplotlib", "ipywidgets", "papermill", "dask", "IPython", "ZODB"])
+@pytest.mark.parametrize(
+    "heavy_module",
+    [
+        *("matplotlib", "ipywidgets", "papermill", "dask", "IPython", "ZODB"),
+        *("numpy", "pandas", "pydantic", "jinja2", "asyncio"),
+    ],
+)
 def test_importing_stays_light(heavy_module, loaded_modules):
     """`import pforge_lab` imports none of what only some users need."""
     assert heavy_module not in loaded_modules
@@ -77,6 +83,13 @@ def loaded_modules():
     code = "import sys, pforge_lab; print(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return set(done.stdout.split())
+
+
+def test_every_public_name_is_there_and_listed():
+    """What is imported when it is first asked for is found, and told by dir()."""
+    code = "import pforge_lab as pf; import pforge_lab.runs.api; print(sorted(set(pf.__all__) - set(dir(pf))), callable(pf.runs), [n for n in pf.__all__ if not hasattr(pf, n)], pf.meter.lifetime_peak() > 0, hasattr(pf, 'nothing'))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "[] True [] True False\n"
 
 
 def test_every_notebook_ships_in_the_wheel():

@@ -34,7 +34,7 @@ that ends with the next move.
 
 from __future__ import annotations
 
-from pforge_lab.errors.base import PforgeError, near_misses
+from pforge_lab.errors.base import PforgeError, near_misses, one_line
 from pforge_lab.errors.definition import Fault, ParamError, SpecError, TemplateError, ToolError
 from pforge_lab.errors.run import (
     NotKept,
@@ -86,6 +86,7 @@ __all__ = [
     "WrongType",
     "WrongValue",
     "near_misses",
+    "one_line",
 ]
 
 for _name in __all__:  # tracebacks and pickles name the errors as they are imported

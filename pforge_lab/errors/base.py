@@ -59,3 +59,17 @@ def near_misses(word: str, known: Iterable[str]) -> str:
         return "; there are none"
     shown = ", ".join(repr(name) for name in names[:20])
     return f"; there are {shown}" + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
+def one_line(error: BaseException) -> str:
+    """Return ``Type: message`` with the message on one line.
+
+    Examples
+    --------
+    >>> one_line(KeyError("dep_delay"))
+    "KeyError: 'dep_delay'"
+    >>> one_line(ValueError())
+    'ValueError'
+    """
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

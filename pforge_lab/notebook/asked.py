@@ -9,13 +9,14 @@ import json
 from time import perf_counter
 from typing import Any
 
-from pforge_lab.errors import PforgeError
+from pforge_lab.errors import PforgeError, one_line
 from pforge_lab.notebook.recording import Recording, active
 from pforge_lab.runs import api
-from pforge_lab.runs.cells import Cell, adopt_cells, start_cells
+from pforge_lab.runs.cell import Cell
+from pforge_lab.runs.cells import adopt_cells, start_cells
 from pforge_lab.runs.collection import collect_chunks
 from pforge_lab.runs.namespace import NamespaceRecorder
-from pforge_lab.runs.performance import one_line
+from pforge_lab.runs.told import facts_of
 from pforge_lab.state import StateManager, open_state
 
 
@@ -81,11 +82,13 @@ def note(place: int, child_peak: int) -> str:
 
 
 def end() -> str:
-    """Stop recording, close the store, and tell what came of it."""
+    """Stop recording, close the store, and tell what came of it; ``facts`` are for the report."""
     recording = active.pop()
     run = recording.recorder.run
+    facts = None
     try:
         recording.stop()
+        facts = facts_of(run)
         if run.timeline.freed:
             collect_chunks(run.state)
             run.state.compact()
@@ -93,5 +96,10 @@ def end() -> str:
     except (PforgeError, OSError) as error:
         recording.trouble = recording.trouble or one_line(error)
     return json.dumps(
-        {"position": run.position, "trouble": recording.trouble, "recording": recording.seconds}
+        {
+            "position": run.position,
+            "trouble": recording.trouble,
+            "recording": recording.seconds,
+            "facts": facts,
+        }
     )

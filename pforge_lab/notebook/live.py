@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import UsageError
 from pforge_lab.notebook.recording import Recording, active
-from pforge_lab.runs.cells import Cell, adopt_cells, notebook_of, start_cells
+from pforge_lab.runs.cell import Cell
+from pforge_lab.runs.cells import adopt_cells, notebook_of, start_cells
 from pforge_lab.runs.namespace import NamespaceRecorder
 from pforge_lab.runs.naming import notebook_path
 from pforge_lab.runs.places import default_name

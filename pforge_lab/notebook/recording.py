@@ -9,10 +9,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab import meter
+from pforge_lab.errors import one_line
 from pforge_lab.notebook.outputs import Overheard, log_of
-from pforge_lab.runs.cells import TOOL
+from pforge_lab.runs.cell import TOOL
 from pforge_lab.runs.mentioned import Mentioned
-from pforge_lab.runs.performance import fingerprint, one_line
+from pforge_lab.runs.performance import fingerprint
 from pforge_lab.runs.records import StepRecord
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from pforge_lab.runs.cells import Cell
+    from pforge_lab.runs.cell import Cell
     from pforge_lab.runs.namespace import NamespaceRecorder
 
 active: list[Recording] = []  # of this process: one at a time

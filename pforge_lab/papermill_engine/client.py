@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 from nbclient.exceptions import CellExecutionError
 from papermill.clientwrap import PapermillNotebookClient
 
-from pforge_lab.errors import PforgeError
-from pforge_lab.papermill_engine.recorders import Beside, InKernel, answered
+from pforge_lab.errors import PforgeError, one_line
+from pforge_lab.papermill_engine.recorders import InKernel, answered
 from pforge_lab.papermill_engine.report import is_code
 from pforge_lab.papermill_engine.termination import Terminated
-from pforge_lab.runs.performance import one_line
 
 if TYPE_CHECKING:
     from pforge_lab.papermill_engine.recorders import Facts, Recorder
@@ -38,8 +37,8 @@ class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unty
     strict
         Whether a job that cannot be recorded is not executed.
     told
-        What is known of the recording: ``run``, ``trouble``, ``remark``, and what it took in seconds:
-        ``start`` once, ``recording`` all cells together.
+        What is known of the recording: ``run``, ``trouble``, ``remark``, what it took in seconds
+        (``start`` once, ``recording`` all cells together), and at its end ``facts`` for the report.
     """
 
     job: Facts
@@ -101,6 +100,8 @@ class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unty
                     f"nothing was executed: {remark}; install pforge_lab where the kernel is"
                 )
             self.told["remark"] = remark
+            from pforge_lab.papermill_engine.beside import Beside  # noqa: PLC0415 - imports what runs need
+
             try:
                 beside = Beside(self.job, self._pid())
             except PforgeError as error:

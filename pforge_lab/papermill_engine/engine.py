@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from papermill.engines import NBClientEngine
 from papermill.log import logger
@@ -18,10 +17,10 @@ from pforge_lab.papermill_engine.parameters import check_types
 from pforge_lab.papermill_engine.report import Report, cells_of, import_early, is_report
 from pforge_lab.papermill_engine.store import holding, store_url, whole_path
 from pforge_lab.papermill_engine.termination import Terminated, Termination
-from pforge_lab.runs import api
-from pforge_lab.runs.cells import TOOL, Cell, unfinished
-from pforge_lab.runs.records import StepRecord
-from pforge_lab.runs.resumption import Resumption, plan_resumption
+from pforge_lab.runs.resumed import Resumption
+
+if TYPE_CHECKING:
+    from pforge_lab.runs.cell import Cell
 
 
 class PforgeEngine(NBClientEngine):  # type: ignore[misc] # papermill is untyped
@@ -116,6 +115,10 @@ def _resumption(config: dict[str, Any], cells: list[Cell], options: Options) -> 
     """Return where the execution begins, and tell of it; the run to go on with is put into ``config``."""
     if options.resume is None:
         return Resumption()
+    from pforge_lab.runs import api  # noqa: PLC0415 - what runs need is imported where one is looked into
+    from pforge_lab.runs.cells import unfinished  # noqa: PLC0415
+    from pforge_lab.runs.resumption import plan_resumption  # noqa: PLC0415
+
     with holding(config["state"]) as state:
         if options.resume == "1":
             run = unfinished(state, config["notebook"])
@@ -147,17 +150,12 @@ def _record_end(config: dict[str, Any], told: dict[str, Any], error: BaseExcepti
     """Write the last record of a run whose kernel is gone."""
     if "run" not in told:
         return
+    from pforge_lab.papermill_engine.ending import log_end  # noqa: PLC0415 - imports what runs need
+
     asked = isinstance(error, Terminated | KeyboardInterrupt | RecordingFailed)
     try:
         with holding(config["state"]) as state:
-            run = api.open_run(told["run"], state=state)
-            if run.status in ("done", "failed"):
-                return
-            place = run.timeline.next_step()
-            why = f"{type(error).__name__}: {error}".splitlines()[0]
-            record = StepRecord(run.position + 1, None if place is None else place + 1, run.next_label or "", TOOL, "failed", datetime.now(UTC), 0.0, error=why)  # fmt: skip
-            run.timeline.begin()
-            run.timeline.log_failure(record, "interrupted" if asked else "failed")
+            log_end(state, told["run"], error, "interrupted" if asked else "failed")
     except StateError as trouble:
         told.setdefault("trouble", str(trouble))
 

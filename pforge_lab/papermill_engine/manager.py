@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import nbformat as _nbformat
 from papermill.engines import NotebookExecutionManager
 
-from pforge_lab.papermill_engine.report import code_cells, describe
+from pforge_lab.papermill_engine.report import code_cells
+from pforge_lab.runs.cell import description
 
 if TYPE_CHECKING:
     from pforge_lab.runs.records import StepRecord
@@ -34,5 +35,5 @@ class Manager(NotebookExecutionManager):  # type: ignore[misc] # papermill is un
         for cell, record in zip(code_cells(self.nb), self.done, strict=False):
             cell.outputs = [nbformat.from_dict(output) for output in record.outputs]
             cell.execution_count = record.step
-            describe(cell, record)
+            cell.metadata["pforge"] = description(record)
         self.save()

@@ -11,7 +11,7 @@ from papermill.iorw import papermill_io
 
 from pforge_lab.errors import StateLocked, UsageError
 from pforge_lab.runs import places
-from pforge_lab.state import canonical_url, open_state
+from pforge_lab.state.opening import canonical_url, open_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from pforge_lab.errors import RunError
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import api
+from pforge_lab.runs.cell import TOOL, Cell
 from pforge_lab.runs.head import touched
 from pforge_lab.runs.housekeeping import delete_run
 from pforge_lab.runs.journal import Journal
@@ -20,27 +21,6 @@ if TYPE_CHECKING:
     from pforge_lab.runs.retention import Keep
     from pforge_lab.runs.run import Run
     from pforge_lab.state import StateManager
-
-TOOL = "cell"
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One code cell.
-
-    Attributes
-    ----------
-    source
-        Its code.
-    may_fail
-        Whether the notebook goes on when it raises.
-    sets_parameters
-        Whether it was made of the parameters of this execution.
-    """
-
-    source: str
-    may_fail: bool = False
-    sets_parameters: bool = False
 
 
 def execute_cell() -> NoReturn:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab import meter
-from pforge_lab.errors import PforgeError, SpecError, StepError, StepTimeout
+from pforge_lab.errors import PforgeError, SpecError, StepError, StepTimeout, one_line
 from pforge_lab.pipeline.engine import execute
 from pforge_lab.pipeline.outcome import highest_child
 from pforge_lab.runs.logs import Log, captured
@@ -142,20 +142,6 @@ def _child(child: ChildOutcome, within: datetime, position: int) -> StepRecord:
 def _memory(child: ChildOutcome) -> meter.Reading | None:
     peak = highest_child(child)
     return child.memory if child.memory is None or peak is None else child.memory._replace(child_peak=peak)
-
-
-def one_line(error: BaseException) -> str:
-    """Return ``Type: message`` with the message on one line.
-
-    Examples
-    --------
-    >>> one_line(KeyError("dep_delay"))
-    "KeyError: 'dep_delay'"
-    >>> one_line(ValueError())
-    'ValueError'
-    """
-    message = " ".join(str(error).split())
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def culprit(error: BaseException) -> str | None:

@@ -8,13 +8,13 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab import meter
-from pforge_lab.errors import RunError, SpecError
+from pforge_lab.errors import RunError, SpecError, one_line
 from pforge_lab.pipeline import resources
 from pforge_lab.pipeline.outcome import highest_child
 from pforge_lab.runs.dropping import carried_on, dead_after_steps
 from pforge_lab.runs.keeping import Keeper
 from pforge_lab.runs.looks import Looks, settled
-from pforge_lab.runs.performance import culprit, one_line, perform, record_of, step_error
+from pforge_lab.runs.performance import culprit, perform, record_of, step_error
 from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.stopping import Stopper
 from pforge_lab.runs.tracing import trace_file, tracing

@@ -6,13 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab import meter
-from pforge_lab.errors import RunError
+from pforge_lab.errors import RunError, one_line
 from pforge_lab.pipeline.before import Before
 from pforge_lab.pipeline.engine import plan_of
 from pforge_lab.pipeline.planned import Execution
 from pforge_lab.runs.dropping import dead_after_steps
 from pforge_lab.runs.output import PipelineOutput, StepResult
-from pforge_lab.runs.performance import culprit, one_line, step_error
+from pforge_lab.runs.performance import culprit, step_error
 from pforge_lab.runs.variables import Variables
 from pforge_lab.state import StateManager
 from pforge_lab.state.memory import MemoryStateManager

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pforge_lab.errors import UsageError, near_misses
+from pforge_lab.state.files import file_url
 from pforge_lab.state.handle import check_mode
 
 if TYPE_CHECKING:
@@ -38,11 +39,14 @@ class Scheme:
         Of the backend's class.
     extra
         The optional dependencies of this package that it needs; None if it needs none.
+    is_path
+        Whether its URLs are paths and need no extra: they are made whole without importing it.
     """
 
     module: str
     name: str
     extra: str | None = None
+    is_path: bool = False
 
     def load(self) -> Backend:
         """Import the backend."""
@@ -65,7 +69,7 @@ SCHEMES = {
     "sqlite": Scheme("pforge_lab.state.zodb.relational", "SQLiteStateManager", "sqlite"),
     "unix": Scheme("pforge_lab.state.redis", "RedisStateManager", "redis"),
     "zeo": Scheme("pforge_lab.state.zodb.zeo", "ZEOStateManager", "zeo"),
-    "zodb": Scheme("pforge_lab.state.zodb", "ZODBStateManager"),
+    "zodb": Scheme("pforge_lab.state.zodb", "ZODBStateManager", is_path=True),
 }
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(.*)", re.DOTALL)  # one letter and a colon is a Windows drive
@@ -133,6 +137,8 @@ def canonical_url(url: str | os.PathLike[str]) -> str:
     'memory:example'
     """
     scheme, rest = _split(os.fspath(url))
+    if SCHEMES[scheme].is_path:
+        return file_url(scheme, rest)
     return SCHEMES[scheme].load().canonical_url(scheme, rest)
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pforge_lab.views.stack import Columns
+
 _HEIGHT = 4.6
 _NARROW, _WIDE = 5.5, 10.0
 _SHOWN_DPI = 96
@@ -66,8 +68,8 @@ class Panel:
 
 
 def plot_memory(
-    memory: pd.DataFrame,
-    sizes: pd.DataFrame,
+    memory: Columns,
+    sizes: Columns,
     *,
     ax: Axes | None = None,
     title: str | None = None,
@@ -80,7 +82,7 @@ def plot_memory(
     ----------
     memory
         One row per position with columns ``index label before peak after exact``, in bytes, as
-        ``run.memory`` has them. Rows without a peak are left out.
+        ``run.memory`` has them: a frame, or a list under each name. Rows without a peak are left out.
     sizes
         One row per position and variable with columns ``index variable bytes approx``, as
         ``run.variable_sizes`` has them.

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from pforge_lab.views.palette import VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
+
+    Columns = pd.DataFrame | Mapping[str, Sequence[Any]]
 
 MB = 10**6
 OTHERS = "other variables"
@@ -111,57 +113,81 @@ class Stack:
 
 
 def stack(
-    memory: pd.DataFrame,
-    sizes: pd.DataFrame,
+    memory: Columns,
+    sizes: Columns,
     dead: Mapping[int, Collection[str]] | None = None,
     names: Sequence[str] | None = None,
 ) -> Stack:
-    """Turn the frames of a run into the layers of its chart; see ``plots.plot_memory``.
+    """Turn the columns of a run's frames into the layers of its chart; see ``plots.plot_memory``.
 
     ``names`` are the variables that get a layer of their own; by default those of `leading`.
     """
-    measured = memory.dropna(subset=["peak"]).sort_values("index")
-    positions = measured["index"].to_numpy(np.int64)
-    known = sizes[sizes["index"].isin(positions)]
-    table = (
-        known.pivot_table(index="index", columns="variable", values="bytes", aggfunc="sum", sort=False)
-        .reindex(positions)
-        .fillna(0)
-        / MB
-    )
-    variables = _layers(table, leading(known) if names is None else names)
-    after = measured["after"].to_numpy(float) / MB
+    peaks = _numbers(memory["peak"])
+    order = np.argsort(np.asarray(memory["index"], np.int64), kind="stable")
+    order = order[~np.isnan(peaks[order])]
+    positions = np.asarray(memory["index"], np.int64)[order]
+    labels = list(memory["label"])
+    places = {int(position): place for place, position in enumerate(positions)}
+    held_by: dict[str, NDArray[np.float64]] = {}
+    approx, inputs = set(), 0.0
+    for position, variable, size, is_approx in zip(
+        sizes["index"], sizes["variable"], _numbers(sizes["bytes"]), sizes["approx"], strict=True
+    ):
+        inputs += size / MB if position == 0 else 0
+        if int(position) in places:
+            held_by.setdefault(str(variable), np.zeros(len(positions)))[places[int(position)]] += size / MB
+            if is_approx:
+                approx.add(str(variable))
+    variables = _layers(held_by, _largest(held_by) if names is None else names)
+    after = _numbers(memory["after"])[order] / MB
     held = np.sum(list(variables.values()), axis=0) if variables else np.zeros(len(positions))
-    before = float(measured["before"].iloc[0]) / MB if len(positions) else 0.0
-    inputs = float(sizes.loc[sizes["index"] == 0, "bytes"].sum()) / MB
+    before = float(_numbers(memory["before"])[order][0]) / MB if len(positions) else 0.0
     baseline = np.clip(after - held, 0, max(0.0, before - inputs))
     return Stack(
         positions,
-        [str(label) for label in measured["label"]],
+        [str(labels[place]) for place in order],
         baseline,
         variables,
         np.clip(after - held - baseline, 0, None),
-        measured["peak"].to_numpy(float) / MB,
-        measured["exact"].to_numpy(bool),
+        peaks[order] / MB,
+        np.asarray(memory["exact"], bool)[order],
         _dead(positions, list(variables), dead or {}),
-        frozenset(known.loc[known["approx"].astype(bool), "variable"]),
+        frozenset(approx),
     )
 
 
-def leading(*sizes: pd.DataFrame) -> list[str]:
+def _numbers(column: Any) -> NDArray[np.float64]:
+    """Return a column of a frame, or a list, as numbers; what is missing is no number."""
+    if hasattr(column, "to_numpy"):
+        found: NDArray[np.float64] = column.to_numpy(float, na_value=np.nan)
+        return found
+    return np.array([np.nan if value is None else value for value in column], float)
+
+
+def leading(*sizes: Columns) -> list[str]:
     """Return the largest variables of one or more runs, in order of appearance, as many as there are colours."""
-    largest = pd.concat(sizes).groupby("variable", sort=False)["bytes"].max()
+    held_by: dict[str, list[float]] = {}
+    for columns in sizes:
+        for variable, size in zip(columns["variable"], _numbers(columns["bytes"]), strict=True):
+            held_by.setdefault(str(variable), []).append(float(size))
+    return _largest(held_by)
+
+
+def _largest(held_by: Mapping[str, Sequence[float] | NDArray[np.float64]]) -> list[str]:
+    largest = {name: float(np.max(sizes)) for name, sizes in held_by.items()}
     room = len(VARIABLES) if len(largest) <= len(VARIABLES) else len(VARIABLES) - 1
-    chosen = set(largest.sort_values(ascending=False, kind="stable").index[:room])
-    return [str(name) for name in largest.index if name in chosen]
+    chosen = sorted(largest, key=lambda name: -largest[name])[:room]
+    return [name for name in largest if name in chosen]
 
 
-def _layers(table: pd.DataFrame, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+def _layers(
+    held_by: Mapping[str, NDArray[np.float64]], names: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
     """Keep the named variables, in order of appearance, and sum up the others."""
-    layers = {name: table[name].to_numpy(float) for name in names if name in table.columns}
-    others = [name for name in table.columns if name not in layers]
+    layers = {name: held_by[name] for name in names if name in held_by}
+    others = [held for name, held in held_by.items() if name not in layers]
     if others:
-        layers[f"{len(others)} {OTHERS}"] = table[others].sum(axis=1).to_numpy(float)
+        layers[f"{len(others)} {OTHERS}"] = np.sum(others, axis=0)
     return layers
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pforge_lab.errors import StateError, StateFull, WrongValue
+from pforge_lab.state.files import file_url
 from pforge_lab.state.zodb.compaction import CompactionPolicy, check_room
 from pforge_lab.state.zodb.faults import named
 from pforge_lab.state.zodb.following import FollowingStorage
@@ -119,9 +120,7 @@ class ZODBStateManager(ObjectStateManager):
     @classmethod
     def canonical_url(cls, _scheme: str, rest: str) -> str:
         """Return the URL with the real, absolute path."""
-        if not rest:
-            raise WrongValue("'zodb:' names no file; give a path, such as 'zodb:lab.fs'")
-        return f"zodb:{os.path.realpath(Path(rest).expanduser())}"
+        return file_url("zodb", rest)
 
     @classmethod
     def open(cls, url: str, mode: Mode, **options: Any) -> Self:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import time
 from abc import abstractmethod
@@ -20,6 +19,7 @@ from ZODB.POSException import ConflictError
 
 from pforge_lab.errors import StateError, WrongValue
 from pforge_lab.state.checks import without_password
+from pforge_lab.state.files import file_url
 from pforge_lab.state.zodb.durable import create_private, create_private_directory
 from pforge_lab.state.zodb.faults import named
 from pforge_lab.state.zodb.objects import ObjectStateManager
@@ -137,9 +137,7 @@ class SQLiteStateManager(RelationalStateManager):
     @classmethod
     def canonical_url(cls, _scheme: str, rest: str) -> str:
         """Return the URL with the real, absolute path."""
-        if not rest:
-            raise WrongValue("'sqlite:' names no folder; give a path, such as 'sqlite:lab.db'")
-        return f"sqlite:{os.path.realpath(Path(rest).expanduser())}"
+        return file_url("sqlite", rest)
 
     @property
     def path(self) -> Path:
