@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from pforge_lab.errors import RunError
+from pforge_lab.pipeline.kinds.native import NativeDefinition
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import api
 from pforge_lab.runs.cell import TOOL, Cell
@@ -44,11 +45,12 @@ def pipeline_of(name: str, cells: Sequence[Cell]) -> Pipeline:
     >>> pipeline_of("night", [Cell("x = 1"), Cell("x + 1")]).labels
     ('cell 1', 'cell 2')
     """
-    path = f"{execute_cell.__module__}:{execute_cell.__name__}"
+    handler = {"path": f"{execute_cell.__module__}:{execute_cell.__name__}"}
+    tool = NativeDefinition.model_validate({"type": "native", "name": TOOL, "handler": handler})
     return Pipeline.from_dict(
         {
             "name": name,
-            "tools": [{"type": "native", "name": TOOL, "handler": {"path": path}}],
+            "tools": [tool],  # as it is: to read it, every kind of tool would be imported
             "steps": [{"tool": TOOL, "label": f"cell {place}"} for place in range(1, len(cells) + 1)],
         }
     )
