@@ -86,13 +86,13 @@ class Chunks:
     >>> chunks = Chunks(open_state("memory:"))
     >>> cut = chunks.put(memoryview(bytes(600_000)))
     >>> chunks.flush()
-    >>> len(cut.ids), len(set(cut.ids)), len(chunks.get(cut.ids, 600_000))
-    (3, 2, 600000)
+    >>> len(cut.ids), len(chunks.get(cut.ids, 600_000))
+    (2, 600000)
     """
 
     def __init__(self, state: StateManager) -> None:
         self._state = state
-        self._known: set[str] = set()
+        self._known: dict[str, str | None] = {}  # in the store or queued: what it differs from, if anything
         self._waiting: dict[str, bytes] = {}
         self._waiting_bytes = 0
 
@@ -122,18 +122,17 @@ class Chunks:
 
     def _put_one(self, piece: memoryview, name: str, place: int, coder: Coder) -> set[str]:
         """Queue one chunk unless it is there; return the chunk it is kept as a difference to, if any."""
-        if name in self._known:
-            return set()
-        kept = self._state.get(PREFIX + name)
-        if kept is None:
-            kept = coder.code(piece, place)
-            self._waiting[PREFIX + name] = kept
-            self._waiting_bytes += len(kept)
-        base = coding.base_of(kept)
-        if base is None:  # else not known: whoever meets it again must learn of its base
-            self._known.add(name)  # last: an interrupt must not leave it known and neither stored nor queued
-        if self._waiting_bytes >= BATCH:
-            self.flush()
+        if name not in self._known:
+            kept = self._state.get(PREFIX + name)
+            if kept is None:
+                kept = coder.code(piece, place)
+                self._waiting[PREFIX + name] = kept
+                self._waiting_bytes += len(kept)
+            # Last: an interrupt must not leave it known and neither stored nor queued.
+            self._known[name] = coding.base_of(kept)
+            if self._waiting_bytes >= BATCH:
+                self.flush()
+        base = self._known.get(name)
         return set() if base is None else {base}
 
     def forget(self) -> None:
@@ -160,7 +159,8 @@ class Chunks:
 
     def drop(self) -> None:
         """Drop what is queued, which the store has not taken: a later `put` queues it again."""
-        self._known.difference_update(key.removeprefix(PREFIX) for key in self._waiting)
+        for key in self._waiting:
+            self._known.pop(key.removeprefix(PREFIX), None)
         self.written()
 
     def flush(self) -> None:
@@ -262,5 +262,5 @@ def cut_like(
 
 
 def _moved(before: Cut, size: int, ids: tuple[str, ...]) -> bool:
-    few = len(ids) < 4 or len(before.ids) < 4
+    few = len(ids) < 2 or len(before.ids) < 2
     return size != before.size and not few and len(set(ids) - set(before.ids)) > len(ids) / 2

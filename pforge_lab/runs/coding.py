@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pforge_lab.runs.cutting import CHUNK
+from pforge_lab.runs.cutting import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ else:
 RAW, ZSTD, PATCH, DELTA = b"R", b"Z", b"P", b"D"
 _DIFFERENCES = (PATCH, DELTA)
 _ID = 16  # bytes of the id of a chunk
-_MOST = 2 * CHUNK  # bytes of a chunk: more is a bomb
+_MOST = LARGEST  # bytes of a chunk: more is a bomb
 _SAMPLE = 16 << 10
 _WIDE: dict[int, int] = {  # enough to find again what is anywhere in two chunks
     zstd.CompressionParameter.compression_level: 1,
@@ -41,7 +41,7 @@ def compressibility(piece: memoryview) -> float:
     Examples
     --------
     >>> import random
-    >>> compressibility(memoryview(bytes(CHUNK))) < 0.01, compressibility(memoryview(random.randbytes(CHUNK)))
+    >>> compressibility(memoryview(bytes(LARGEST))) < 0.01, compressibility(memoryview(random.randbytes(LARGEST)))
     (True, 1.0)
     """
     sample = piece[:_SAMPLE]
@@ -59,7 +59,7 @@ def patch(piece: memoryview, base: bytes | memoryview, base_id: str) -> bytes | 
 
     Examples
     --------
-    >>> old = bytes(CHUNK)
+    >>> old = bytes(LARGEST)
     >>> new = bytearray(old); new[4000] = 7
     >>> coded = patch(memoryview(new), old, "00" * 16)
     >>> len(coded), decoded(coded, lambda _: old) == new
@@ -82,7 +82,7 @@ def delta(piece: memoryview, base: bytes | memoryview, base_id: str) -> bytes:
     Examples
     --------
     >>> import random
-    >>> old = random.Random(1).randbytes(CHUNK)
+    >>> old = random.Random(1).randbytes(LARGEST)
     >>> new = old[:1000] + b"inserted" + old[1000:]
     >>> coded = delta(memoryview(new), old, "00" * 16)
     >>> len(coded) < 100, decoded(coded, lambda _: old) == new

@@ -13,7 +13,9 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CHUNK = 256 << 10  # bytes; hashing is fastest within the processor's cache
+CHUNK = 256 << 10  # bytes, on average, where the content cuts
+#: Of all chunks, and those of fixed places: hashing is fastest within the processor's cache, each costs the
+#: store a key, and a difference names its places in 16 bits.
 LARGEST = CHUNK * 2
 _LEAST, _MOST = CHUNK // 4, LARGEST
 _MULTIPLIER = np.uint64(
@@ -23,8 +25,8 @@ _BELOW = np.uint64(2**64 // CHUNK)  # so that one window in CHUNK cuts
 
 
 def fixed(data: memoryview) -> Iterator[memoryview]:
-    """Yield pieces of 256 KiB; the last may be shorter."""
-    return (data[start : start + CHUNK] for start in range(0, data.nbytes, CHUNK))
+    """Yield pieces of 512 KiB; the last may be shorter."""
+    return (data[start : start + LARGEST] for start in range(0, data.nbytes, LARGEST))
 
 
 def by_content(data: memoryview) -> Iterator[memoryview]:

@@ -107,11 +107,11 @@ class Journal(Pages):
         renewer.remove(self.state, self._lease_key)
         self._lease = None
 
-    def write_head(self, head: Head) -> None:
+    def write_head(self, head: Head, *, durable: bool = True) -> None:
         """Replace the head alone; refused while another process advances the run."""
         if self._lease is None:
             self._free()
-        self._write(head, {})
+        self._write(head, {}, durable=durable)
 
     def redefine(self, head: Head, definition: dict[str, Any]) -> None:
         """Replace the definition and the head, both or neither; refused while another process advances the run."""

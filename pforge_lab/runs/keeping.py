@@ -119,5 +119,6 @@ class Keeper:
         """Stand where the store says: an interrupt may have come after the record had landed."""
         with suppress(StateError):  # the store that failed is told of by the error that is under way
             self._timeline.reread()
-            self._scope.manifest = self._timeline.manifest(self._timeline.position)
+            self._scope.reload(self._timeline.manifest(self._timeline.position))
+            return
         self._scope.reload()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import types
-from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,22 +10,19 @@ import numpy as np
 
 from pforge_lab.late import is_frame
 from pforge_lab.runs.exclusion import Exclusion, told_of
-from pforge_lab.runs.manifest import EMPTY
-from pforge_lab.runs.snapshots import ATOMS
+from pforge_lab.runs.live import Live
 from pforge_lab.runs.variables import Missing, Stored, Variables
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
     from pforge_lab.runs.chunks import Chunks
     from pforge_lab.runs.glances import VariableRow
+    from pforge_lab.runs.live import Maker
     from pforge_lab.runs.manifest import Manifest
     from pforge_lab.runs.snapshots import Snapshots
 
 OUTPUT = ""  # names, in a snapshot, the output of a step that has no output_var
-
-Maker = Callable[[str], str | None]  # variable name -> label of the step that wrote it
-
-_PASSED_OVER = (*ATOMS, Missing, type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
-
 
 _NO_EXCLUSION = Exclusion()
 _UNKNOWN = ("", "", "")  # what is told of a variable that was never seen here
@@ -50,7 +45,7 @@ def _is_whole(value: object) -> bool:
 
 
 class Scope:
-    """Live variables over a snapshot; nothing is loaded before it is looked at.
+    """Live variables over a snapshot; nothing is loaded before it is looked at, or a step needs it.
 
     Parameters
     ----------
@@ -68,8 +63,6 @@ class Scope:
     ----------
     manifest
         The snapshot the variables are in step with.
-    loads
-        Times that variables were loaded: after each, they are other objects.
     """
 
     def __init__(
@@ -81,17 +74,19 @@ class Scope:
     ) -> None:
         self._snapshots = snapshots
         self._exclusion = exclusion
-        self._live: dict[str, Any] | None = None
+        self._live = Live(snapshots, manifest, maker)
         self._stored: Stored | None = None  # for looking only
-        self.manifest = manifest
-        self._maker = maker
         self._exposed: set[str] = set()
-        self._open: set[str] | None = None  # live variables that can be changed in place; None: not known
-        self.loads = 0
-        # Live objects that were loaded, with their fingerprint as it was then: pickled again they may
-        # differ from their snapshot though nobody changed them (equal strings that were one object
-        # come back as two).
-        self._restored: dict[str, str] = {}
+
+    @property
+    def manifest(self) -> Manifest:
+        """The snapshot the variables are in step with."""
+        return self._live.manifest
+
+    @property
+    def loads(self) -> int:
+        """Times that variables were loaded, or left: the objects are other ones since."""
+        return self._live.loads
 
     def held(self) -> set[str]:
         """Return the names of variables that somebody outside the run may hold, and change in place.
@@ -100,23 +95,20 @@ class Scope:
         kept one: it may return what a global refers to.
         To be asked while no dict that `values` returned is around: that would be a holder too.
         """
-        live = self._live or {}
+        live = self._live.objects
         return {  # the values get no name here: that would be one holder more
             name for name in self.opened() if name in self._exposed or _holders(live, name) > _ALONE
         }
 
     def opened(self) -> set[str]:
         """Return the names of live variables that can be changed in place."""
-        if self._open is None:
-            live = self._live or {}
-            self._open = {name for name in live if not isinstance(live[name], _PASSED_OVER)}
-        return self._open
+        return self._live.opened()
 
     def examined(self) -> None:
         """Take note that what was `held` was just examined: what nobody can hold any more is free of it."""
         if not self._exposed:
             return
-        live = self._live or {}
+        live = self._live.objects
         self._exposed = {  # as above, no names for values
             name
             for name in self._exposed & live.keys()
@@ -129,15 +121,15 @@ class Scope:
 
     def values(self) -> dict[str, Any]:
         """Return a new dict of the live objects, `Missing` for those that could not be kept."""
-        if self._live is None:
-            self._live, self._open = self._load(self.manifest, self._maker, {}), None
-            self._restored = self._prints(self._live, self.manifest)
-        return dict(self._live)
+        return self._live.all()
+
+    def seen(self) -> dict[str, Any]:
+        """Return a dict of all names with the live objects, as far as they are loaded; nothing tells of the others."""
+        return dict.fromkeys(self._live.absent) | self._live.objects
 
     def loaded(self) -> dict[str, Any]:
         """Return the live objects without loading any; empty before they were first looked at."""
-        live = self._live or {}
-        return {name: value for name, value in live.items() if not isinstance(value, Missing)}
+        return {name: value for name, value in self._live.objects.items() if not isinstance(value, Missing)}
 
     def readable(self, where: str) -> Mapping[str, Any]:
         """Return the values for a step to read: looking at a missing one raises `NotKept`."""
@@ -168,11 +160,11 @@ class Scope:
         each value is loaded when it is asked for, so that one that is large or refused does no harm to
         the others; what is handed out is a copy.
         """
-        if self._live is None and (looking or not self.manifest.is_ours):
-            stored = self._stored or Stored(self.manifest, self._snapshots, self._maker)
+        if looking or (self._live.is_untouched and not self.manifest.is_ours):
+            stored = self._stored or Stored(self.manifest, self._snapshots, self._live.maker)
             self._stored = stored if looking else None
             return Variables(stored, where, None, rows, elsewhere)
-        return Variables(self.values(), where, self.expose, rows, elsewhere)
+        return Variables(self._live.mapping(), where, self.expose, rows, elsewhere)
 
     def snapshot(
         self, values: Mapping[str, Any], output: object = None, examine: Collection[str] | None = None
@@ -224,20 +216,13 @@ class Scope:
 
     def _recognised(self, manifest: Manifest, values: Mapping[str, Any]) -> Manifest:
         """Return the manifest in which restored objects that nobody changed stand for what they were loaded from."""
-        if not self._restored:
-            return manifest
-        live = self._live or {}
+        marks, live = self._live.marks, self._live.objects
         same = {
             name
-            for name, mark in self._restored.items()
+            for name, mark in marks.items()
             if values.get(name) is live.get(name) and manifest.prints.get(name) == mark
         }
         return manifest.with_those_of(self.manifest, same) if same else manifest
-
-    def _prints(self, values: Mapping[str, Any], manifest: Manifest) -> dict[str, str]:
-        """Return the fingerprints of values that were just loaded from a snapshot."""
-        mutable = {name: value for name, value in values.items() if not isinstance(value, (*ATOMS, Missing))}
-        return self._snapshots.prints(mutable, manifest)
 
     def changes(self, manifest: Manifest) -> tuple[str, ...]:
         """Return the names of variables that differ from the snapshot they were in step with, sorted."""
@@ -253,77 +238,45 @@ class Scope:
         examined
             Names of what may be other objects than before; None: all.
         """
-        live, before = self._live or {}, self.manifest
-        if examined is None:
-            self._open = None
-        else:
-            for name in {*examined, *(live.keys() - values.keys())}:
-                if name in values and not isinstance(values[name], _PASSED_OVER):
-                    self.opened().add(name)
-                else:
-                    self.opened().discard(name)
-        if self._restored:
-            self._restored = {
-                name: now
-                for name, now in self._restored.items()
-                if name in values
-                and values[name] is live.get(name)
-                and manifest.prints.get(name) == before.prints.get(name)
-            }
-        self.manifest, self._live = manifest, values
+        self._live.adopt(manifest, values, examined)
 
     def go(self, manifest: Manifest, maker: Maker) -> Callable[[], None]:
-        """Load another snapshot and return what makes it current.
+        """Return what makes another snapshot the current one.
 
-        What is the same in both snapshots is not loaded again, unless somebody outside may have
-        changed it in place.
+        What is the same in both snapshots stays, unless somebody outside may have changed it in place.
+        The rest is loaded when it is needed; here, where the snapshot is not signed with the user's key:
+        one that is refused is not gone to.
         """
-        held = self.held()
-        live = {name: value for name, value in (self._live or {}).items() if name not in held}
-        values = self._load(manifest, maker, live)
-        for name in self._exclusion.reasons(values):
-            values[name] = (self._live or {}).get(name, values[name])
-        stayed = {name for name in values if name in live and values[name] is live[name]}
-        restored = {name: now for name, now in self._restored.items() if name in stayed}
-        restored |= self._prints(
-            {name: value for name, value in values.items() if name not in stayed and name in manifest.prints},
-            manifest,
+        stay = self._live.shared_with(manifest, but=self.held())
+        there = Live(self._snapshots, manifest, maker)
+        there.stand(
+            manifest, maker, stay, {name: mark for name, mark in self._live.marks.items() if name in stay}
         )
+        if not manifest.is_ours:
+            there.fetch()
+        for name in self._exclusion.reasons(there.objects):
+            there.objects[name] = self._live.objects.get(name, there.objects[name])
 
         def adopt() -> None:
-            self.manifest, self._live, self._maker, self._exposed = manifest, values, maker, set()
-            self._restored, self._open = restored, None
+            there.loads += self._live.loads
+            self._live, self._exposed, self._stored = there, set(), None
 
         return adopt
 
     def unload(self, manifest: Manifest, maker: Maker) -> None:
         """Be in step with another snapshot, of which nothing is loaded before it is looked at."""
-        self.manifest, self._live, self._maker, self._exposed = manifest, None, maker, set()
-        self._restored, self._open, self._stored = {}, None, None
+        self._live.stand(manifest, maker)
+        self._exposed, self._stored = set(), None
 
-    def reload(self) -> None:
-        """Bring all variables back to the snapshot; values it could not keep stay as they are."""
-        before = self._live or {}
-        values = self._load(self.manifest, self._maker, {})
-        self._live = {
-            name: before.get(name, value) if isinstance(value, Missing) else value
-            for name, value in values.items()
-        }
-        self._restored = self._prints(values, self.manifest)
-        self._exposed, self._open = set(), None
-
-    def _load(self, manifest: Manifest, maker: Maker, live: Mapping[str, Any]) -> dict[str, Any]:
-        here = set((self.manifest if live else EMPTY).groups)
-        same = [
-            name
-            for group in manifest.groups
-            if group in here and live.keys() >= {*group.names} - {OUTPUT}
-            for name in group.names
-            if name
-        ]
-        wanted = [name for name in manifest.prints if name and name not in same]
-        self.loads += 1
-        values: dict[str, Any] = {name: live[name] for name in same}
-        values |= self._snapshots.load(manifest, wanted)
-        values |= {name: Missing(name, reason, maker(name)) for name, reason in manifest.not_kept.items()}
-        return {name: values[name] for name in manifest.names if name}
+    def reload(self, manifest: Manifest | None = None) -> None:
+        """Bring all variables back to the snapshot, or another one; values it could not keep stay as they are."""
+        live = self._live
+        manifest = manifest or live.manifest
+        live.stand(
+            manifest,
+            live.maker,
+            {name: live.objects[name] for name in manifest.not_kept if name in live.objects},
+        )
+        if not manifest.is_ours:
+            live.fetch()
+        self._exposed = set()

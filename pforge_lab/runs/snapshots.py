@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xxhash
 
 from pforge_lab import trust
@@ -155,13 +156,6 @@ class Snapshots:
         self.chunks.forget()
         self._atoms.clear()
 
-    def prints(self, variables: Mapping[str, object], like: Manifest) -> dict[str, str]:
-        """Return the fingerprints that `take` would give to ``variables`` after the snapshot ``like``; stores nothing."""
-        return {
-            name: _print_of(pack(value, here=self._here), like.group((name,)))
-            for name, value in variables.items()
-        }
-
     def _atom(self, name: str, value: object) -> tuple[Group, str]:
         known = self._atoms.get(name)
         if known is not None and known[0] is value:
@@ -192,12 +186,44 @@ class Snapshots:
         StateCorrupt
             A chunk is missing or damaged.
         """
-        wanted = None if names is None else set(names)
-        chosen = [group for group in manifest.groups if wanted is None or wanted.intersection(group.names)]
+        return self._load(manifest, names, {})
+
+    def restore(self, manifest: Manifest, names: Iterable[str]) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return what `load` returns, and the fingerprints that `take` would give to those values after ``manifest``."""
+        buffers: dict[str, list[bytearray]] = {}
+        values = self._load(manifest, names, buffers)
+        marks = {
+            name: self._mark(value, manifest.group((name,)), buffers.get(name, []))
+            for name, value in values.items()
+            if not isinstance(value, ATOMS)
+        }
+        return values, marks
+
+    def _mark(self, value: object, group: Group | None, buffers: list[bytearray]) -> str:
+        """Return the fingerprint of a value; memory that it was just loaded into is known without looking at it."""
+        packed = pack(value, here=self._here)
+        cuts_before = _cuts_before(group, packed)
+        loaded = {_place(buffer): old for buffer, old in zip(buffers, cuts_before, strict=False)}
+        cuts = (
+            old if loaded.get(_place(buffer)) is old else cut_like(buffer, old)[0]
+            for buffer, old in zip(packed.buffers, cuts_before, strict=True)
+        )
+        return _fingerprint(packed.stream, tuple(cuts))
+
+    def _load(
+        self, manifest: Manifest, names: Iterable[str] | None, buffers: dict[str, list[bytearray]]
+    ) -> dict[str, Any]:
+        if names is None:
+            chosen = manifest.groups
+        else:
+            first = {manifest.followers.get(name, name): None for name in names}
+            chosen = tuple(manifest.leaders[name] for name in first if name in manifest.leaders)
         values: dict[str, Any] = {}
         for group in chosen:
-            value = self._load_group(group, trusted=manifest.is_ours)
+            parts = [self.chunks.get(cut.ids, cut.size) for cut in group.buffers]
+            value = self._unpacked(group, parts, trusted=manifest.is_ours)
             values |= {group.names[0]: value} if len(group.names) == 1 else value
+            buffers[group.names[0]] = parts
         return values
 
     def stream(self, group: Group) -> bytes:
@@ -215,9 +241,8 @@ class Snapshots:
             )
         return stream
 
-    def _load_group(self, group: Group, *, trusted: bool) -> Any:
+    def _unpacked(self, group: Group, buffers: list[bytearray], *, trusted: bool) -> Any:
         stream = self.stream(group)
-        buffers = [self.chunks.get(cut.ids, cut.size) for cut in group.buffers]
         try:
             return unpack(stream, buffers, trusted=trusted, trust=self._trusted)
         except ModuleNotFoundError:
@@ -275,6 +300,12 @@ def _befores(before: Group | None, packed: Packed) -> Buffers:
 def _print_of(packed: Packed, before: Group | None) -> str:
     pairs = zip(packed.buffers, _befores(before, packed), strict=True)
     return _fingerprint(packed.stream, tuple(cut_like(buffer, old)[0] for buffer, old in pairs))
+
+
+def _place(buffer: memoryview | bytearray) -> tuple[int, int]:
+    """Return where in memory a buffer is, and how large it is."""
+    held = np.frombuffer(buffer, np.uint8)
+    return held.__array_interface__["data"][0], held.nbytes
 
 
 def _packed_atom(value: object) -> Packed:

@@ -22,7 +22,7 @@ from pforge_lab.runs.watching import Watchers
 from pforge_lab.state import StateManager
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.runs.performance import Performance
@@ -230,14 +230,18 @@ class Stepping:
     def is_edited(self) -> bool:
         """Return whether something was changed in place since the last record."""
         held = self._scope.held() if self._timeline.is_kept() else ()
-        return bool(held and self._scope.changes(self._scope.snapshot(self._scope.values(), examine=held)))
+        return bool(held and self._changed(held))
 
     def note_edits(self) -> None:
         """Turn what was changed in place since the last record into an ``edited`` record."""
         held = self._scope.held()
-        if held and self._scope.changes(self._scope.snapshot(self._scope.values(), examine=held)):
+        if held and self._changed(held):
             self._keeper.accept(self._edited(), self._scope.values(), last=False, examine=held)
         self._scope.examined()
+
+    def _changed(self, held: Collection[str]) -> bool:
+        """Return whether what somebody may hold differs from its snapshot; what is not loaded does not."""
+        return bool(self._scope.changes(self._scope.snapshot(self._scope.seen(), examine=held)))
 
     def _edited(self) -> Callable[..., StepRecord]:
         """Return what makes the record of an edit."""

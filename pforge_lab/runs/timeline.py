@@ -260,10 +260,13 @@ class Timeline:
         self._write(status="interrupted")
 
     def move(self, there: Lines, records: list[StepRecord] | None = None) -> None:
-        """Stand at another position, of another line when its ``records`` are given."""
+        """Stand at another position, of another line when its ``records`` are given.
+
+        A move makes nothing that could be lost: it outlives this process, and does not wait for the disk.
+        """
         line = self.records if records is None else records
         past = line[: there.position]
-        self._write(lines=there, status=self._settled(past), error=None, **_totals(past))
+        self._write(lines=there, status=self._settled(past), error=None, durable=False, **_totals(past))
         self.records = line
 
     def accept(self, record: StepRecord, manifest: Manifest, chunks: Chunks, *, last: bool) -> None:
@@ -303,9 +306,9 @@ class Timeline:
         self.journal.add_attempt(head, record, removed)
         self.head = head
 
-    def _write(self, **changes: Any) -> None:
+    def _write(self, *, durable: bool = True, **changes: Any) -> None:
         head = touched(self.head, **changes)
-        self.journal.write_head(head)
+        self.journal.write_head(head, durable=durable)
         self.head = head
 
 

@@ -161,6 +161,39 @@ class Stored(Mapping[str, Any]):
         return sum(1 for _ in self)
 
 
+class Pending(Mapping[str, Any]):
+    """Objects of a run at one moment, some of which are not loaded yet.
+
+    Parameters
+    ----------
+    loaded
+        Those that are.
+    stored
+        The snapshot they are in step with.
+    load
+        Gives one that is not.
+    """
+
+    def __init__(self, loaded: dict[str, Any], stored: Stored, load: Callable[[str], Any]) -> None:
+        self._loaded, self._stored, self._load = loaded, stored, load
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            if name not in self._stored:
+                raise KeyError(name)
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._stored
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+
 class Moment:
     """A run as it was at one position: read-only, loaded from its snapshot as far as it is looked at.
 

@@ -59,6 +59,13 @@ def test_each_step_waits_for_the_disk_once(tmp_path: Path) -> None:
     assert np.array_equal(pf.open_run(run.id, state=tmp_path / "lab.fs")["array"], expected)
 
 
+def test_going_to_another_position_does_not_wait_for_the_disk(tmp_path: Path) -> None:
+    run = made(tmp_path)
+    run.step(3)
+    assert syncs(run.back) == 0
+    assert run.position == 2
+
+
 def test_a_power_cut_in_a_step_leaves_the_run_as_it_was_before_it(tmp_path: Path) -> None:
     """The disk has what was synced: the file up to where it ended before the step, and the notes beside it."""
     path, after = tmp_path / "lab.fs", tmp_path / "after.fs"
