@@ -202,7 +202,7 @@ class Snapshots:
     def _mark(self, value: object, group: Group | None, buffers: list[bytearray]) -> str:
         """Return the fingerprint of a value; memory that it was just loaded into is known without looking at it."""
         packed = pack(value, here=self._here)
-        cuts_before = _cuts_before(group, packed)
+        cuts_before = _befores(group, packed)
         loaded = {_place(buffer): old for buffer, old in zip(buffers, cuts_before, strict=False)}
         cuts = (
             old if loaded.get(_place(buffer)) is old else cut_like(buffer, old)[0]
