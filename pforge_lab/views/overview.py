@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 def overview(run: Readable) -> RunView:
     """Return the run at a glance; no variable is loaded for it."""
     with run.still():
-        plan = tuple(
-            StepPlan(place, label, step.tool_name, step.output_var, step.condition)
-            for place, (label, step) in enumerate(
-                zip(run.pipeline.labels, run.pipeline.steps, strict=True), start=1
-            )
-        )
         return RunView(
             summary=summary_of(run),
-            plan=plan,
+            plan=tuple(planned(run, place) for place in range(len(run.pipeline.steps))),
             records=run.line_records,
             variables=variable_rows(run),
             attempt=run.attempt,
             stale=tuple(run.stale()),
             revised=_revised(run),
         )
+
+
+def planned(run: Readable, place: int) -> StepPlan:
+    """Return a step as the pipeline of a run declares it; the first has place 0."""
+    step = run.pipeline.steps[place]
+    return StepPlan(place + 1, run.pipeline.labels[place], step.tool_name, step.output_var, step.condition)
 
 
 def _revised(run: Readable) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pforge_lab.values.format import NONE, count, duration, megabytes, moment, names, place, shorten, size
 from pforge_lab.views.blocks import Column, Line, Piece, Row, Table, Title, words
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pforge_lab.runs.records import StepRecord
     from pforge_lab.views.blocks import Block, Cell
 
+T = TypeVar("T")
 _DOT = (Piece("·", "muted"),)
 MOST_VARIABLES = 40
 MOST_RUNS = 100
@@ -139,11 +140,18 @@ def _label_at(view: RunView) -> str:
 
 
 def listed_steps(view: RunView) -> list[StepRecord | StepPlan]:
-    """Return records up to the position, the failed attempt, records stepped back over, the rest of the plan."""
-    at = view.summary.position
-    seen = {record.step for record in view.records}
-    attempt = [view.attempt] if view.attempt else []
-    seen |= {record.step for record in attempt}
-    passed = [record for record in view.records if record.index <= at]
-    ahead = [record for record in view.records if record.index > at]
-    return [*passed, *attempt, *ahead, *(step for step in view.plan if step.step not in seen)]
+    """Return the steps of a run as its table lists them; see `in_order`."""
+    return in_order(view.summary.position, view.records, view.attempt, view.plan)
+
+
+def in_order(
+    position: int, records: Sequence[StepRecord], attempt: StepRecord | None, plan: Sequence[T]
+) -> list[StepRecord | T]:
+    """Return records up to the position, the failed attempt, records stepped back over, the rest of the plan.
+
+    ``plan`` is what stands for each step of the pipeline, in order.
+    """
+    attempts = [attempt] if attempt else []
+    seen = {record.step for record in (*records, *attempts)}
+    left = [step for number, step in enumerate(plan, start=1) if number not in seen]
+    return [*records[:position], *attempts, *records[position:], *left]

@@ -13,24 +13,26 @@ from typing import TYPE_CHECKING, Any
 from pforge_lab.errors import UsageError
 from pforge_lab.runs.api import summary_of
 from pforge_lab.runs.glances import StepPlan
-from pforge_lab.runs.records import StepRecord
 from pforge_lab.values.format import NONE, duration, megabytes, shape, shorten, size
 from pforge_lab.views.html import diff_html, preview_html, record_html
-from pforge_lab.views.overview import overview, variable_rows
+from pforge_lab.views.overview import planned, variable_rows
 from pforge_lab.views.plots import plot_memory
-from pforge_lab.views.runs import listed_steps
+from pforge_lab.views.runs import in_order
+from pforge_lab.widgets.browsing import place_of, window
 
 if TYPE_CHECKING:
     from pforge_lab.runs.glances import VariableRow
+    from pforge_lab.runs.records import StepRecord
     from pforge_lab.runs.run import Run
 
 MOST_BYTES = 150_000  # of one picture
 MOST_EDITED = 20_000  # characters of JSON that a box for editing takes
+MOST_SENT = 100  # steps of a run that are sent at each move
 _DRAWN = 200  # steps of a pipeline that are drawn
 
 
 def view_of(run: Run, under_way: str | None = None) -> dict[str, Any]:
-    """Return the run at a glance: where it stands, and one row per step.
+    """Return the run at a glance: where it stands, and the steps around there, at most `MOST_SENT`.
 
     Parameters
     ----------
@@ -42,9 +44,9 @@ def view_of(run: Run, under_way: str | None = None) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``id pipeline status position total next under_way error steps``; a step is ``label tool
-        status at time after peak memory``, with ``at`` the position it reached or None, ``after`` and
-        ``peak`` the shares of the highest peak, and ``memory`` both in words. 10 µs a step.
+        ``id pipeline status position here total end next under_way error length start steps``: ``here`` is the
+        label at the position, ``end`` the last position of the line; there are ``length`` steps, of which
+        ``steps`` are those from ``start`` on, as `steps_at` has them.
 
     Examples
     --------
@@ -52,36 +54,47 @@ def view_of(run: Run, under_way: str | None = None) -> dict[str, Any]:
     >>> def double(x: int): return 2 * x
     >>> run = pf.Pipeline.from_functions("sum", double).start({"x": 20}, state="memory:")
     >>> view = view_of(run)
-    >>> view["position"], [(step["label"], step["status"]) for step in view["steps"]]
-    (0, [('double', 'pending')])
+    >>> view["position"], view["length"], [(step["label"], step["status"]) for step in view["steps"]]
+    (0, 1, [('double', 'pending')])
     """
     with run.still():
-        return _view_of(run, under_way)
+        position, records, summary = run.position, run.line_records, summary_of(run)
+        return {
+            "id": run.id,
+            "pipeline": shorten(summary.pipeline, 60),
+            "status": summary.status,
+            "position": position,
+            "here": shorten(records[position - 1].label, 60) if position else "",
+            "end": len(records),
+            "total": summary.steps_total,
+            "next": run.next_label,
+            "under_way": under_way,
+            "error": shorten(summary.error or "", 300),
+            "readonly": run.state.mode == "r",
+            **steps_at(run, max(0, position - MOST_SENT // 2), under_way=under_way),
+        }
 
 
-def _view_of(run: Run, under_way: str | None) -> dict[str, Any]:
-    seen = overview(run)
-    steps = listed_steps(seen)
-    highest = max(
-        (step.memory.peak for step in steps if isinstance(step, StepRecord) and step.memory), default=0
-    )
-    summary = summary_of(run)
-    rows = [_step(step, highest, attempt=step is seen.attempt) for step in steps]
-    following = next((row for row in rows if row["at"] is None), None)
-    if under_way is not None and following is not None and following["label"] == under_way:
-        following["status"] = "running"
-    return {
-        "id": run.id,
-        "pipeline": shorten(summary.pipeline, 60),
-        "status": summary.status,
-        "position": run.position,
-        "total": summary.steps_total,
-        "next": run.next_label,
-        "under_way": under_way,
-        "error": shorten(summary.error or "", 300),
-        "readonly": run.state.mode == "r",
-        "steps": rows,
-    }
+def steps_at(run: Run, start: int, count: int = MOST_SENT, *, under_way: str | None = None) -> dict[str, Any]:
+    """Return some of the steps of a run: ``length start steps``.
+
+    The first of them comes after the start of the run, so that the step of position n has place n - 1. A step is
+    ``label tool status at time after peak memory``, with ``at`` the position it reached or None, ``after`` and
+    ``peak`` the shares of the highest peak, and ``memory`` both in words.
+    """
+    with run.still():
+        position, records, attempt = run.position, run.line_records, run.attempt
+        listed = in_order(position, records, attempt, range(len(run.pipeline.labels)))
+        start, shown = window(listed, {"start": start, "count": count})
+        steps = [planned(run, step) if isinstance(step, int) else step for step in shown]
+    measured = records if attempt is None else (*records, attempt)
+    highest = max((step.memory.peak for step in measured if step.memory), default=0)
+    rows = [_step(step, highest, attempt=step is attempt) for step in steps]
+    ahead = max(0, position - start)  # the step under way is the first of its label that is not passed
+    place = next((place for place in range(ahead, len(steps)) if steps[place].label == under_way), None)
+    if place is not None:
+        rows[place]["status"] = "running"
+    return {"length": len(listed), "start": start, "steps": rows}
 
 
 def _step(step: StepRecord | StepPlan, highest: int, *, attempt: bool) -> dict[str, Any]:
@@ -100,6 +113,19 @@ def _step(step: StepRecord | StepPlan, highest: int, *, attempt: bool) -> dict[s
     at = None if attempt else step.index
     time = NONE if step.status == "edited" else duration(step.seconds)
     return row | {"status": step.status, "at": at, "time": time} | memory
+
+
+def variables_page(run: Run, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return some of the variables after a position: ``total start at rows``, with ``at`` the place of ``kept``.
+
+    They are ``count`` from ``start`` on, or those around ``kept`` where it is not among these.
+    """
+    found = variable_rows(run, asked["at"])
+    at = place_of(asked, [row.name for row in found])
+    if at is not None and not 0 <= at - asked["start"] < asked["count"]:
+        asked = asked | {"start": at - asked["count"] // 4}
+    start, rows = window(list(found), asked)
+    return {"total": len(found), "start": start, "at": at, "rows": [_variable(row) for row in rows]}
 
 
 def variables_at(run: Run, position: int) -> list[dict[str, str]]:

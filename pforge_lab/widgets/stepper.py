@@ -180,10 +180,10 @@ class Stepper(Staying):
             self._one_move = self.busy = False
             self.redraw()
 
-    def _look(self, look: Callable[[Run, dict[str, Any]], Any], message: dict[str, Any]) -> None:
+    def _look(self, look: Callable[[Stepper, dict[str, Any]], Any], message: dict[str, Any]) -> None:
         answer = {"look": message["look"], "asked": message.get("asked")}
         try:
-            self.send(answer | {"data": look(self.run, message)})
+            self.send(answer | {"data": look(self, message)})
         except Exception as error:  # noqa: BLE001 - a value's class may raise anything; it is shown
             self.send(answer | {"error": f"{type(error).__name__}: {error}"})
 
@@ -229,11 +229,18 @@ _MOVES: dict[str, Callable[[Stepper, dict[str, Any]], Any]] = {
     "set": Stepper._set,  # noqa: SLF001 - its own
     "show": Stepper._show,  # noqa: SLF001 - its own
 }
-_LOOKS: dict[str, Callable[[Run, dict[str, Any]], Any]] = {
-    "variables": lambda run, asked: model.variables_at(run, asked["at"]),
-    "preview": lambda run, asked: model.preview_at(run, asked["at"], asked["name"]),
-    "diff": lambda run, asked: model.diff_at(run, asked["before"], asked["at"]),
-    "record": lambda run, asked: model.record_at(run, asked["at"]),
-    "memory": lambda run, _: model.chart_of(run),
-    "flow": lambda run, _: model.graph_of(run),
+_LOOKS: dict[str, Callable[[Stepper, dict[str, Any]], Any]] = {
+    "steps": lambda stepper, asked: model.steps_at(
+        stepper.run,
+        asked["start"],
+        asked["count"],
+        under_way=stepper._under_way,  # noqa: SLF001 - its own
+    ),
+    "variables": lambda stepper, asked: model.variables_page(stepper.run, asked),
+    "more": lambda stepper, asked: model.variables_page(stepper.run, asked),
+    "preview": lambda stepper, asked: model.preview_at(stepper.run, asked["at"], asked["name"]),
+    "diff": lambda stepper, asked: model.diff_at(stepper.run, asked["before"], asked["at"]),
+    "record": lambda stepper, asked: model.record_at(stepper.run, asked["at"]),
+    "memory": lambda stepper, _: model.chart_of(stepper.run),
+    "flow": lambda stepper, _: model.graph_of(stepper.run),
 }

@@ -173,6 +173,8 @@ def open_page(browser, server):
         page.set_default_timeout(PATIENCE)
         page.errors = []
         page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.received = []  # sizes of what kernels have sent
+        page.on("websocket", lambda socket: _weigh(socket, page.received))
         page.on("request", lambda request: _note(server, page.url + path, request.url))
         page.goto(path if "://" in path else server.url(path))
         return page
@@ -180,6 +182,11 @@ def open_page(browser, server):
     yield opened
     for context in contexts:
         context.close()
+
+
+def _weigh(socket, received: list[int]) -> None:
+    if "/channels" in socket.url:
+        socket.on("framereceived", lambda frame: received.append(len(frame)))
 
 
 def _note(server: Server, asker: str, url: str) -> None:

@@ -13,7 +13,7 @@ function element(tag, attributes = {}, ...children) {
 
 // Jupyter's own shortcuts must not fire on what is focused in here.
 function shield(node) {
-  const focusable = "button, select, textarea, summary, a[href], [tabindex]";
+  const focusable = "button, select, input, textarea, summary, a[href], [tabindex]";
   for (const each of node.querySelectorAll(focusable)) each.dataset.lmSuppressShortcuts = "true";
 }
 
@@ -79,9 +79,50 @@ class Rows {
   }
 }
 
+const PAGE = 100;
+
+// Rows of which those in sight are asked for, a page at a time. What is known of a row from before is shown until it has come.
+class Paged extends Rows {
+  constructor(prefix, label, draw, choose, fetch, head = []) {  // `head` are rows in front that are known
+    super(prefix, label, (item, place) => this.known(item, place, draw), choose);
+    Object.assign(this, { fetch, head, fresh: new Set(), asking: false });
+  }
+  list(length, at, start, rows, same) {
+    const items = same && this.items.length === length ? this.items : new Array(length).fill(null);
+    this.fresh.clear();
+    this.asking = false;
+    this.put(items, 0, this.head);
+    this.put(items, start, rows);
+    this.show(items, at);
+  }
+  put(items, start, rows) {
+    rows.slice(0, Math.max(0, items.length - start)).forEach((row, place) => {
+      items[start + place] = row;
+      this.fresh.add(start + place);
+    });
+  }
+  fill(start, rows) {
+    const unknown = !this.fresh.has(this.at);
+    this.put(this.items, start, rows);
+    this.asking = !this.fresh.has(this.missing);  // there is no such row any more: the list will come anew
+    this.paint();
+    if (unknown && this.fresh.has(this.at)) this.choose(this.at);
+  }
+  known(item, place, draw) {
+    if (!this.asking && !this.fresh.has(place)) this.missing ??= place;
+    return item ? draw(item, place) : element("div", { class: "pfs-muted pfs-unknown", "aria-label": "not loaded yet" }, "…");
+  }
+  paint() {
+    if (!this.asking) this.missing = undefined;
+    super.paint();
+    if (this.asking || this.missing === undefined) return;
+    this.asking = true;
+    this.fetch(Math.max(0, this.missing - PAGE / 4));
+  }
+}
+
 // What browsers share: rows asked for a page at a time as they come into sight, answers matched with questions,
 // a line that tells what happened. A subclass has `nouns`, `none`, `query()`, `drawn(row)`, `look()` and `words()`.
-const PAGE = 100;
 
 class Browser {
   constructor(model, prefix) {

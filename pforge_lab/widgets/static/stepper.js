@@ -7,6 +7,7 @@ const ICONS = {
 const NAMES = { reset: "Reset", back: "Back", step: "Step", finish: "Run to end", stop: "Stop" };
 const STOPS = "Stop: commands, requests and coroutines end at once, a Python function at its next bytecode; a C call finishes first";
 const TABS = { variables: "Variables", record: "Record", diff: "Diff", memory: "Memory", flow: "Data flow" };
+const START = { label: "Start", tool: "", status: "start", at: 0, time: "", memory: "" };
 function icon(name) {
   const span = element("span", { class: "pfs-icon", "aria-hidden": "true" });
   span.innerHTML = `<svg viewBox="0 0 24 24" width="16" height="16"><path fill="currentColor" d="${ICONS[name]}"/></svg>`;
@@ -44,14 +45,18 @@ class Stepper {
       if (!this.model.get("busy")) this.model.send({ do: "show", run: this.model.get("other") });
     });
     this.notice = element("p", { role: "alert", class: "pfs-notice" }, this.told, this.other);
-    this.steps = new Rows(`${this.id}-s`, "Steps", (step) => this.stepRow(step), () => this.look());
+    this.steps = new Paged(`${this.id}-s`, "Steps", (step) => this.stepRow(step), () => this.look(), (start) => {
+      this.ask("steps", { start: Math.max(0, start - 1), count: PAGE }, (data) => this.steps.fill(data.start + 1, data.steps));
+    }, [START]);
     this.steps.node.addEventListener("keydown", (event) => {
       const name = { Enter: "step", Backspace: "back" }[event.key];
       if (!name) return;
       event.preventDefault();
       this.act(name);
     });
-    this.variables = new Rows(`${this.id}-v`, "Variables", (row) => this.variableRow(row), () => this.preview());
+    this.variables = new Paged(`${this.id}-v`, "Variables", (row) => this.variableRow(row), () => this.preview(), (start) => {
+      this.ask("more", { at: this.chosen.at, start, count: PAGE }, (data) => this.variables.fill(data.start, data.rows));
+    });
     this.variables.node.addEventListener("keydown", (event) => {
       if (event.key === "Enter") { event.preventDefault(); this.preview(); }
     });
@@ -120,10 +125,10 @@ class Stepper {
     performance.mark("pforge-draw");
     const before = this.view;
     this.view = this.model.get("view");
-    this.items = [{ label: "Start", tool: "", status: "start", at: 0, time: "", memory: "" }, ...this.view.steps];
-    const changed = moved || before.position !== this.view.position || before.id !== this.view.id;
-    const here = this.items.findIndex((step) => step.at === this.view.position);
-    this.steps.show(this.items, changed ? here : this.steps.at);
+    const { view } = this;
+    delete this.waiting.steps;  // what was asked of the list before
+    const changed = moved || before.position !== view.position || before.id !== view.id;
+    this.steps.list(view.length + 1, changed ? view.position : this.steps.at, view.start + 1, view.steps, before?.id === view.id);
     if (changed) { this.steps.reveal(); this.steps.paint(); }
     this.words();
     this.look();
@@ -136,8 +141,7 @@ class Stepper {
 
   words() {
     const { view } = this, busy = this.model.get("busy") || view.status === "running";
-    const here = this.items.find((step) => step.at === view.position);
-    const where = view.under_way ? `running ${view.under_way}` : `position ${view.position} · ${here ? here.label : ""}`;
+    const where = view.under_way ? `running ${view.under_way}` : `position ${view.position} · ${view.here || START.label}`;
     const told = `${view.pipeline} · ${where} · ${busy ? "running" : view.status}`;
     if (this.status.textContent !== told) this.status.textContent = told;
     const off = { reset: busy || !view.position, back: busy || !view.position, step: busy || !view.next,
@@ -154,7 +158,7 @@ class Stepper {
     this.other.setAttribute("aria-disabled", Boolean(this.model.get("busy")));
   }
 
-  get chosen() { return this.items[this.steps.at]; }
+  get chosen() { return this.steps.items[this.steps.at]; }
 
   ask(look, more, then) {
     this.asked += 1;
@@ -190,6 +194,7 @@ class Stepper {
     }
     this.panel.setAttribute("aria-labelledby", `${this.id}-t-${this.tab}`);
     const { chosen, panel } = this;
+    if (!chosen) return;  // its row is under way
     panel.dataset.lmSuppressShortcuts = "true";
     const name = chosen.at === 0 ? "the start" : chosen.label;
     const titles = { variables: `Variables after ${name}`, record: `Record of ${name}`, diff: `What differs at ${name}`,
@@ -202,20 +207,22 @@ class Stepper {
       return;
     }
     if (this.tab === "variables") {
-      this.ask("variables", { at: chosen.at }, (rows) => this.showVariables(rows));
+      const kept = this.variables.items[this.variables.at]?.name;
+      this.ask("variables", { at: chosen.at, start: 0, count: PAGE, kept }, (data) => this.showVariables(data));
     } else if (this.tab === "diff") this.diff();
     else this.ask(this.tab, { at: chosen.at }, (html) => this.html(panel, html));
   }
 
-  showVariables(rows) {
-    const kept = this.variables.items[this.variables.at]?.name;
+  showVariables({ total, start, at, rows }) {
+    performance.mark("pforge-draw-variables");
     const head = element("div", { class: "pfs-variable pfs-head", "aria-hidden": "true" },
       ...["Name", "Type", "Shape", "Size", "Change", "Preview"].map((word) => element("span", {}, word)));
     const again = this.variables.node.isConnected && this.panel.contains(this.variables.node);
     if (!again) this.panel.replaceChildren(head, this.variables.node, this.detail);
-    const at = Math.max(0, rows.findIndex((row) => row.name === kept));
-    this.variables.show(rows, at);
-    if (this.opened && rows.some((row) => row.name === this.opened)) this.preview(); else this.detail.replaceChildren();
+    delete this.waiting.more;
+    this.variables.list(total, at ?? 0, start, rows, false);
+    performance.measure("pforge-redraw-variables", "pforge-draw-variables");
+    if (this.opened && at !== null && this.variables.items[at].name === this.opened) this.preview(); else this.detail.replaceChildren();
   }
 
   preview() {
@@ -247,17 +254,24 @@ class Stepper {
     return form;
   }
 
+  // With another position: chosen by its label, or by its number where there are more than a list should have.
   diff() {
-    const at = this.chosen.at;
-    const others = this.items.filter((step) => step.at !== null && step.at !== at);
-    if (!others.length) { this.panel.replaceChildren(element("p", { class: "pf-muted" }, "There is nothing to compare with yet.")); return; }
-    if (!others.some((step) => step.at === this.against)) this.against = (others.find((step) => step.at === at - 1) ?? others[0]).at;
-    const select = element("select", { "aria-label": "Compare with" },
-      ...others.map((step) => element("option", { value: step.at, selected: step.at === this.against ? "" : null }, `${step.at} ${step.label}`)));
+    const { at } = this.chosen, { end, length, steps } = this.view;
+    if (!end) { this.panel.replaceChildren(element("p", { class: "pf-muted" }, "There is nothing to compare with yet.")); return; }
+    if (this.against === null || this.against > end || this.against === at) this.against = at ? at - 1 : 1;
+    const others = [START, ...steps].filter((step) => step.at !== null && step.at !== at);
+    const field = length > steps.length
+      ? element("input", { type: "number", min: 0, max: end, value: this.against, "aria-label": "Compare with position" })
+      : element("select", { "aria-label": "Compare with" }, ...others.map((step) =>
+        element("option", { value: step.at, selected: step.at === this.against ? "" : null }, `${step.at} ${step.label}`)));
     const shown = element("div");
     const ask = () => this.ask("diff", { at, before: this.against }, (html) => this.html(shown, html));
-    select.addEventListener("change", () => { this.against = Number(select.value); ask(); });
-    this.panel.replaceChildren(element("label", {}, "From ", select), shown);
+    field.addEventListener("change", () => {
+      if (!field.checkValidity() || field.value === "") { field.reportValidity(); return; }
+      this.against = Number(field.value);
+      ask();
+    });
+    this.panel.replaceChildren(element("label", {}, "From ", field), shown);
     shield(this.panel);
     ask();
   }
