@@ -11,7 +11,7 @@ from pforge_lab.demo import copy_notebooks
 pytestmark = pytest.mark.kernel
 
 CELL = """import pforge_lab as pf
-run = pf.load("flights.yaml").start()
+run = pf.load_pipeline("flights.yaml").start()
 """
 STEPS = ("load", "clean", "join_weather", "join_planes", "delays", "fit", "rank", "report", "save")
 
