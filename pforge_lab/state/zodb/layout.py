@@ -30,6 +30,8 @@ VERSION = 1
 INLINE_BYTES = 512
 #: Values up to this many bytes are a record of their own, larger ones a file.
 RECORD_BYTES = 1 << 20
+#: Values of records of their own are kept in a view's cache up to this size.
+CACHED_BYTES = 4096
 
 PLAIN = 0  # first byte of an inline value that never expires
 _LIMITED = 1  # the same for one that expires; the moment follows

@@ -10,7 +10,6 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from transaction.interfaces import TransientError
-from ZODB import DB
 from ZODB.POSException import ConflictError, POSKeyError, ReadOnlyError
 
 from pforge_lab.errors import StateError
@@ -19,6 +18,7 @@ from pforge_lab.state.checks import check_key
 from pforge_lab.state.stats import StateStats, StatsCounter
 from pforge_lab.state.zodb.faults import named
 from pforge_lab.state.zodb.layout import PLAIN, head_of, lay_out, our_class
+from pforge_lab.state.zodb.lean import LeanDB
 from pforge_lab.state.zodb.view import View, give_back
 from pforge_lab.state.zodb.writer import Writer
 
@@ -92,10 +92,10 @@ class ObjectStateManager(StateManager):
             )
             self._publish()
 
-    def _database(self, storage: Any) -> DB:
+    def _database(self, storage: Any) -> LeanDB:
         try:
             return _patiently(
-                lambda: DB(
+                lambda: LeanDB(
                     storage,
                     cache_size=self._cache_size,
                     cache_size_bytes=_CACHE_BYTES,

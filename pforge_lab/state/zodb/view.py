@@ -11,16 +11,13 @@ from ZODB.blob import Blob
 
 from pforge_lab.errors import StateCorrupt
 from pforge_lab.state.zodb.expiry import ExpiryIndex
-from pforge_lab.state.zodb.layout import VERSION, digest_of, expiry_of, head_of, inline_value
+from pforge_lab.state.zodb.layout import CACHED_BYTES, VERSION, digest_of, expiry_of, head_of, inline_value
 from pforge_lab.state.zodb.solo import SoloManager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ZODB import DB
-
-#: Values of records of their own are kept in a view's cache up to this size.
-_CACHED_BYTES = 4096
 
 
 class View:
@@ -90,7 +87,7 @@ class View:
         if isinstance(held, Blob):
             return self._blob_value(key, entry)
         data: bytes = held.data
-        if len(data) > _CACHED_BYTES:
+        if len(data) > CACHED_BYTES:
             held._p_deactivate()  # noqa: SLF001 - persistent's public protocol
         return data
 

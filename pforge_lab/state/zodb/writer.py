@@ -15,13 +15,21 @@ from ZODB.blob import Blob
 from pforge_lab.errors import OutcomeUnknown, StateError
 from pforge_lab.state.transaction import Drop, Overlay, Put, Touch
 from pforge_lab.state.zodb.faults import fault
-from pforge_lab.state.zodb.layout import RECORD_BYTES, entry_of, entry_until, expiry_of, head_of
+from pforge_lab.state.zodb.layout import (
+    CACHED_BYTES,
+    RECORD_BYTES,
+    entry_of,
+    entry_until,
+    expiry_of,
+    head_of,
+)
 from pforge_lab.state.zodb.queue import CommitQueue, Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pforge_lab.state.transaction import Change
+    from pforge_lab.state.zodb.layout import Value
     from pforge_lab.state.zodb.view import View
 
 #: Conflicts with other processes are tried again for this many seconds.
@@ -72,6 +80,7 @@ class Writer:
         self._temporary = temporary
         self._shared = shared
         self._dead = dead
+        self._stored: list[Value] = []  # in the commit under way
         self._queue = CommitQueue(self._commit_all)
 
     def run(self, work: Callable[[Overlay], Any], *, durable: bool = True) -> Any:
@@ -149,6 +158,7 @@ class Writer:
     def _attempt(self, jobs: list[Job]) -> None:
         files: list[Path] = []
         dead: list[int] = []
+        self._stored.clear()
         try:
             for job in jobs:
                 overlay = self._worked(job)
@@ -162,6 +172,11 @@ class Writer:
         finally:
             for file in files:
                 file.unlink(missing_ok=True)
+        for (
+            stored
+        ) in self._stored:  # written by now; the cache would keep what nobody reads through this view
+            stored._p_deactivate()  # noqa: SLF001 - persistent's public protocol
+        self._stored.clear()
         for size in dead:
             self._dead(size)
 
@@ -226,7 +241,10 @@ class Writer:
 
     def _entry(self, change: Put, files: list[Path]) -> Any:
         if self._temporary is None or len(change.value) <= RECORD_BYTES:
-            return entry_of(change.value, change.expires)
+            entry = entry_of(change.value, change.expires)
+            if len(change.value) > CACHED_BYTES:
+                self._stored.append(entry[1])
+            return entry
         descriptor, name = tempfile.mkstemp(dir=self._temporary)  # mode 0600
         files.append(Path(name))
         with os.fdopen(descriptor, "wb") as file:
