@@ -6,11 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import StateConflict
+from pforge_lab.runs.deferring import Added, Deferring
 from pforge_lab.runs.encoding import decoded, encoded
 from pforge_lab.runs.generation import CREATED, GENERATION, ChunksCollected, ChunksWritten, token
 from pforge_lab.runs.lease import SECONDS, holder, new_lease, renewer
 from pforge_lab.runs.manifest import Manifest
-from pforge_lab.runs.pages import CARRIED, LEASES, Pages
 from pforge_lab.runs.retention import slim
 
 if TYPE_CHECKING:
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from pforge_lab.runs.head import Head
     from pforge_lab.runs.records import StepRecord
     from pforge_lab.runs.retention import Place
-    from pforge_lab.state import StateManager
 
 
-class Journal(Pages):
+class Journal(Deferring):
     """One run in one state manager, to be moved on.
 
     Parameters
@@ -34,12 +33,6 @@ class Journal(Pages):
     run
         The run's id.
     """
-
-    def __init__(self, state: StateManager, run: str) -> None:
-        super().__init__(state, run)
-        self._lease_key = LEASES + run
-        self._lease: bytes | None = None  # while this process advances the run
-        self._generation = state.get(GENERATION)  # before it is looked which chunks are there
 
     def create(
         self,
@@ -160,14 +153,14 @@ class Journal(Pages):
         ChunksCollected
             As `create`.
         """
+        added = Added(head, record, manifest, before)
+        if not removed and self._put_off(added, chunks):
+            if head.status != "running":
+                self.drop_lease()
+            return
+        self.settle()
         line, position = head.lines.number, head.lines.position
-        text, since = self._manifests.text(line, position, manifest, whole=head.keep != "all")
-        values = {
-            self.key(line, position, "record"): encoded(record.to_json(before)),
-            self.key(line, position, "manifest"): text,
-        }
-        if head.carry is not None and head.status == "done":
-            values[CARRIED + head.carry] = manifest.to_bytes()
+        text, since, values = self._texts(added)
         values |= self._slimmed(removed, head, values)
         self._keep(head, values, chunks)
         self._manifests.wrote(line, position, since, manifest, text)
@@ -297,6 +290,7 @@ class Journal(Pages):
         durable
             As for a batch of the store.
         """
+        self.settle()
         release = self._lease is not None and head.status != "running"
         text = head.to_bytes()
         guard = {self._head: self._seen}

@@ -15,14 +15,16 @@ from pforge_lab.state.stats import StateStats, StatsCounter
 from pforge_lab.state.transaction import Change, Drop, Overlay, Put, Touch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import timedelta
 
     from pforge_lab.state.batch import BatchChanges
+    from pforge_lab.state.debt import Debt
     from pforge_lab.state.handle import Mode
     from pforge_lab.state.transaction import Transaction
 
 T = TypeVar("T")
+
 #: A value and when it expires. Entries are replaced, never changed, so that readers need no lock.
 Entry = tuple[bytes, float | None]
 
@@ -70,6 +72,7 @@ class MemoryStateManager(StateManager):
         self._entries: OrderedDict[str, Entry] = OrderedDict()  # in the order of writing
         self._bytes = 0
         self._lock = threading.RLock()
+        self._debts: list[Debt] = []
 
     @classmethod
     def canonical_url(cls, _scheme: str, rest: str) -> str:
@@ -86,7 +89,9 @@ class MemoryStateManager(StateManager):
         return cls(url, **options)
 
     def get(self, key: str) -> bytes | None:
-        """Return the value of ``key``, or None if there is none. Takes no lock."""
+        """Return the value of ``key``, or None if there is none. Takes no lock, unless something is owed."""
+        if self._debts:
+            self.settle()
         try:
             entry = self._entries.get(key)
         except TypeError:  # an unhashable key; named as such below
@@ -96,19 +101,69 @@ class MemoryStateManager(StateManager):
         self.check_open()
         return self._get(check_key(key))
 
+    def owe(self, debt: Debt, item: Any, guard: Mapping[str, bytes | None]) -> bool:
+        """Accept a change that is put into bytes when somebody looks at the store; return whether it was.
+
+        It is not where the store has a limit of bytes, or a guard does not match: a batch then says why.
+        Nobody but its debtor owes changes of the keys of a guard. Whatever reads or changes the store,
+        any key of it, finds all that is owed paid.
+
+        Examples
+        --------
+        >>> class Word:
+        ...     items = []
+        ...     def changes(self):
+        ...         return {"word": (" ".join(self.items).encode(), None)}
+        >>> state = MemoryStateManager()
+        >>> state.owe(Word(), "hello", {"word": None}), state.keys()
+        (True, ['word'])
+        >>> state.owe(Word(), "again", {"word": None}), state.get("word")
+        (False, b'hello')
+        """
+        with self._lock:
+            if self.max_bytes is not None or self.closed:
+                return False
+            for key, value in guard.items():
+                entry = self._live(key)
+                if (None if entry is None else entry[0]) != value:
+                    return False
+            debt.items.append(item)
+            if debt not in self._debts:
+                self._debts.append(debt)
+            return True
+
+    def settle(self) -> None:
+        """Store what is owed.
+
+        Examples
+        --------
+        >>> MemoryStateManager().settle()
+        """
+        with self._lock:
+            while self._debts:
+                changes = self._debts[0].changes()
+                for key, change in changes.items():
+                    self._apply(key, self._change(change))
+                del self._debts[0]  # last: who looks meanwhile waits for the lock
+
     def _get(self, key: str) -> bytes | None:
+        if self._debts:
+            self.settle()
         entry = self._live(key)
         return None if entry is None else entry[0]
 
     def _get_many(self, keys: list[str]) -> dict[str, bytes]:
         with self._lock:
+            self.settle()
             return {key: entry[0] for key in keys if (entry := self._live(key)) is not None}
 
     def _keys(self, prefix: str) -> list[str]:
         with self._lock:
+            self.settle()
             return sorted(key for key in self._entries if key.startswith(prefix) and self._live(key))
 
     def _expiry(self, key: str) -> float | None:
+        self.settle()
         entry = self._live(key)
         if entry is None:
             return None
@@ -117,6 +172,7 @@ class MemoryStateManager(StateManager):
     def _transact(self, work: Callable[[Transaction], T], *, durable: bool = True) -> T:
         del durable  # it survives nothing anyway
         with self._lock:
+            self.settle()
             overlay = Overlay(self._get, self._expiry)
             result = work(overlay)
             self.check_open()
@@ -130,22 +186,24 @@ class MemoryStateManager(StateManager):
     ) -> None:
         """Store a batch without an overlay: once its guard fits and there is room, nothing can fail."""
         with self._lock:
+            self.settle()
             self.check_open()
             if self.max_bytes is not None or not all(self._get(key) == expected[key] for key in expected):
                 super()._store(expected, changes, durable=durable)
                 return
-            entries: list[tuple[str, Put | Drop]] = [
-                (key, Drop() if change is None else Put(change[0], self._expires(change[1])))
-                for key, change in changes.items()
-            ]
+            entries = [(key, self._change(change)) for key, change in changes.items()]
             for key, entry in entries:
                 self._apply(key, entry)
+
+    def _change(self, change: tuple[bytes, float | None] | None) -> Put | Drop:
+        return Drop() if change is None else Put(change[0], self._expires(change[1]))
 
     def _expires(self, seconds: float | None) -> float | None:
         return self._until(self.default_ttl if seconds is None else seconds)
 
     def _cleanup(self) -> int:
         with self._lock:
+            self.settle()
             expired = [key for key in self._entries if self._live(key) is None]
             for key in expired:
                 self._apply(key, Drop())
@@ -154,6 +212,7 @@ class MemoryStateManager(StateManager):
     def _stats(self) -> StateStats:
         counter = StatsCounter()
         with self._lock:
+            self.settle()
             for key, (value, _) in self._entries.items():
                 if self._live(key) is None:
                     counter.expired += 1
@@ -166,6 +225,7 @@ class MemoryStateManager(StateManager):
 
     def _close(self) -> None:
         with self._lock:
+            self._debts.clear()
             self._entries = OrderedDict()
             self._bytes = 0
 
