@@ -40,10 +40,10 @@ _HEAD = struct.Struct(">BdQ16s")  # kind, moment, size, digest
 
 
 class KeyTree(OOBTree):  # type: ignore[misc] # BTrees has no types
-    """A tree with small leaves: a leaf is what changing one key writes."""
+    """A tree with small leaves: a leaf is what changing one key writes; when it splits, the node above it too."""
 
     max_leaf_size = 12
-    max_internal_size = 128
+    max_internal_size = 32
 
 
 class Value(Persistent):  # type: ignore[misc] # persistent has no types
