@@ -1,8 +1,8 @@
 """How cost grows: with the number of steps, of keys, and with the bytes of variables that do not change.
 
-    python tests/benchmarks/growth.py [FIGURE]
+    python -m tests.benchmarks.growth [FIGURE]
 
-Prints a table and draws the three curves into FIGURE (docs/images/growth.svg).
+Prints a table and draws the curves into FIGURE (docs/images/growth.svg).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ STEPS = (1, 10, 100, 1_000, 10_000)
 KEYS = (1, 10, 100, 1_000, 10_000, 100_000)
 MEGABYTES = (1, 10, 100, 1_000, 2_000)
 OTHERS = 10  # variables that the megabytes are in
+KEPT = (1, 10, 100, 1_000, 2_000)
 LAST = 50  # what is timed at each size is the median of so many
 
 
@@ -54,6 +55,45 @@ def by_steps() -> dict[int, float]:
         if number in STEPS:
             found[number] = statistics.median(times[-LAST:])
     return found
+
+
+def other(step: int, block: Any) -> Any:
+    """Return another 256 KB in the place of the old."""
+    return np.random.default_rng(step).random(len(block))
+
+
+def kept(place: Path, steps: int) -> tuple[list[float], list[int]]:
+    """Return, by step, milliseconds and bytes of a run in a file whose steps change as much each."""
+    made = [
+        pf.Step(other, input={"step": number, "block": "{{ block }}"}, output_var="block", label=f"s{number}")
+        for number in range(steps)
+    ]
+    path, times, sizes = place / "lab.fs", [], []
+    with pf.open_state(path, compact="never") as state:
+        others = {f"v{number}": np.full(1000, number) for number in range(20)}
+        params = dict.fromkeys(["block", *others], "any")
+        run = pf.Pipeline("kept", params=params, steps=made).start(
+            {"block": np.zeros(32_000), **others}, state=state
+        )
+        before = path.stat().st_size
+        for _ in range(steps):
+            begin = perf_counter()
+            run.step()
+            times.append((perf_counter() - begin) * 1e3)
+            sizes.append(path.stat().st_size - before)
+            before += sizes[-1]
+    return times, sizes
+
+
+def by_kept() -> tuple[dict[int, float], dict[int, float]]:
+    """Return milliseconds, and kB, of a durable step after so many."""
+    with tempfile.TemporaryDirectory() as place:
+        times, sizes = kept(Path(place), max(KEPT))
+    last = {number: slice(max(0, number - LAST), number) for number in KEPT}
+    return (
+        {number: statistics.median(times[part]) for number, part in last.items()},
+        {number: statistics.mean(sizes[part]) / 1e3 for number, part in last.items()},
+    )
 
 
 def by_keys() -> dict[int, float]:
@@ -98,8 +138,11 @@ def by_bytes() -> dict[int, float]:
 
 def draw(curves: dict[str, tuple[str, dict[int, float]]], path: Path) -> None:
     """Draw the curves side by side, on logarithmic axes from one size to the largest."""
-    figure = Figure(figsize=(11, 3.2), layout="constrained")
-    for axes, (title, (unit, curve)) in zip(figure.subplots(1, len(curves)), curves.items(), strict=True):
+    figure = Figure(figsize=(11, 6.4), layout="constrained")
+    places = figure.subplots(2, 3).flat
+    for axes in list(places)[len(curves) :]:
+        axes.set_axis_off()
+    for axes, (title, (unit, curve)) in zip(places, curves.items(), strict=False):
         axes.plot(list(curve), list(curve.values()), marker="o", color="#0072B2")
         axes.set_xscale("log")
         axes.set_ylim(0, max(curve.values()) * 1.25)
@@ -114,7 +157,10 @@ def draw(curves: dict[str, tuple[str, dict[int, float]]], path: Path) -> None:
 def main() -> None:
     """Print the tables and draw them."""
     os.environ.setdefault("PFORGE_KEY", str(Path(tempfile.mkdtemp()) / "key"))
+    times, sizes = by_kept()
     curves = {
+        "A durable step that changes 256 KB, after so many": ("ms", times),
+        "What it adds to the file": ("kB", sizes),
         "A step of a run with so many steps": ("µs", by_steps()),
         "A durable set in a file with so many keys": ("µs", by_keys()),
         "A step that changes 1 MB of so many MB": ("ms", by_bytes()),

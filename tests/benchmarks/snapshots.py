@@ -7,7 +7,7 @@ W2r  the same, random rows.
     python tests/benchmarks/snapshots.py
 
 Prints milliseconds per step (median and minimum), bytes kept, and ratios to the full dump with fsync;
-for W1 also to LangGraph with its SqliteSaver, synchronous, which checkpoints after every node.
+for W1 also to LangGraph with its SqliteSaver, synchronous, which checkpoints after every node, and to Kishu.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 import pforge_lab as pf
+from tests.benchmarks._kishu import kishu
 
 ARRAYS, FLOATS = 20, 655_360
 ROWS, COLUMNS = 2_500_000, 10
@@ -152,8 +153,23 @@ def beside_langgraph(mine) -> None:
         return
     with tempfile.TemporaryDirectory() as place:
         seconds, kept = langgraph(w1()[1], Path(place))
+    beside("LangGraph", seconds, kept, mine)
+
+
+def beside_kishu(mine) -> None:
+    """Print Kishu's row of W1 and the ratio to it."""
+    try:
+        seconds, kept = kishu(50, ARRAYS, FLOATS)
+    except RuntimeError as error:
+        print(f"Kishu could not be measured: {error}")
+        return
+    beside("Kishu", seconds, kept, mine)
+
+
+def beside(name: str, seconds, kept: int, mine) -> None:
+    """Print a peer's row of W1 and the ratio to it."""
     print(
-        f"{'W1':5}{'LangGraph':12}{statistics.median(seconds) * 1e3:10.2f}{min(seconds) * 1e3:9.2f}{kept / 50e6:9.2f}"
+        f"{'W1':5}{name:12}{statistics.median(seconds) * 1e3:10.2f}{min(seconds) * 1e3:9.2f}{kept / 50e6:9.2f}"
     )
     print(
         f"{'W1':5}{'ratio':12}{statistics.median(mine[0]) / statistics.median(seconds):10.3f}"
@@ -187,6 +203,7 @@ def main() -> None:
         )
         if name == "W1":
             beside_langgraph(mine)
+            beside_kishu(mine)
 
 
 if __name__ == "__main__":
