@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pforge_lab.errors import UsageError
 from pforge_lab.notebook.recording import Recording, active
 from pforge_lab.runs.cell import Cell
-from pforge_lab.runs.cells import adopt_cells, notebook_of, start_cells
+from pforge_lab.runs.cells import grow_cells, notebook_of, start_cells
 from pforge_lab.runs.namespace import NamespaceRecorder
 from pforge_lab.runs.naming import notebook_path
 from pforge_lab.runs.places import default_name
@@ -59,7 +59,7 @@ class LiveRecording(Recording):
             return
         step = (run.timeline.next_step() or 0) + 1
         if len(run.timeline.labels) <= step:  # one more: the next cell
-            adopt_cells(run, run.pipeline.name, [Cell("")] * (step + 1))
+            grow_cells(run, step + 1)
         record = self._record(result, step, reading, seconds)
         self.recorder.keep(record, self._mentioned.by(source), last=True)
         self._place = _place(run)

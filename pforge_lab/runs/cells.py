@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
 
 from pforge_lab.errors import RunError
 from pforge_lab.pipeline.kinds.native import NativeDefinition
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import api
-from pforge_lab.runs.cell import TOOL, Cell
+from pforge_lab.runs.cell import TOOL, Cell, step_of
 from pforge_lab.runs.head import touched
 from pforge_lab.runs.housekeeping import delete_run
 from pforge_lab.runs.journal import Journal
@@ -51,7 +52,7 @@ def pipeline_of(name: str, cells: Sequence[Cell]) -> Pipeline:
         {
             "name": name,
             "tools": [tool],  # as it is: to read it, every kind of tool would be imported
-            "steps": [{"tool": TOOL, "label": f"cell {place}"} for place in range(1, len(cells) + 1)],
+            "steps": [step_of(place) for place in range(1, len(cells) + 1)],
         }
     )
 
@@ -80,7 +81,7 @@ def start_cells(
         id = run_id(name)  # noqa: A001 - the public name of it
     elif Journal(state, id).exists():
         delete_run(id, state=state)
-    about = {"notebook": dict(notebook), "keeps": keeps, "job": id}
+    about = {"notebook": dict(notebook), "keeps": keeps, "job": id, "cells": True}
     return api.start(
         pipeline_of(name, cells), state=state, keep=keep, exclude=exclude, id=id, about=about, told=params
     )
@@ -99,15 +100,36 @@ def keeps_variables(run: Run) -> bool:
 def adopt_cells(run: Run, name: str, cells: Sequence[Cell]) -> None:
     """Make the steps of a run those of a notebook that has changed, in one transaction."""
     pipeline, journal = pipeline_of(name, cells), run.timeline.journal
-    definition = journal.definition() | {
-        "pipeline": pipeline.to_dict(),
-        "digest": pipeline.digest,
-        "step_digests": list(pipeline.step_digests),
-    }
+    definition = journal.definition() | {"pipeline": pipeline.to_dict(), "cells": True}
     head = touched(run.timeline.head, steps_total=len(cells))
     journal.redefine(head, definition)
     run.timeline.head = head
     run.adopt(pipeline)
+
+
+def grow_cells(run: Run, count: int) -> None:
+    """Give a notebook's run more steps; the next record that is kept tells its store, which writes nothing else.
+
+    Examples
+    --------
+    >>> run = start_cells("lab", [Cell("")], state=api.store_of("memory:"), notebook={})
+    >>> grow_cells(run, 3)
+    >>> run.pipeline.labels
+    ('cell 1', 'cell 2', 'cell 3')
+    """
+    first = len(run.pipeline.steps) + 1
+    more = [step_of(place)["label"] for place in range(first, count + 1)]
+    given = {
+        name: value
+        for name, value in vars(run.pipeline).items()
+        if not isinstance(getattr(Pipeline, name, None), cached_property)  # computed from all steps
+    }
+    grown = Pipeline.__new__(Pipeline)  # not read anew: that would take longer with every cell
+    vars(grown).update(given, _plan=None)
+    grown.steps += tuple(run.pipeline.steps[0].model_copy(update={"label": label}) for label in more)
+    grown.labels += tuple(more)
+    run.timeline.head = touched(run.timeline.head, steps_total=count)
+    run.adopt(grown)
 
 
 def unfinished(state: StateManager, facts: Mapping[str, str]) -> Run | None:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import StateConflict
+from pforge_lab.runs.cell import without_steps
 from pforge_lab.runs.deferring import Added, Deferring
 from pforge_lab.runs.encoding import decoded, encoded
 from pforge_lab.runs.generation import CREATED, GENERATION, ChunksCollected, ChunksWritten, token
@@ -52,7 +53,10 @@ class Journal(Deferring):
             Chunks of the snapshot may have been collected since they were written: keep it again.
         """
         text = start.to_bytes()
-        values = {self.key("definition"): encoded(definition), self.key(0, 0, "manifest"): text}
+        values = {
+            self.key("definition"): encoded(without_steps(definition)),
+            self.key(0, 0, "manifest"): text,
+        }
         if functions is not None:
             values[self.key("functions")] = functions
         self._keep(head, values, chunks)
@@ -110,7 +114,7 @@ class Journal(Deferring):
         """Replace the definition and the head, both or neither; refused while another process advances the run."""
         if self._lease is None:
             self._free()
-        self._write(head, {self.key("definition"): encoded(definition)})
+        self._write(head, {self.key("definition"): encoded(without_steps(definition))})
 
     def reseed(self, head: Head, start: Manifest, chunks: Chunks) -> None:
         """Replace the variables at position 0, of a run that has gone nowhere yet; queued chunks go with them.
@@ -233,7 +237,7 @@ class Journal(Deferring):
             raise other.deleted()
         if definition is None:
             definition, functions = other.definition(), other.functions()
-        values[self.key("definition")] = encoded(definition)
+        values[self.key("definition")] = encoded(without_steps(definition))
         if functions is not None:
             values[self.key("functions")] = functions
         self._write(head, values, keeps=True)

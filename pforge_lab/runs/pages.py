@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import RunBusy, RunNotFound, StateCorrupt
+from pforge_lab.runs.cell import with_steps
 from pforge_lab.runs.differences import Manifests
 from pforge_lab.runs.encoding import decoded
 from pforge_lab.runs.head import HEADS, Head
@@ -133,7 +134,13 @@ class Pages:
 
     def definition(self) -> dict[str, Any]:
         """Return the pipeline, the parameters and where they came from."""
-        return dict(decoded(self._need("definition")))
+        found = dict(decoded(self._need("definition")))
+        if not found.get("cells"):
+            return found
+        seen = self._seen or self.state.get(self._head)
+        if seen is None:
+            raise self.deleted()
+        return with_steps(found, Head.from_bytes(seen).steps_total)
 
     def functions(self) -> bytes | None:
         """Return the signed functions of the notebook, or None."""

@@ -73,9 +73,10 @@ def revision(run: Readable, pipeline: Pipeline | None = None) -> Revision | None
     facts = run.timeline.journal.definition()
     if pipeline is None:
         pipeline = _in_file(facts["source"], run.pipeline.name)
-    if pipeline is None or pipeline.digest == facts["digest"]:
+    if pipeline is None or pipeline.digest == facts.get("digest"):
         return None
-    before = list(zip(run.pipeline.labels, facts["step_digests"], strict=True))
+    digests = facts.get("step_digests") or run.pipeline.step_digests  # of a notebook's run they are not kept
+    before = list(zip(run.pipeline.labels, digests, strict=True))
     now = list(zip(pipeline.labels, pipeline.step_digests, strict=True))
     pairs = zip(before, now, strict=False)
     unchanged = next(

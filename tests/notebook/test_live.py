@@ -184,3 +184,25 @@ def test_on_makes_what_cells_had_changed_around_them_and_says_so(live, shell, mo
     assert "as the cells of the run had left it: sys.path has lib; set in the environment: " in said
     assert "COLOUR" in said
     assert (sys.path[-1], os.environ["COLOUR"]) == ("lib", "green")
+
+
+def test_what_a_cell_writes_does_not_grow_with_the_number_of_cells(live, shell):
+    """The definition stays as it is, and the file gets as much for the cells of a long notebook; its tree has a level more."""
+    run = shell.user_ns["run"]
+    state, key = run.state, f"pforge/run/{run.id}/definition"
+    definition = state.get(key)
+    sizes = [state.path.stat().st_size]
+    for number in range(1000, 1120):
+        assert not live(f"x = {number}").error
+        sizes.append(state.path.stat().st_size)
+    assert sizes[120] - sizes[100] < 1.2 * (sizes[40] - sizes[20])
+    assert state.get(key) == definition
+    assert (run.head.steps_total, len(run.pipeline.steps)) == (121, 121)
+
+
+def test_another_process_sees_the_steps_that_a_notebook_has_got(live, shell):
+    for code in ("x = 1", "y = 2", "z = 3"):
+        live(code)
+    run = shell.user_ns["run"]
+    with pf.open_state(run.state.url, mode="r") as state:
+        assert pf.open_run(run.id, state=state).pipeline.labels == ("cell 1", "cell 2", "cell 3", "cell 4")
