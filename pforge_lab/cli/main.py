@@ -34,6 +34,7 @@ from pforge_lab.errors import (
     RunNotFound,
     SpecError,
     StateError,
+    StateLocked,
     StepError,
 )
 from pforge_lab.pipeline.dataflow import flows
@@ -120,8 +121,16 @@ def cli(context: click.Context, state: str | None, run_id: str | None) -> None:
 @click.argument("url", shell_complete=completing.stores)
 @pass_session
 def open_store(session: Session, url: str) -> StateManager:
-    """Use the store at URL for runs from now on."""
-    session.state = open_state(url)
+    """Use the store at URL for runs from now on; for looking only while another process writes to it."""
+    try:
+        session.state = open_state(url)
+    except StateLocked as error:
+        session.state = open_state(url, mode="r")
+        click.echo(
+            f"{str(error).partition(';')[0]}; it is open for looking only: go on with its runs when that has ended, "
+            "after opening it again",
+            err=True,
+        )
     session.run = None
     return session.state
 
