@@ -195,6 +195,8 @@ class Ledger:
     def _account(self, variables: Mapping[str, object]) -> Account:
         """Return the account; only variables that are new, or share memory or did, have other sizes than in the last."""
         together = self._sharing.together(variables)
+        if not (together or self._last.together):
+            return self._apart(variables)
         sharing = {name for owners in (*together, *self._last.together) for name in owners}
         sizes = self._last.sizes.copy()
         for name in sizes.keys() - variables.keys():
@@ -208,9 +210,22 @@ class Ledger:
         for name, size in own.items():
             page = self._pages[name]
             sizes[name] = VariableSize(size, reach[name], page.approx, page.hurried)
-        if list(sizes) != list(variables):
-            sizes = {name: sizes[name] for name in variables}
-        return Account(sizes, together)
+        return Account(_ordered(sizes, variables), together)
+
+    def _apart(self, variables: Mapping[str, object]) -> Account:
+        """Return the account of variables that share nothing, and shared nothing before."""
+        sizes = self._last.sizes.copy()
+        for name in sizes.keys() - variables.keys():
+            del sizes[name]
+        for name in self._noted:
+            if name in variables:
+                size, page = self._sharing.alone(name), self._pages[name]
+                sizes[name] = VariableSize(size, size, page.approx, page.hurried)
+        return Account(_ordered(sizes, variables), {})
+
+
+def _ordered(sizes: dict[str, VariableSize], variables: Mapping[str, object]) -> dict[str, VariableSize]:
+    return sizes if list(sizes) == list(variables) else {name: sizes[name] for name in variables}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,9 @@ import sys
 import threading
 import warnings
 from collections import deque
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from pforge_lab.runs.records import LogLine
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 LIMIT = 32 << 10  # characters of the first lines, and as many of the last
 
@@ -113,30 +109,46 @@ class _Tee:
         return getattr(self._stream, name)
 
 
-@contextmanager
-def captured(log: Log) -> Iterator[Log]:
-    """Write stdout, stderr and warnings to ``log`` as well as to where they go anyway."""
-    out, err, show = sys.stdout, sys.stderr, warnings.showwarning
+class captured:  # noqa: N801 - used as a function is, and faster than a generator
+    """Write stdout, stderr and warnings to ``log`` as well as to where they go anyway.
 
-    def showwarning(  # noqa: PLR0917 - the signature of warnings.showwarning
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
-        log.write("warning", f"{category.__name__}: {message} ({filename}:{lineno})\n")
-        sys.stderr = err  # shown below, and already in the log
-        try:
-            show(message, category, filename, lineno, file, line)
-        finally:
-            sys.stderr = tee_err
+    Examples
+    --------
+    >>> with captured(Log()) as log:
+    ...     print("hello")
+    hello
+    >>> log.lines()
+    (LogLine(stream='stdout', text='hello'),)
+    """
 
-    tee_err = _Tee(err, "stderr", log)
-    sys.stdout, sys.stderr = _Tee(out, "stdout", log), tee_err
-    warnings.showwarning = showwarning
-    try:
-        yield log
-    finally:
-        sys.stdout, sys.stderr, warnings.showwarning = out, err, show
+    __slots__ = ("_before", "_log")
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def __enter__(self) -> Log:
+        log = self._log
+        out, err, show = self._before = sys.stdout, sys.stderr, warnings.showwarning
+        tee_err = _Tee(err, "stderr", log)
+
+        def showwarning(  # noqa: PLR0917 - the signature of warnings.showwarning
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            log.write("warning", f"{category.__name__}: {message} ({filename}:{lineno})\n")
+            sys.stderr = err  # shown below, and already in the log
+            try:
+                show(message, category, filename, lineno, file, line)
+            finally:
+                sys.stderr = tee_err
+
+        sys.stdout, sys.stderr = _Tee(out, "stdout", log), tee_err
+        warnings.showwarning = showwarning
+        return log
+
+    def __exit__(self, *_raised: object) -> None:
+        sys.stdout, sys.stderr, warnings.showwarning = self._before

@@ -123,7 +123,7 @@ class Snapshots:
             except Exception as error:  # noqa: BLE001 - whatever a user's class raises when it is reduced
                 not_kept[name] = f"{type(error).__name__}: {error}"
                 prints.pop(name, None)
-        for names in _sharing(packs):
+        for names in _sharing(packs) if packs else ():
             leaders[names[0]] = self._put(names, packs, variables, prints, previous)
         if flush:
             self.chunks.flush()
@@ -161,7 +161,12 @@ class Snapshots:
         if known is not None and known[0] is value:
             return known[1:]
         packed = pack(value, here=self._here) if type(value) not in ATOMS else _packed_atom(value)
-        group, mark = self._group((name,), packed, None), _fingerprint(packed.stream, ())
+        stream = packed.stream
+        if len(stream) <= INLINE and not packed.buffers:
+            group = Group((name,), trust.digest(stream), inline=stream)
+        else:
+            group = self._group((name,), packed, None)
+        mark = _fingerprint(stream, ())
         self._atoms[name] = (value, group, mark)
         return group, mark
 

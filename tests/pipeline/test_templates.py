@@ -276,3 +276,29 @@ def test_a_condition_that_compares_what_cannot_be_compared_is_an_error(message_o
     condition = compile_condition("x > 'a'")
     assert "'>' not supported" in message_of(TemplateError, condition.test, {"x": 3})
     assert "the condition is empty" in message_of(SpecError, compile_condition, "  ")
+
+
+@pytest.mark.parametrize("word", ["==", "!=", "<", "<=", ">", ">="])
+@given(
+    value=st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=3)
+    | st.lists(st.integers()),
+    constant=st.integers(0, 9) | st.sampled_from(["'a'", "''", "0.5", "true", "none"]),
+)
+def test_a_comparison_with_a_constant_is_what_jinja_says(word, value, constant):
+    """The short way and the long one agree, on what is compared, on what cannot be, and on what is undefined."""
+    short, long = (
+        compile_condition(text) for text in (f"x {word} {constant}", f"(x {word} {constant}) and true")
+    )
+
+    def told(condition, scope):
+        try:
+            return condition.test(scope)
+        except TemplateError:
+            return "refused"
+
+    assert told(short, {"x": value}) == told(long, {"x": value})
+    assert told(short, {}) == told(long, {})
