@@ -73,7 +73,7 @@ def compile_value(value: object) -> Template:
     return template
 
 
-_COMPARISONS: Final = {
+_COMPARISONS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "eq": operator.eq, "ne": operator.ne, "gt": operator.gt, "gteq": operator.ge, "lt": operator.lt, "lteq": operator.le,
 }  # fmt: skip
 
