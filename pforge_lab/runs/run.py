@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import RunError
 from pforge_lab.runs.awaiting import Awaiting
 from pforge_lab.runs.exclusion import Exclusion
 from pforge_lab.runs.following import Follower
+from pforge_lab.runs.forking import Forking
 from pforge_lab.runs.looks import Looks
-from pforge_lab.runs.moving import Moving
 from pforge_lab.runs.scope import Scope
 from pforge_lab.runs.stepping import Stepping
 from pforge_lab.runs.surroundings import found_in
 from pforge_lab.runs.timeline import Timeline
-from pforge_lab.runs.watched import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from pforge_lab.widgets.stepper import Stepper
 
 
-class Run(Moving, Awaiting, Watched):
+class Run(Forking, Awaiting):
     """One execution of a pipeline. Made by ``pipeline.start`` and ``pf.open_run``, not by hand.
 
     Attributes
@@ -223,87 +222,6 @@ class Run(Moving, Awaiting, Watched):
         self.timeline.check_kept(self.head.lines)
         with self._advancing():
             return self._steps.edit(values)
-
-    def fork(self, at: SupportsIndex | str | None = None, set: Mapping[str, Any] | None = None) -> Run:  # noqa: A002 - the public name
-        """Return a new run that has this one's history up to ``at`` and goes its own way from there.
-
-        Parameters
-        ----------
-        at
-            A position or label; the current position by default.
-        set
-            Variables to give other values at once, recorded as an edit of the new run.
-
-        Examples
-        --------
-        >>> import pforge_lab as pf
-        >>> def double(x: int): return 2 * x
-        >>> run = pf.Pipeline.from_functions("p", double).start({"x": 3}, state="memory:")
-        >>> output = run.finish()
-        >>> run.fork(at=0, set={"x": 4}).finish().variables["double"]
-        8
-        """
-        from pforge_lab.runs.api import fork  # noqa: PLC0415 - api makes runs, and imports this module
-
-        self.note_edits()
-        position = self.position if at is None else self.timeline.resolve(at)
-        self.timeline.check_kept(self.head.lines.moved(position))
-        new = fork(self, position)
-        if set:
-            new.set(**set)
-        self._forked(new, position)
-        return new
-
-    def fork_changed(
-        self,
-        pipeline: Pipeline | None = None,
-        *,
-        from_step: str | None = None,
-        params: Mapping[str, Any] | None = None,
-    ) -> Run:
-        """Return a new run that goes on with the pipeline as it is now, from before the first step that differs.
-
-        What the steps before it have made is shared, not made again. This run stays as it is, with
-        the definition its history was made with; it can be finished with that.
-
-        Parameters
-        ----------
-        pipeline
-            The changed pipeline; by default what its file says now.
-        from_step
-            An earlier step to go on from.
-        params
-            Parameters that the changed pipeline has and this run was not started with, or other
-            values for them; recorded as an edit.
-
-        Raises
-        ------
-        UsageError
-            A step before ``from_step`` differs.
-        PositionError
-            The snapshot to go on from was removed, or there is no such step.
-        ParamError
-            The changed pipeline needs parameters that were not given.
-        RunError
-            Nothing has changed, or there is no file to compare with.
-        SpecError
-            The file is wrong.
-
-        Examples
-        --------
-        >>> import pforge_lab as pf
-        >>> def one(n: int): return [n]
-        >>> def two(one): return [*one, 2]
-        >>> def three(one): return [*one, 3]
-        >>> run = pf.Pipeline.from_functions("p", one, two).start({"n": 1}, state="memory:")
-        >>> record = run.step(2)
-        >>> new = run.fork_changed(pf.Pipeline.from_functions("p", one, three))
-        >>> new.position, new.finish().variables["three"], run.status
-        (1, [1, 3], 'done')
-        """
-        from pforge_lab.runs.revision import fork_changed  # noqa: PLC0415 - it makes runs
-
-        return fork_changed(self, pipeline, from_step=from_step, params=params)
 
     def ui(self) -> Stepper:
         """Return a stepper: this run to click through in a notebook.

@@ -7,24 +7,20 @@ variable is a group of its own and can be loaded alone.
 
 from __future__ import annotations
 
-import pickle
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import xxhash
 
 from pforge_lab import trust
 from pforge_lab.errors import StateCorrupt
 from pforge_lab.runs.chunks import NOTHING, Chunks, cut_like
 from pforge_lab.runs.manifest import EMPTY, Group, Manifest
+from pforge_lab.runs.prints import cuts_before, fingerprint, packed_atom, place, print_of, sharing
 from pforge_lab.runs.surroundings import searched_last
 from pforge_lab.serialization import Packed, pack, unpack
 from pforge_lab.values.describe import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from pforge_lab.runs.manifest import Buffers
     from pforge_lab.state import StateManager
 
 INLINE = 1024  # bytes of a stream that stay in the manifest
@@ -123,7 +119,7 @@ class Snapshots:
             except Exception as error:  # noqa: BLE001 - whatever a user's class raises when it is reduced
                 not_kept[name] = f"{type(error).__name__}: {error}"
                 prints.pop(name, None)
-        for names in _sharing(packs) if packs else ():
+        for names in sharing(packs) if packs else ():
             leaders[names[0]] = self._put(names, packs, variables, prints, previous)
         if flush:
             self.chunks.flush()
@@ -143,12 +139,12 @@ class Snapshots:
         if len(names) == 1:
             packed = packs[names[0]]
             group = self._group(names, packed, before)
-            prints[names[0]] = _fingerprint(packed.stream, group.buffers)
+            prints[names[0]] = fingerprint(packed.stream, group.buffers)
         else:
             group = self._group(
                 names, pack({name: variables[name] for name in names}, here=self._here), before
             )
-            prints |= {name: _print_of(packs[name], None) for name in names}
+            prints |= {name: print_of(packs[name], None) for name in names}
         return before if before is not None and group == before else group
 
     def forget(self) -> None:
@@ -160,19 +156,19 @@ class Snapshots:
         known = self._atoms.get(name)
         if known is not None and known[0] is value:
             return known[1:]
-        packed = pack(value, here=self._here) if type(value) not in ATOMS else _packed_atom(value)
+        packed = pack(value, here=self._here) if type(value) not in ATOMS else packed_atom(value)
         stream = packed.stream
         if len(stream) <= INLINE and not packed.buffers:
             group = Group((name,), trust.digest(stream), inline=stream)
         else:
             group = self._group((name,), packed, None)
-        mark = _fingerprint(stream, ())
+        mark = fingerprint(stream, ())
         self._atoms[name] = (value, group, mark)
         return group, mark
 
     def _group(self, names: tuple[str, ...], packed: Packed, before: Group | None) -> Group:
         stream, digest = packed.stream, trust.digest(packed.stream)
-        pairs = zip(packed.buffers, _befores(before, packed), strict=True)
+        pairs = zip(packed.buffers, cuts_before(before, packed), strict=True)
         buffers = tuple(self.chunks.put(buffer, old) for buffer, old in pairs)
         if len(stream) <= INLINE:
             return Group(names, digest, inline=stream, buffers=buffers)
@@ -207,13 +203,13 @@ class Snapshots:
     def _mark(self, value: object, group: Group | None, buffers: list[bytearray]) -> str:
         """Return the fingerprint of a value; memory that it was just loaded into is known without looking at it."""
         packed = pack(value, here=self._here)
-        cuts_before = _befores(group, packed)
-        loaded = {_place(buffer): old for buffer, old in zip(buffers, cuts_before, strict=False)}
+        olds = cuts_before(group, packed)
+        loaded = {place(buffer): old for buffer, old in zip(buffers, olds, strict=False)}
         cuts = (
-            old if loaded.get(_place(buffer)) is old else cut_like(buffer, old)[0]
-            for buffer, old in zip(packed.buffers, cuts_before, strict=True)
+            old if loaded.get(place(buffer)) is old else cut_like(buffer, old)[0]
+            for buffer, old in zip(packed.buffers, olds, strict=True)
         )
-        return _fingerprint(packed.stream, tuple(cuts))
+        return fingerprint(packed.stream, tuple(cuts))
 
     def _load(
         self, manifest: Manifest, names: Iterable[str] | None, buffers: dict[str, list[bytearray]]
@@ -293,56 +289,3 @@ def _manifest(
     return Manifest(
         groups, prints, not_kept, None, told, None if looked is None else frozenset(looked), leaders
     )
-
-
-def _befores(before: Group | None, packed: Packed) -> Buffers:
-    """Return how each buffer was cut before, as far as there are as many of them."""
-    if before is None or len(before.buffers) != len(packed.buffers):
-        return (NOTHING,) * len(packed.buffers)
-    return before.buffers
-
-
-def _print_of(packed: Packed, before: Group | None) -> str:
-    pairs = zip(packed.buffers, _befores(before, packed), strict=True)
-    return _fingerprint(packed.stream, tuple(cut_like(buffer, old)[0] for buffer, old in pairs))
-
-
-def _place(buffer: memoryview | bytearray) -> tuple[int, int]:
-    """Return where in memory a buffer is, and how large it is."""
-    held = np.frombuffer(buffer, np.uint8)
-    return held.__array_interface__["data"][0], held.nbytes
-
-
-def _packed_atom(value: object) -> Packed:
-    """Return what `pack` returns for a number or a text, twenty times faster."""
-    return Packed(pickle.dumps(value, protocol=5), (), {})
-
-
-def _fingerprint(stream: bytes, buffers: Buffers) -> str:
-    if not buffers:
-        return xxhash.xxh3_128_hexdigest(stream)
-    mark = xxhash.xxh3_128(stream)
-    for cut in buffers:
-        mark.update(cut.fingerprint().encode())
-    return mark.hexdigest()
-
-
-def _sharing(packs: Mapping[str, Packed]) -> list[tuple[str, ...]]:
-    """Partition the names so that two variables that share a mutable object are in one part."""
-    owner: dict[Hashable, str] = {}
-    leader = {name: name for name in packs}
-
-    def find(name: str) -> str:
-        while leader[name] != name:
-            leader[name] = name = leader[leader[name]]
-        return name
-
-    for name, packed in packs.items():
-        for number in packed.shared:
-            first = owner.setdefault(number, name)
-            if first != name:
-                leader[find(name)] = find(first)
-    parts: dict[str, list[str]] = {}
-    for name in packs:
-        parts.setdefault(find(name), []).append(name)
-    return [tuple(names) for names in parts.values()]

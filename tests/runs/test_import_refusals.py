@@ -13,7 +13,7 @@ import pytest
 from blake3 import blake3
 
 import pforge_lab as pf
-from pforge_lab.runs import archive, coding, importing
+from pforge_lab.runs import archive, checking, coding
 
 _numbers = count()
 
@@ -248,7 +248,7 @@ def test_a_snapshot_that_differs_from_one_that_is_not_there_is_refused(forged):
 
 def test_records_that_make_up_more_than_a_run_may_are_refused(forged, monkeypatch):
     """A few bytes a record can stand for all the sizes of the record before it."""
-    monkeypatch.setattr(importing, "_MOST_SIZES", 3)
+    monkeypatch.setattr(checking, "_MOST_SIZES", 3)
     refused(forged.write(), "its records tell sizes of more than 3 variables")
 
 
