@@ -94,6 +94,11 @@ class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unty
             self.told |= answer
             return InKernel(self._ask, self._pid())
         if answer is None:
+            if self.job["run"] is not None:
+                raise RecordingFailed(
+                    f"nothing was executed: the kernel has no recorder ({why}) that could give it the variables of run "
+                    f"{self.job['run']}; install pforge_lab where the kernel is, or execute the notebook whole, without resume"
+                )
             remark = f"the kernel has no recorder ({why}): time and memory only, nothing to resume from"
             if self.strict:
                 raise RecordingFailed(

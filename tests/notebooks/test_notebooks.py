@@ -99,6 +99,14 @@ def test_every_exercise_has_a_folded_answer_and_a_check(notebook):
         assert any("assert" in cell.source for cell in cells[place + 1 : place + 3]) or place == answers[-1]
 
 
+def test_papermill_tells_the_parameters_of_the_scheduled_notebook_with_their_types():
+    """`papermill --help-notebook` shows them, without a kernel."""
+    command = (sys.executable, "-m", "papermill", "--help-notebook", str(HERE / "run-pipeline.ipynb"))
+    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    for line in ("pipeline: str", "params: dict", "resume: bool"):
+        assert line in told
+
+
 @pytest.mark.kernel
 def test_a_scheduled_run_is_not_executed_twice(folder, jupyter_home):
     """The same run again, with resume, is gone on with: it is done, so nothing is executed."""

@@ -56,6 +56,18 @@ def test_resuming_such_a_run_executes_all_of_it_and_says_why(kernels, pforge):
     assert done.metadata.pforge.status == "done"
 
 
+def test_a_run_does_not_go_on_in_a_kernel_that_cannot_be_given_its_variables(kernels, pforge):
+    write(kernels / "in.ipynb", ["x = 1", "1 / 0"])
+    with pytest.raises(papermill.PapermillExecutionError):
+        pforge()
+    write(kernels / "in.ipynb", ["x = 1", "open('executed', 'w').close()"], kernel="without")
+    with pytest.raises(
+        RecordingFailed, match=r"nothing was executed: the kernel has no recorder .* variables of run in-"
+    ):
+        pforge(pforge_resume="1")
+    assert not (kernels / "executed").exists()
+
+
 def test_strict_executes_nothing_in_a_kernel_without_a_recorder(kernels, pforge):
     write(kernels / "in.ipynb", ["open('executed', 'w').close()"], kernel="without")
     with pytest.raises(RecordingFailed, match="nothing was executed: the kernel has no recorder"):
