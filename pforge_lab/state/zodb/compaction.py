@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ZODB.FileStorage import FileStorage
 
 from pforge_lab.errors import StateFull
+from pforge_lab.state.zodb.durable import sync_path
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pforge_lab.state.zodb.writing import WritingStorage
 
 #: A file is compacted when it has grown to this many times its compacted size ...
 GROWTH = 4
@@ -58,3 +63,16 @@ def check_room(path: Path, size: int, url: str) -> None:
             f"{path} was not compacted: that may take {size:,} bytes and {free:,} are free on its disk; free some space first",
             url=url,
         )
+
+
+def pack_durably(storage: WritingStorage, referencesf: Any, stop: bytes, gc: bool) -> Any:
+    """Write the compacted file as ZODB does, sync it, and note its size."""
+    before = storage.getSize()
+    result = FileStorage.packer(storage, referencesf, stop, gc)
+    if result is None:
+        storage.packed = before
+        return None
+    sync_path(storage.path.with_name(storage.path.name + ".pack"))
+    written_meanwhile = storage.getSize() - before  # copied as it is, whether it is current or not
+    storage.packed = result[0] - written_meanwhile
+    return result

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zc.lockfile import LockError
-from ZODB.FileStorage import FileStorage
 from ZODB.FileStorage.FileStorage import TempFormatter
 from ZODB.utils import z64
 
 from pforge_lab.errors import StateCorrupt
 from pforge_lab.state.recovery import Recovery
 from pforge_lab.state.zodb.acknowledged import Acknowledged, Note, read_note
+from pforge_lab.state.zodb.compaction import pack_durably
 from pforge_lab.state.zodb.durable import (
     create_private,
     create_private_directory,
@@ -87,7 +87,7 @@ class WritingStorage(CheckedStorage):
         create_private(side_file(path, ".lock"))
         create_private(side_file(path, ".tmp"))
         try:
-            super().__init__(path, url, pack_keep_old=False, packer=_pack_durably)
+            super().__init__(path, url, pack_keep_old=False, packer=pack_durably)
         except LockError as error:
             raise locked(path, url) from error
         except BaseException:
@@ -274,18 +274,6 @@ class WritingStorage(CheckedStorage):
         descriptor = getattr(self._lock_file, "_fp", None)
         if descriptor is not None:
             descriptor.close()
-
-
-def _pack_durably(storage: WritingStorage, referencesf: Any, stop: bytes, gc: bool) -> Any:
-    before = storage.getSize()
-    result = FileStorage.packer(storage, referencesf, stop, gc)
-    if result is None:
-        storage.packed = before
-        return None
-    sync_path(side_file(storage.path, ".pack"))
-    written_meanwhile = storage.getSize() - before  # copied as it is, whether it is current or not
-    storage.packed = result[0] - written_meanwhile
-    return result
 
 
 def _abandon_all() -> None:
