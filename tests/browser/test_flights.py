@@ -82,6 +82,30 @@ def test_all_steps_forward_and_back_by_keys_alone_with_the_focus_kept(page):
     assert page.locator(".jp-Notebook .jp-Cell").count() == cells
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_looks_like_this(scheme, server, open_notebook, keep_picture, violations):
+    copy_notebooks(server.folder)
+    server.write(f"flights-{scheme}.ipynb", CELL, "run.finish(until='rank');", "run.ui()")
+    page = open_notebook(f"flights-{scheme}.ipynb", width=1560, height=1000, scheme=scheme)
+    if scheme == "dark":
+        page.evaluate(
+            "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
+        )
+        page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
+    page.get_by_role("option", name=re.compile("^ranking, DataFrame")).click()
+    page.locator(".pfs-detail caption").first.wait_for()
+    page.mouse.move(0, 0)
+    keep_picture(page.locator(".pfs"), f"flights-{scheme}")
+    assert violations(page, ".pfs") == []
+    page.get_by_role("tab", name="Memory").click()
+    page.locator("img.pf-chart").wait_for()
+    keep_picture(page.locator(".pfs"), f"flights-memory-{scheme}")
+    page.get_by_role("tab", name="Data flow").click()
+    page.locator(".pfs-panel svg").first.wait_for()
+    keep_picture(page.locator(".pfs"), f"flights-flow-{scheme}")
+    assert violations(page, ".pfs") == []
+
+
 def test_no_page_asked_another_host(server):
     print(f"hosts requested: {sorted(server.asked)}")
     assert server.asked == set()

@@ -109,7 +109,7 @@ class Stepper {
   variableRow(row) {
     return element("div", { class: "pfs-variable", "aria-label": `${row.name}, ${row.type} ${row.shape}, ${row.size}, ${row.change}` },
       element("code", { title: row.name }, row.name), element("span", { class: "pfs-type", title: row.type }, row.type),
-      element("span", { class: "pfs-number" }, row.shape), element("span", { class: "pfs-number" }, row.size),
+      element("span", { class: "pfs-number", title: row.shape }, row.shape), element("span", { class: "pfs-number" }, row.size),
       element("span", { class: `pfs-change pf-${row.change.replace(" ", "-")}` }, row.change),
       element("span", { class: "pfs-sketch", title: row.preview }, row.preview));
   }
@@ -141,9 +141,9 @@ class Stepper {
 
   words() {
     const { view } = this, busy = this.model.get("busy") || view.status === "running";
-    const where = view.under_way ? `running ${view.under_way}` : `position ${view.position} · ${view.here || START.label}`;
-    const told = `${view.pipeline} · ${where} · ${busy ? "running" : view.status}`;
-    if (this.status.textContent !== told) this.status.textContent = told;
+    const told = [`${view.pipeline} · ${view.under_way ? "running" : `position ${view.position} ·`} `,
+      view.under_way || view.here || START.label, ` · ${busy ? "running" : view.status}`];
+    if (this.status.textContent !== told.join("")) this.status.replaceChildren(told[0], element("strong", {}, told[1]), told[2]);
     const off = { reset: busy || !view.position, back: busy || !view.position, step: busy || !view.next,
       finish: busy || !view.next, stop: !busy };
     for (const [name, button] of Object.entries(this.buttons)) {
@@ -199,7 +199,8 @@ class Stepper {
     const name = chosen.at === 0 ? "the start" : chosen.label;
     const titles = { variables: `Variables after ${name}`, record: `Record of ${name}`, diff: `What differs at ${name}`,
       memory: "Memory of the run", flow: "Data flow; the step the run stands after is marked" };
-    this.title.replaceChildren(titles[this.tab]);
+    const [before, after] = titles[this.tab].split(name, 2);
+    this.title.replaceChildren(...(after === undefined ? [before] : [before, element("strong", {}, name), after]));
     if (["variables", "diff"].includes(this.tab) && chosen.at === null) {
       this.tell("");
       panel.replaceChildren(element("p", { class: "pf-muted" }, chosen.status === "failed"
