@@ -240,6 +240,12 @@ class Scope:
         """
         self._live.adopt(manifest, values, examined)
 
+    def as_before(self, names: Collection[str]) -> dict[str, Any]:
+        """Return values from the snapshot the variables are in step with, of those that share nothing with others."""
+        groups = [group.names for group in self.manifest.groups if {*names}.issuperset(group.names)]
+        wanted = [name for group in groups for name in group]
+        return self._snapshots.load(self.manifest, wanted) if wanted else {}
+
     def go(self, manifest: Manifest, maker: Maker) -> Callable[[], None]:
         """Return what makes another snapshot the current one.
 

@@ -16,6 +16,7 @@ from pforge_lab.runs.keeping import Keeper
 from pforge_lab.runs.looks import Looks, settled
 from pforge_lab.runs.performance import culprit, perform, record_of, step_error
 from pforge_lab.runs.records import StepRecord
+from pforge_lab.runs.spoilt import spoilt
 from pforge_lab.runs.stopping import Stopper
 from pforge_lab.runs.tracing import trace_file, tracing
 from pforge_lab.runs.watching import Watchers
@@ -196,6 +197,9 @@ class Stepping:
         examine = self._scope.held().union(touched & self._scope.opened(), outcome.variables)
         values = self._scope.values()
         dropped = not dead.isdisjoint(values)
+        if outcome.children and (lost := spoilt(self._pipeline.steps[index], outcome)):
+            examine |= lost
+            values |= self._scope.as_before(lost)
         values |= outcome.variables
         if dead:
             values = {name: value for name, value in values.items() if name not in dead}
@@ -208,6 +212,8 @@ class Stepping:
             output=outcome.output if writes is None else None,
             seconds=outcome.seconds,
         )
+        if outcome.abandoned and outcome.children:
+            self._scope.reload()  # what a thread that goes on holds is no variable's any more
         if dropped:
             meter.return_freed_memory()
         return record
