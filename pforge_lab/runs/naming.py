@@ -7,6 +7,7 @@ import re
 import secrets
 import sys
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from pforge_lab.errors import WrongValue
@@ -29,6 +30,12 @@ def notebook_path() -> Path | None:
     script = getattr(main, "__file__", None)
     if script is None or not Path(script).is_file():
         return None
+    return _unless_installed(os.path.abspath(script))  # noqa: PTH100 - no link is followed, so that the same text is the same
+
+
+@cache
+def _unless_installed(script: str) -> Path | None:
+    """Return the path that a script really has, or None for one of an installed program."""
     path = Path(script).resolve()
     installed = (Path(sys.prefix).resolve(), Path(__file__).resolve().parent.parent)
     return None if any(map(path.is_relative_to, installed)) or "site-packages" in path.parts else path
