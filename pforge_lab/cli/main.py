@@ -26,7 +26,7 @@ from pforge_lab.cli.progress import of_terminal
 from pforge_lab.cli.session import Session, opened, pass_session
 from pforge_lab.cli.shown import print_record, print_result
 from pforge_lab.cli.store import NAMED
-from pforge_lab.cli.words import told
+from pforge_lab.cli.words import told, usage
 from pforge_lab.errors import (
     ParamError,
     PforgeError,
@@ -287,13 +287,6 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
-
-
-def usage(error: click.ClickException, name: str) -> str:
-    """Return an error of the command line of that name as one line that ends with where to read more."""
-    context = getattr(error, "ctx", None)
-    told = " ".join(error.format_message().split()).rstrip(".")
-    return f"{told}{' See' if told.endswith('?') else '; see'} {context.command_path if context else name} --help"
 
 
 def _interrupted(session: Session) -> str:

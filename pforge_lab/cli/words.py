@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from pforge_lab.errors import PforgeError, StepError
+
+if TYPE_CHECKING:
+    import click
 
 #: Calls that messages name, and the command that does the same.
 _COMMANDS = (
@@ -40,3 +44,10 @@ def as_commands(text: str, door: str) -> str:
 def told(error: PforgeError, door: str) -> str:
     """Return the message of ``error`` as it is shown at a door; what a tool said is left as it is."""
     return str(error) if isinstance(error, StepError) else as_commands(str(error), door)
+
+
+def usage(error: click.ClickException, name: str) -> str:
+    """Return an error of the command line of that name as one line that ends with where to read more."""
+    context = getattr(error, "ctx", None)
+    said = " ".join(error.format_message().split()).rstrip(".")
+    return f"{said}{' See' if said.endswith('?') else '; see'} {context.command_path if context else name} --help"

@@ -17,10 +17,10 @@ from IPython.core.magic import (
     output_can_be_silenced,
 )
 
-from pforge_lab.cli.main import grammar, invoke, usage
+from pforge_lab.cli.main import grammar, invoke
 from pforge_lab.cli.progress import Progress
 from pforge_lab.cli.session import Session
-from pforge_lab.cli.words import told
+from pforge_lab.cli.words import told, usage
 from pforge_lab.errors import PforgeError, UsageError
 from pforge_lab.notebook import completion, config
 from pforge_lab.notebook.cells import pipeline_cell, tool_cell
