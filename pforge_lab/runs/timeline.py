@@ -51,17 +51,19 @@ class Timeline(Addresses):
 
     def next_step(self) -> int | None:
         """Return the index of the step that follows here, or None at the end."""
-        return self._following(self.history)
+        return self._following(self.records, self.position)
 
-    def _following(self, records: Sequence[StepRecord]) -> int | None:
-        for record in reversed(records):
+    def _following(self, records: Sequence[StepRecord], end: int) -> int | None:
+        """Return the index of the step that follows the first ``end`` of some records, or None at the end."""
+        for place in range(min(end, len(records)) - 1, -1, -1):  # no copy: a line may have thousands of records
+            record = records[place]
             if record.step is not None:
                 index = record.step if record.goes_to is None else record.goes_to - 1
                 return index if index < len(self.labels) else None
         return 0 if self.labels else None
 
     def _settled(self, records: Sequence[StepRecord]) -> RunStatus:
-        if self._following(records) is None:
+        if self._following(records, len(records)) is None:
             return "done"
         return "paused" if records else "ready"
 
@@ -172,7 +174,7 @@ class Timeline(Addresses):
             self._steps = {known.step for known in self.history}
         self._steps.add(record.step)
         lines = self.head.lines.advanced()
-        settles = last or self._following(records) is None
+        settles = last or self._following(records, len(records)) is None
         head = touched(
             self.head,
             lines=lines,
