@@ -96,7 +96,7 @@ _PLACES = {
 }
 
 importlib.import_module("pforge_lab.runs")  # now: later it would take the place of the function of that name
-del globals()["runs"]
+globals().pop("runs", None)  # none when this module is loaded again
 
 __all__ = [
     "CachedStateManager",
