@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import StateConflict
 from pforge_lab.runs.cell import without_steps
-from pforge_lab.runs.deferring import Added, Deferring
+from pforge_lab.runs.deferring import Added
 from pforge_lab.runs.encoding import decoded, encoded
-from pforge_lab.runs.generation import CREATED, GENERATION, ChunksCollected, ChunksWritten, token
-from pforge_lab.runs.lease import SECONDS, holder, new_lease, renewer
+from pforge_lab.runs.guarded import Guarded
+from pforge_lab.runs.lease import new_lease, renewer
 from pforge_lab.runs.manifest import Manifest
 from pforge_lab.runs.retention import slim
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from pforge_lab.errors import PforgeError
     from pforge_lab.runs.chunks import Chunks
     from pforge_lab.runs.head import Head
     from pforge_lab.runs.records import StepRecord
     from pforge_lab.runs.retention import Place
 
 
-class Journal(Deferring):
+class Journal(Guarded):
     """One run in one state manager, to be moved on.
 
     Parameters
@@ -62,11 +60,6 @@ class Journal(Deferring):
         self._keep(head, values, chunks)
         self._manifests.wrote(0, 0, 0, start, text)
 
-    @property
-    def is_ours(self) -> bool:
-        """Whether this process advances the run."""
-        return self._lease is not None
-
     def begin(self, head: Head) -> None:
         """Take the lease and write the head, in one transaction.
 
@@ -86,23 +79,6 @@ class Journal(Deferring):
             raise
         self._lease = mine
         renewer.add(self.state, self._lease_key)
-
-    def _free(self) -> bytes | None:
-        """Return the lease that a gone process has left, or None; refuse while a live one holds it."""
-        before = self.state.get(self._lease_key)
-        if before is None:
-            return None
-        owner = holder(before)
-        if owner.alive() and not owner.is_me():
-            raise self._busy(
-                f"is being advanced by {owner}; wait for it, or look with at() and diff()", owner
-            )
-        return before
-
-    def drop_lease(self) -> None:
-        """Renew the lease no longer; what is left of it in the store is free once this process is gone."""
-        renewer.remove(self.state, self._lease_key)
-        self._lease = None
 
     def write_head(self, head: Head, *, durable: bool = True) -> None:
         """Replace the head alone; refused while another process advances the run."""
@@ -168,22 +144,6 @@ class Journal(Deferring):
         values |= self._slimmed(removed, head, values)
         self._keep(head, values, chunks)
         self._manifests.wrote(line, position, since, manifest, text)
-
-    def _keep(self, head: Head, values: dict[str, bytes], chunks: Chunks | None) -> None:
-        """Write values that name chunks, with those that are queued still; these are dropped when it fails."""
-        if chunks is None:
-            self._write(head, values, keeps=True)
-            return
-        try:
-            try:
-                self._write(head, values, keeps=True, chunks=chunks)
-            except ChunksWritten:
-                chunks.flush()
-                self._write(head, values, keeps=True)
-        except BaseException:
-            chunks.drop()
-            raise
-        chunks.written()
 
     def add_attempt(self, head: Head, record: StepRecord, removed: Collection[Place] = ()) -> None:
         """Log a fail-fast attempt, which takes no position; snapshots are removed with it."""
@@ -270,62 +230,3 @@ class Journal(Deferring):
                     batch.delete(key)
         except StateConflict:
             raise self._moved_on() from None
-
-    def _write(
-        self,
-        head: Head,
-        values: dict[str, bytes],
-        *,
-        lease: bytes | None = None,
-        keeps: bool = False,
-        chunks: Chunks | None = None,
-        durable: bool = True,
-    ) -> None:
-        """Change the run, guarded; a head that is no longer ``running`` gives the lease back.
-
-        Parameters
-        ----------
-        lease
-            The lease to take in the same transaction.
-        keeps
-            The values name chunks.
-        chunks
-            Those that are queued, to be written in the same transaction.
-        durable
-            As for a batch of the store.
-        """
-        self.settle()
-        release = self._lease is not None and head.status != "running"
-        text = head.to_bytes()
-        guard = {self._head: self._seen}
-        if lease is not None or self._lease is not None:
-            guard[self._lease_key] = self._lease
-        if keeps:
-            guard[GENERATION] = self._generation
-        absent = chunks.absent() if chunks is not None else {}
-        try:
-            with self.state.batch(guard=guard | absent, durable=durable) as batch:
-                for key, value in ((chunks.waiting | values) if chunks is not None else values).items():
-                    batch.set(key, value, ttl=math.inf)  # whatever the store's own expiry is
-                if self._seen is None:
-                    batch.set(CREATED, token(), ttl=math.inf)
-                batch.set(self._head, text, ttl=math.inf)
-                if lease is not None:
-                    batch.set(self._lease_key, lease, ttl=SECONDS)
-                elif release:
-                    batch.delete(self._lease_key)
-        except StateConflict as error:
-            raise self._refused(error, absent) from None
-        self._seen = text
-        if release:
-            self.drop_lease()
-
-    def _refused(self, error: StateConflict, absent: Collection[str]) -> PforgeError:
-        """Return what a conflict means: chunks written meanwhile, chunks collected, or the run moved on."""
-        differing = set(error.keys).difference(absent)
-        if not differing:
-            return ChunksWritten(str(error), url=self.state.url, keys=error.keys)
-        if differing == {GENERATION}:
-            self._generation = self.state.get(GENERATION)
-            return ChunksCollected(str(error), url=self.state.url, keys=(GENERATION,))
-        return self._moved_on()
