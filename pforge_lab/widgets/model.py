@@ -15,6 +15,7 @@ from pforge_lab.runs.api import summary_of
 from pforge_lab.runs.glances import StepPlan
 from pforge_lab.values.format import NONE, duration, megabytes, shape, shorten, size
 from pforge_lab.views.html import diff_html, preview_html, record_html
+from pforge_lab.views.html_blocks import stylesheet
 from pforge_lab.views.overview import planned, variable_rows
 from pforge_lab.views.plots import plot_memory
 from pforge_lab.views.runs import in_order
@@ -154,7 +155,12 @@ def preview_at(run: Run, position: int, name: str) -> dict[str, Any]:
     It is read from the snapshot, so looking counts as no use of the live object.
     """
     value = run.at(position).variables[name]
-    return {"html": preview_html(value, name), "json": editable(value)}
+    return {"html": _within(preview_html(value, name)), "json": editable(value)}
+
+
+def _within(html: str) -> str:
+    """Return a fragment without the style that the page of a widget has already: most of its bytes."""
+    return html.replace(f"<style>{stylesheet()}</style>", "", 1)
 
 
 def editable(value: object) -> str | None:
@@ -194,17 +200,17 @@ def edited(text: str) -> Any:
 
 def diff_at(run: Run, before: int, after: int) -> str:
     """Return what differs between two positions, as HTML."""
-    return diff_html(run.diff(before, after))
+    return _within(diff_html(run.diff(before, after)))
 
 
 def record_at(run: Run, position: int | None) -> str:
     """Return the record of a position in full, or of the failed attempt (None), as HTML."""
     if position is None:
         attempt = run.attempt
-        return record_html(attempt) if attempt else "<p>This step has not run yet.</p>"
+        return _within(record_html(attempt)) if attempt else "<p>This step has not run yet.</p>"
     if position == 0:
         return "<p>The start: nothing has run yet.</p>"
-    return record_html(run.line_records[position - 1])
+    return _within(record_html(run.line_records[position - 1]))
 
 
 def chart_of(run: Run, highest: int | None = None) -> str:

@@ -114,3 +114,12 @@ def test_pages_of_variables_are_the_whole_list(wide_run):
         for start in range(0, VARIABLES + 1, 100)
     ]
     assert [row for page in pages for row in page["rows"]] == model.variables_at(wide_run, 1)
+
+
+def test_what_is_looked_at_brings_no_style_that_the_widget_has_already(wide_run):
+    looks = (
+        model.preview_at(wide_run, 1, "variable_300")["html"],
+        model.diff_at(wide_run, 0, 1),
+        model.record_at(wide_run, 1),
+    )
+    assert all("<style" not in html and "pforge-view" in html for html in looks)
