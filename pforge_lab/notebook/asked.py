@@ -91,7 +91,10 @@ def end() -> str:
         facts = facts_of(run)
         if run.timeline.freed:
             collect_chunks(run.state)
-            run.state.compact()
+            if run.state.url.startswith(
+                "zodb:"
+            ):  # a file that this process alone has; others have users beside it
+                run.state.compact()
         run.state.close()
     except (PforgeError, OSError) as error:
         recording.trouble = recording.trouble or one_line(error)

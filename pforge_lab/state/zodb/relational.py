@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from pforge_lab.state.zodb.writing import Durability
 
 logging.getLogger("relstorage").addHandler(logging.NullHandler())  # what goes wrong is raised
+_OPENING, _COMPACTING = "opening.lock", "compacting.lock"
+_LONG = 600.0  # seconds that others may take to compact
 _PATIENCE = 30.0  # seconds that another process may take to create its tables
 _LARGEST = 900_000_000  # bytes; a row of either database ends a little below 1 GB
 
@@ -152,7 +154,7 @@ class SQLiteStateManager(RelationalStateManager):
             )
         if self.mode == "w":
             create_private_directory(self.path)
-            for name in ("main.sqlite3", "oids.sqlite3", "opening.lock"):
+            for name in ("main.sqlite3", "oids.sqlite3", _OPENING):
                 create_private(self.path / name)  # SQLite gives its other files the same mode
             return alone_in(self.path)
         if not (self.path / "main.sqlite3").exists():
@@ -177,7 +179,13 @@ class SQLiteStateManager(RelationalStateManager):
         return sum(file.stat().st_size for file in self.path.iterdir())
 
     def _compact(self) -> None:
-        super()._compact()
+        """Compact alone: RelStorage takes no lock on SQLite, and two that collect at once would delete what is needed."""
+        create_private(self.path / _COMPACTING)
+        with named(self.url), alone_in(self.path, _COMPACTING, _LONG):
+            super()._compact()
+            self._vacuum()
+
+    def _vacuum(self) -> None:
         with named(self.url), closing(sqlite3.connect(self.path / "main.sqlite3", timeout=30)) as connection:
             connection.execute("VACUUM")
 
@@ -207,15 +215,15 @@ class PostgreSQLStateManager(RelationalStateManager):
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other process creates tables in ``folder``, which RelStorage does without a lock.
+def alone_in(folder: Path, name: str = _OPENING, patience: float = _PATIENCE) -> Iterator[None]:
+    """Wait until no other process creates tables in ``folder``, or compacts, which RelStorage does without a lock.
 
     Some it creates when it opens the folder, that of the object ids when it stores the first object.
     """
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + patience
     while True:
         try:
-            lock = LockFile(str(folder / "opening.lock"))
+            lock = LockFile(str(folder / name))
             break
         except LockError:
             if time.monotonic() > deadline:
