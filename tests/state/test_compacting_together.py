@@ -15,7 +15,7 @@ import pforge_lab as pf
 with pf.open_state(sys.argv[1]) as state:
     print("ready", flush=True)
     sys.stdin.readline()
-    for _ in range(15):
+    for _ in range(4):
         state.compact()
 """
 
@@ -36,7 +36,7 @@ def test_processes_that_compact_a_sqlite_store_at_once_leave_every_value(tmp_pat
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in processes:
-        process.communicate(timeout=120)
+        process.communicate(timeout=240)
     assert [process.returncode for process in processes] == [0, 0, 0]
     with pf.open_state(url) as state:
         assert state.get_many(list(values)) == values
