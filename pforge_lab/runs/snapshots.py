@@ -203,7 +203,9 @@ class Snapshots:
     def _mark(self, value: object, group: Group | None, buffers: list[bytearray]) -> str:
         """Return the fingerprint of a value; memory that it was just loaded into is known without looking at it."""
         packed = pack(value, here=self._here)
-        olds = cuts_before(group, packed)
+        if group is None or not len(buffers) == len(group.buffers) == len(packed.buffers):
+            return print_of(packed, group)
+        olds = group.buffers
         loaded = {place(buffer): old for buffer, old in zip(buffers, olds, strict=False)}
         cuts = (
             old if loaded.get(place(buffer)) is old else cut_like(buffer, old)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import pforge_lab as pf
@@ -94,3 +95,15 @@ def test_restored_bytes_that_nobody_changed_are_no_edit(run):
     run.step()
     assert held["plain"][-1] == 99_999
     assert {record.status for record in run.history} == {"done"}
+
+
+def test_frames_that_share_a_group_and_were_loaded_late_are_no_edit(place):
+    """Their fingerprints are those of variables that are kept together."""
+    frame = pd.DataFrame({"a": np.arange(100_000)})
+    run = pf.Pipeline.from_functions("late", plain).start(state=place)
+    run.set(frame=frame, holds={"frame": frame})
+    fork = run.fork()
+    held = dict(fork.variables)
+    again = fork.fork()
+    assert held["holds"]["frame"] is held["frame"]
+    assert again.position == 1
