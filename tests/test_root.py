@@ -105,3 +105,14 @@ def test_every_notebook_ships_in_the_wheel():
         pytest.skip("not a git checkout: an unpacked sdist does not know what git tracks")
     assert sorted(shipped) == sorted(done.stdout.split())
     assert all(target == f"pforge_lab/_{source}" for source, target in shipped.items())
+
+
+def test_a_state_manager_is_no_param_however_early_a_pipeline_is_made():
+    """Nothing of runs has been asked for yet."""
+    code = """
+import pforge_lab as pf
+def visit(name: str, state: pf.StateManager): return state.increment(name)
+print(list(pf.Pipeline.from_functions("greet", visit).params))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "['name']\n"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
+GROWTH = "![Time as steps, keys and bytes grow](images/growth.svg)"
 PEERS = (
     *("ZODB", "RelStorage", "redis", "diskcache", "lmdb", "sqlitedict", "apache-burr", "langgraph"),
     *(
@@ -56,16 +57,18 @@ def where() -> str:
 
 
 def main() -> int:
-    """Run every script of this folder, write the page, and return the highest exit code."""
+    """Run every script of this folder, write the page as it grows, and return the highest exit code."""
     worst, parts = 0, [where()]
-    for script in sorted(HERE.glob("[a-z]*.py")):
+    scripts = sorted(HERE.glob("[a-z]*.py"))
+    for number, script in enumerate(scripts, start=1):
         print(f"\n== {script.stem} ==", flush=True)
         text, code = told(script)
         worst = max(worst, code)
         failed = f"\n(ended with exit code {code})" if code else ""
         parts.append(f"## {script.stem.capitalize()}\n\n```text\n{text}{failed}\n```")
-    parts.append("## Growth\n\n![Time as steps, keys and bytes grow](images/growth.svg)")
-    PAGE.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        left = ", ".join(each.stem for each in scripts[number:])
+        end = f"Not run this time: {left}." if left else GROWTH
+        PAGE.write_text("\n\n".join([*parts, end]) + "\n", encoding="utf-8")
     print(f"\n{PAGE}")
     return worst
 
