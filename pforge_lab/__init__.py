@@ -152,8 +152,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import a public name, or a module of the package, when it is first asked for."""
     if name in _PLACES:
-        if _PLACES[name].startswith("pipeline."):  # runs tell pipelines that they hand out a StateManager
-            importlib.import_module(f"{__name__}.runs.stepping")
         value = getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
     elif name == "shelf":
         value = importlib.import_module(f"{__name__}.state.shelf")

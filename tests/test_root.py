@@ -107,12 +107,17 @@ def test_every_notebook_ships_in_the_wheel():
     assert all(target == f"pforge_lab/_{source}" for source, target in shipped.items())
 
 
-def test_a_state_manager_is_no_param_however_early_a_pipeline_is_made():
+@pytest.mark.parametrize(
+    "first",
+    ["from pforge_lab import Pipeline, StateManager", "from pforge_lab.pipeline.spec import Pipeline\nfrom pforge_lab.state import StateManager"],
+    ids=["package", "modules"],
+)  # fmt: skip
+def test_a_state_manager_is_no_param_however_early_a_pipeline_is_made(first):
     """Nothing of runs has been asked for yet."""
-    code = """
-import pforge_lab as pf
-def visit(name: str, state: pf.StateManager): return state.increment(name)
-print(list(pf.Pipeline.from_functions("greet", visit).params))
+    code = f"""
+{first}
+def visit(name: str, state: StateManager): return state.increment(name)
+print(list(Pipeline.from_functions("greet", visit).params))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "['name']\n"

@@ -91,9 +91,8 @@ def end() -> str:
         facts = facts_of(run)
         if run.timeline.freed:
             collect_chunks(run.state)
-            if run.state.url.startswith(
-                "zodb:"
-            ):  # a file that this process alone has; others have users beside it
+            # A file that this process alone has; other stores have users beside it.
+            if run.state.url.startswith("zodb:"):
                 run.state.compact()
         run.state.close()
     except (PforgeError, OSError) as error:

@@ -7,31 +7,26 @@ from typing import TYPE_CHECKING, get_args
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_types: list[type] = []
 
+def is_resource(annotation: object) -> bool:
+    """Return whether a parameter annotated like this is given its value by the run.
 
-def register(kind: type) -> type:
-    """Declare that runs hand out a value of this type; returns the type, so it also decorates.
-
-    A parameter annotated with it is no param of the tool: the run gives it its value.
+    It is where the type says so, by ``__handed_out_by_runs__``: such a parameter is no param of the tool.
 
     Examples
     --------
-    >>> class Clock: ...
-    >>> register(Clock) is Clock, is_resource(Clock | None)
-    (True, True)
+    >>> class Clock:
+    ...     __handed_out_by_runs__ = True
+    >>> is_resource(Clock), is_resource(Clock | None), is_resource(int)
+    (True, True, False)
     """
-    if kind not in _types:
-        _types.append(kind)
-    return kind
+    return any(
+        isinstance(part, type) and getattr(part, "__handed_out_by_runs__", False)
+        for part in get_args(annotation) or (annotation,)
+    )
 
 
-def is_resource(annotation: object) -> bool:
-    """Return whether a parameter annotated like this is given its value by the run."""
-    return find(annotation, _types) is not None
-
-
-def find(annotation: object, kinds: list[type] | Mapping[type, object]) -> type | None:
+def find(annotation: object, kinds: Mapping[type, object]) -> type | None:
     """Return the kind that an annotation asks for: the type itself, a subclass, or a union with it."""
     for part in get_args(annotation) or (annotation,):
         if isinstance(part, type):

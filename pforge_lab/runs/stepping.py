@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from pforge_lab import meter
 from pforge_lab.errors import RunError, SpecError, one_line
-from pforge_lab.pipeline import resources
 from pforge_lab.pipeline.outcome import highest_child
 from pforge_lab.runs.dropping import carried_on, dead_after_steps
 from pforge_lab.runs.keeping import Keeper
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from pforge_lab.runs.timeline import Timeline
 
 _NO_LOOKS = Looks()
-resources.register(StateManager)  # a parameter annotated with it is given the run's own
 
 
 class Stepping:

@@ -55,9 +55,8 @@ class Timeline(Addresses):
 
     def _following(self, records: Sequence[StepRecord], end: int) -> int | None:
         """Return the index of the step that follows the first ``end`` of some records, or None at the end."""
-        for place in range(
-            min(end, len(records)) - 1, -1, -1
-        ):  # no copy: a line may have thousands of records
+        # No copy: a line may have thousands of records.
+        for place in range(min(end, len(records)) - 1, -1, -1):
             record = records[place]
             if record.step is not None:
                 index = record.step if record.goes_to is None else record.goes_to - 1

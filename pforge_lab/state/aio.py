@@ -144,14 +144,16 @@ class AsyncState:
         await self._run(self.state.compact)
 
     @asynccontextmanager
-    async def batch(self, guard: Mapping[str, bytes | None] | None = None) -> AsyncIterator[Batch]:
+    async def batch(
+        self, guard: Mapping[str, bytes | None] | None = None, *, durable: bool = True
+    ) -> AsyncIterator[Batch]:
         """Collect changes and store them together when the block ends, or none if it raises."""
         batch = Batch()
         try:
             yield batch
         finally:
             batch.end()
-        await self._run(self._store, guard, batch)
+        await self._run(self._store, guard, batch, durable=durable)
 
     async def close(self) -> None:
         """Let go of the store."""
@@ -169,8 +171,8 @@ class AsyncState:
         """End the threads; called when the store has closed."""
         self._threads.shutdown(wait=False)
 
-    def _store(self, guard: Mapping[str, bytes | None] | None, collected: Batch) -> None:
-        with self.state.batch(guard) as batch:
+    def _store(self, guard: Mapping[str, bytes | None] | None, collected: Batch, *, durable: bool) -> None:
+        with self.state.batch(guard, durable=durable) as batch:
             batch.changes.update(collected.changes)
 
     async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -60,6 +60,8 @@ class StateManager(Reads, Writes):
     (b'hello', None)
     """
 
+    __handed_out_by_runs__ = True  # a tool's parameter annotated with it is given the run's own
+
     def __init__(
         self,
         url: str,

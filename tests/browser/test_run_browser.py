@@ -78,7 +78,9 @@ def test_runs_are_searched_looked_at_and_compared(scheme, width, browsed, keep_p
     assert violations(page, HERE) == []
     page.get_by_role("tab", name="Variables (4)").click()
     page.get_by_role("option", name=re.compile("^flights, changed")).click()
-    page.get_by_role("group", name="Run B", exact=True).get_by_text(re.compile("400,000 . 2")).first.wait_for()
+    page.get_by_role("group", name="Run B", exact=True).get_by_text(
+        re.compile("400,000 . 2")
+    ).first.wait_for()
     keep_picture(page.locator(".pfc"), f"comparison-variables-{scheme}-{width}")
     assert violations(page, HERE) == []
     page.get_by_role("tab", name="Memory").click()

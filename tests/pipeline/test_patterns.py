@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from pforge_lab.pipeline import resources
 from pforge_lab.pipeline.loader import loads
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.pipeline.steps import Step
@@ -244,6 +243,8 @@ def test_a_loop_that_does_not_end_is_ended(pattern):
 class Store:
     """A state manager of a test."""
 
+    __handed_out_by_runs__ = True
+
     def __init__(self):
         self.count = 0
 
@@ -256,13 +257,9 @@ def increment(store: Store, by: int = 1):
 
 def test_a_counter_that_uses_its_state_manager(run_all):
     """The run hands its store to whoever asks for one by annotation."""
-    resources.register(Store)
-    try:
-        store = Store()
-        pipeline = Pipeline("p", steps=[Step(increment, input={"by": 2}, output_var="n")] * 3)
-        assert run_all(pipeline, resources={Store: store})[0]["n"] == 6
-    finally:
-        resources._types.remove(Store)
+    store = Store()
+    pipeline = Pipeline("p", steps=[Step(increment, input={"by": 2}, output_var="n")] * 3)
+    assert run_all(pipeline, resources={Store: store})[0]["n"] == 6
 
 
 PFORGE = """

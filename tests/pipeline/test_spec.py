@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from pforge_lab.errors import ParamError, SpecError
-from pforge_lab.pipeline import resources
 from pforge_lab.pipeline.loader import loads
 from pforge_lab.pipeline.signatures import signature_of
 from pforge_lab.pipeline.spec import Pipeline
@@ -28,6 +27,8 @@ def clean(load, keep=True):
 
 class Store:
     """Something that runs hand out."""
+
+    __handed_out_by_runs__ = True
 
 
 def use(x, store: Store, other: Store | None = None):
@@ -74,18 +75,14 @@ def test_from_functions_refuses_orders_that_cannot_work(message_of):
 
 
 def test_a_resource_is_no_param(run_all):
-    """A parameter annotated with a registered type is given by the run."""
-    resources.register(Store)
-    try:
-        pipeline = Pipeline.from_functions("p", use)
-        assert list(pipeline.params) == ["x"]
-        store = Store()
-        scope, _ = run_all(pipeline, {"x": 1}, resources={Store: store})
-        assert scope["use"] == (1, store, store)
-        _, (outcome,) = run_all(pipeline, {"x": 1})
-        assert "needs a Store, and this run has none to hand out" in str(outcome.error)
-    finally:
-        resources._types.remove(Store)
+    """A parameter annotated with a type that runs hand out is given by the run."""
+    pipeline = Pipeline.from_functions("p", use)
+    assert list(pipeline.params) == ["x"]
+    store = Store()
+    scope, _ = run_all(pipeline, {"x": 1}, resources={Store: store})
+    assert scope["use"] == (1, store, store)
+    _, (outcome,) = run_all(pipeline, {"x": 1})
+    assert "needs a Store, and this run has none to hand out" in str(outcome.error)
 
 
 def test_labels_are_unique():

@@ -147,8 +147,11 @@ class RedisAsyncState(AsyncState):
         return total
 
     @asynccontextmanager
-    async def batch(self, guard: Mapping[str, bytes | None] | None = None) -> AsyncIterator[Batch]:
+    async def batch(
+        self, guard: Mapping[str, bytes | None] | None = None, *, durable: bool = True
+    ) -> AsyncIterator[Batch]:
         """Collect changes and store them together when the block ends, or none if it raises."""
+        del durable  # how durable a command is, is the server's setting
         expected = self.state.check_guard(guard)
         batch = Batch()
         try:

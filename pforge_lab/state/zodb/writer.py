@@ -172,9 +172,8 @@ class Writer:
         finally:
             for file in files:
                 file.unlink(missing_ok=True)
-        for (
-            stored
-        ) in self._stored:  # written by now; the cache would keep what nobody reads through this view
+        # Written by now; the cache would keep what nobody reads through this view.
+        for stored in self._stored:
             stored._p_deactivate()  # noqa: SLF001 - persistent's public protocol
         self._stored.clear()
         for size in dead:

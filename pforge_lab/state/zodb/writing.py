@@ -213,6 +213,7 @@ class WritingStorage(CheckedStorage):
         side_file(self.path, ".pack").unlink(missing_ok=True)
         sync_directory(self.path.parent)
         with self._lock:
+            sync_file(self._file.fileno())  # a transaction that did not wait may be the last
             self._acknowledge()
 
     def _check_all(self) -> None:
