@@ -87,6 +87,21 @@ def test_a_run_is_stepped_looked_at_edited_and_forked(door, server, open_noteboo
     assert look_at(page, f"stepper-{door}-flow") == []
 
 
+def test_an_answer_that_comes_late_is_not_shown_in_another_tab(server, open_notebook):
+    server.write("late.ipynb", TOOLS, "run.finish(); run.ui()")
+    page = open_notebook("late.ipynb")
+    position(page, 3)
+    for first in ("variables", "memory", "flow"):  # both clicks come before the kernel can answer the first
+        page.evaluate(
+            "names => names.forEach(name => document.querySelector(`[data-tab=${name}]`).click())",
+            [first, "diff"],
+        )
+        page.locator(".pfs-panel caption", has_text="difference").wait_for()
+        assert page.locator(".pfs-panel .pfs-variable, .pfs-panel img, .pfs-panel > svg").count() == 0
+        page.get_by_role("tab", name="Record").click()
+        page.locator(".pfs-panel caption", has_text="difference").wait_for(state="detached")
+
+
 def test_a_run_is_stepped_in_voila(server, open_page, keep_picture):
     server.write("step-voila.ipynb", TOOLS, "run.ui()")
     page = open_page("voila/render/step-voila.ipynb")

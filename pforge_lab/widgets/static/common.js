@@ -17,6 +17,27 @@ function shield(node) {
   for (const each of node.querySelectorAll(focusable)) each.dataset.lmSuppressShortcuts = "true";
 }
 
+// The tabs of a view that has `id`, `tab` and `look()`, its panel called like it; arrow keys go from one to the next.
+function tabs(view, label, words) {
+  const list = element("div", { role: "tablist", "aria-label": label, class: "pfs-tabs" });
+  for (const [name, text] of Object.entries(words)) {
+    const tab = element("button", { type: "button", role: "tab", id: `${view.id}-t-${name}`, "data-tab": name,
+      "aria-controls": `${view.id}-p` }, text);
+    tab.addEventListener("click", () => { view.tab = name; view.look(); });
+    list.append(tab);
+  }
+  list.addEventListener("keydown", (event) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const names = Object.keys(words);
+    view.tab = names[(names.indexOf(view.tab) + by + names.length) % names.length];
+    view.look();
+    list.querySelector(`[data-tab=${view.tab}]`).focus();
+  });
+  return list;
+}
+
 // A list of rows of one height, of which only those in sight are in the page; one of them is chosen.
 class Rows {
   constructor(prefix, label, draw, choose) {

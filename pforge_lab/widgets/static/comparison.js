@@ -17,33 +17,14 @@ class RunComparison extends Browser {
     this.panel = element("div", { role: "tabpanel", id: `${this.id}-p`, tabindex: "0", class: "pfs-panel" });
     const runs = element("div", { class: "pfc-runs" });
     runs.innerHTML = this.view.runs;
-    this.frame("Comparison of two runs", "pfk pfc", runs, this.notice, this.tabs(), this.panel);
+    const { variables, variables_left_out: more } = this.view;
+    this.tablist = tabs(this, "Compare", { ...VIEWS, variables: `${VIEWS.variables} (${variables.length + more})` });
+    this.frame("Comparison of two runs", "pfk pfc", runs, this.notice, this.tablist, this.panel);
     this.look();
   }
 
-  tabs() {
-    const list = element("div", { role: "tablist", "aria-label": "Compare", class: "pfs-tabs" });
-    for (const [name, words] of Object.entries(VIEWS)) {
-      const many = name === "variables" ? ` (${this.view.variables.length + this.view.variables_left_out})` : "";
-      const tab = element("button", { type: "button", role: "tab", id: `${this.id}-t-${name}`, "data-tab": name,
-        "aria-controls": `${this.id}-p` }, words + many);
-      tab.addEventListener("click", () => { this.tab = name; this.look(); });
-      list.append(tab);
-    }
-    list.addEventListener("keydown", (event) => {
-      const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (!by) return;
-      event.preventDefault();
-      const names = Object.keys(VIEWS);
-      this.tab = names[(names.indexOf(this.tab) + by + names.length) % names.length];
-      this.look();
-      list.querySelector(`[data-tab=${this.tab}]`).focus();
-    });
-    this.tablist = list;
-    return list;
-  }
-
   look() {
+    this.waiting = {};  // no answer for what was looked at before is shown in here
     for (const tab of this.tablist.children) {
       const chosen = tab.dataset.tab === this.tab;
       tab.setAttribute("aria-selected", chosen);

@@ -63,32 +63,12 @@ class Stepper {
     this.title = element("p", { class: "pfs-title" });
     this.detail = element("div", { class: "pfs-detail" });
     this.panel = element("div", { role: "tabpanel", id: `${this.id}-p`, tabindex: "0", class: "pfs-panel" });
-    const right = element("div", { class: "pfs-right" }, this.tabs(), this.title, this.panel);
+    this.tablist = tabs(this, "Look at", TABS);
+    const right = element("div", { class: "pfs-right" }, this.tablist, this.title, this.panel);
     const panes = element("div", { class: "pfs-panes" }, this.steps.node, right);
     this.root = element("div", { role: "group", class: "pforge-view pfs", "aria-label": "Stepper" }, bar, this.notice, panes);
     // What is typed in here is for here alone.
     this.root.addEventListener("keydown", (event) => event.stopPropagation());
-  }
-
-  tabs() {
-    const list = element("div", { role: "tablist", "aria-label": "Look at", class: "pfs-tabs" });
-    for (const [name, words] of Object.entries(TABS)) {
-      const tab = element("button", { type: "button", role: "tab", id: `${this.id}-t-${name}`, "data-tab": name,
-        "aria-controls": `${this.id}-p` }, words);
-      tab.addEventListener("click", () => { this.tab = name; this.look(); });
-      list.append(tab);
-    }
-    list.addEventListener("keydown", (event) => {
-      const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (!by) return;
-      event.preventDefault();
-      const names = Object.keys(TABS);
-      this.tab = names[(names.indexOf(this.tab) + by + names.length) % names.length];
-      this.look();
-      list.querySelector(`[data-tab=${this.tab}]`).focus();
-    });
-    this.tablist = list;
-    return list;
   }
 
   stepRow(step) {
@@ -186,6 +166,7 @@ class Stepper {
   }
 
   look() {
+    this.waiting = { steps: this.waiting.steps };  // no answer for what was looked at before is shown in here
     for (const tab of this.tablist.children) {
       const chosen = tab.dataset.tab === this.tab;
       tab.setAttribute("aria-selected", chosen);
