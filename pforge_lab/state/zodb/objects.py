@@ -19,6 +19,7 @@ from pforge_lab.state.stats import StateStats, StatsCounter
 from pforge_lab.state.zodb.faults import named
 from pforge_lab.state.zodb.layout import PLAIN, head_of, lay_out, our_class
 from pforge_lab.state.zodb.lean import LeanDB
+from pforge_lab.state.zodb.turns import NoTurns
 from pforge_lab.state.zodb.view import View, give_back
 from pforge_lab.state.zodb.writer import Writer
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from pforge_lab.state.handle import Mode
     from pforge_lab.state.transaction import Transaction
+    from pforge_lab.state.zodb.turns import Turns
 
 T = TypeVar("T")
 _CACHE_BYTES = 64 << 20
@@ -71,6 +73,7 @@ class ObjectStateManager(StateManager):
         )
         self._local = threading.local()
         self._swept = clock()
+        self._turns: Turns = NoTurns()
 
     def _start(self, storage: Any, temporary: Path | None) -> None:
         """Open the database on ``storage``; called once by the backend when the storage is open."""
@@ -89,6 +92,7 @@ class ObjectStateManager(StateManager):
                 shared=not self._alone,
                 patient=self._wait_for_disk,
                 dead=self._count_dead,
+                turns=self._turns,
             )
             self._publish()
 
@@ -230,6 +234,7 @@ class ObjectStateManager(StateManager):
             self._last_care()
         self._local = threading.local()
         self._db.close()
+        self._turns.close()
 
     def _check_process(self) -> None:
         if self._pid != os.getpid():

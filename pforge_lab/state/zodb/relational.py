@@ -23,6 +23,7 @@ from pforge_lab.state.files import file_url
 from pforge_lab.state.zodb.durable import create_private, create_private_directory
 from pforge_lab.state.zodb.faults import named
 from pforge_lab.state.zodb.objects import ObjectStateManager
+from pforge_lab.state.zodb.turns import FolderTurns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from pforge_lab.state.handle import Mode
+    from pforge_lab.state.zodb.turns import Turns
     from pforge_lab.state.zodb.writing import Durability
 
 logging.getLogger("relstorage").addHandler(logging.NullHandler())  # what goes wrong is raised
-_OPENING, _COMPACTING = "opening.lock", "compacting.lock"
-_LONG = 600.0  # seconds that others may take to compact
+_OPENING = "opening.lock"
 _PATIENCE = 30.0  # seconds that another process may take to create its tables
 _LARGEST = 900_000_000  # bytes; a row of either database ends a little below 1 GB
 
@@ -89,7 +90,8 @@ class RelationalStateManager(ObjectStateManager):
         )
         if durability not in ("commit", "relaxed"):
             raise WrongValue(f"durability is 'commit' or 'relaxed', not {durability!r}")
-        with named(self.url), self._opening():
+        self._turns = self._new_turns(url)
+        with named(self.url), self._opening(), self._turns.shared() if mode == "w" else nullcontext():
             storage = self._open_storage(url, durability)
             try:
                 self._start(storage, temporary=None)
@@ -105,6 +107,10 @@ class RelationalStateManager(ObjectStateManager):
     def _opening(self) -> AbstractContextManager[None]:
         """Keep others from creating the same tables at the same time, where the database does not."""
         return nullcontext()
+
+    @abstractmethod
+    def _new_turns(self, url: str) -> Turns:
+        """Return the turns of those that write."""
 
     @abstractmethod
     def _open_storage(self, url: str, durability: Durability) -> UnmergedStorage:
@@ -123,9 +129,14 @@ class RelationalStateManager(ObjectStateManager):
 
     def _compact(self) -> None:
         self._check_process()
-        with named(self.url):
+        with named(self.url), self._turns.alone():
+            self._storage._adapter.connmanager.open_and_call(_forget_references)  # noqa: SLF001 - there is no public way
             self._db.pack()
+            self._shrink()
         self._publish()
+
+    def _shrink(self) -> None:
+        """Give room that was freed back, where that is not the database's own affair."""
 
 
 class SQLiteStateManager(RelationalStateManager):
@@ -178,15 +189,12 @@ class SQLiteStateManager(RelationalStateManager):
     def _file_bytes(self) -> int:
         return sum(file.stat().st_size for file in self.path.iterdir())
 
-    def _compact(self) -> None:
-        """Compact alone: RelStorage takes no lock on SQLite, and two that collect at once would delete what is needed."""
-        create_private(self.path / _COMPACTING)
-        with named(self.url), alone_in(self.path, _COMPACTING, _LONG):
-            super()._compact()
-            self._vacuum()
+    def _new_turns(self, url: str) -> Turns:
+        del url
+        return FolderTurns(self.path, self.url)
 
-    def _vacuum(self) -> None:
-        with named(self.url), closing(sqlite3.connect(self.path / "main.sqlite3", timeout=30)) as connection:
+    def _shrink(self) -> None:
+        with closing(sqlite3.connect(self.path / "main.sqlite3", timeout=30)) as connection:
             connection.execute("VACUUM")
 
 
@@ -202,6 +210,11 @@ class PostgreSQLStateManager(RelationalStateManager):
         """Return the URL."""
         return f"postgresql:{rest}"
 
+    def _new_turns(self, url: str) -> Turns:
+        from pforge_lab.state.zodb.advisory import DatabaseTurns  # noqa: PLC0415 - SQLite needs no such driver
+
+        return DatabaseTurns(url, self.url)
+
     def _open_storage(self, url: str, durability: Durability) -> UnmergedStorage:
         options = self._options()
         options.driver = "psycopg2"
@@ -215,15 +228,15 @@ class PostgreSQLStateManager(RelationalStateManager):
 
 
 @contextmanager
-def alone_in(folder: Path, name: str = _OPENING, patience: float = _PATIENCE) -> Iterator[None]:
-    """Wait until no other process creates tables in ``folder``, or compacts, which RelStorage does without a lock.
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process creates tables in ``folder``.
 
     Some it creates when it opens the folder, that of the object ids when it stores the first object.
     """
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            lock = LockFile(str(folder / name))
+            lock = LockFile(str(folder / _OPENING))
             break
         except LockError:
             if time.monotonic() > deadline:
@@ -233,6 +246,16 @@ def alone_in(folder: Path, name: str = _OPENING, patience: float = _PATIENCE) ->
         yield
     finally:
         lock.close()
+
+
+def _forget_references(_connection: Any, cursor: Any) -> None:
+    """Remove what the last compaction has noted of references, so that this one reads them anew.
+
+    With it RelStorage sometimes inserts a row that is already there when others have written meanwhile; that
+    compaction fails, and those after it.
+    """
+    for table in ("object_refs_added", "object_ref", "pack_object"):
+        cursor.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
 
 
 def _refuse(_record: bytes) -> bytes:

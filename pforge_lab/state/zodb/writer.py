@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 
     from pforge_lab.state.transaction import Change
     from pforge_lab.state.zodb.layout import Value
+    from pforge_lab.state.zodb.turns import Turns
     from pforge_lab.state.zodb.view import View
 
 #: Conflicts with other processes are tried again for this many seconds.
 PATIENCE = 30.0
+_CONFLICTS = 3  # after which a commit is attempted while nobody else writes
 _SWEEP = 5_000  # keys that one transaction of a sweep removes at most
 
 
@@ -60,6 +62,8 @@ class Writer:
         Called with the size of each large value that was replaced or removed.
     patient
         Called before each commit with whether it has to wait for the disk.
+    turns
+        An attempt reads and commits within a turn; after a few conflicts, within one alone.
     """
 
     def __init__(
@@ -72,9 +76,11 @@ class Writer:
         shared: bool,
         dead: Callable[[int], None],
         patient: Callable[[bool], None],
+        turns: Turns,
     ) -> None:
         self._view = view
         self._patient = patient
+        self._turns = turns
         self._url = url
         self._published = published
         self._temporary = temporary
@@ -139,8 +145,9 @@ class Writer:
         deadline = time.monotonic() + PATIENCE
         for attempt in range(1_000_000):
             try:
-                self._view.refresh(None)
-                self._attempt(jobs)
+                with self._turns.shared() if attempt < _CONFLICTS else self._turns.alone():
+                    self._view.refresh(None)
+                    self._attempt(jobs)
             except TransientError as error:
                 self._view.forget()
                 if time.monotonic() > deadline:
