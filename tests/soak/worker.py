@@ -17,6 +17,7 @@ from pforge_lab.errors import PforgeError, StateError
 from pforge_lab.state import StateManager, open_state
 
 COUNTER = "counter"
+COMPACTED = 100  # operations of a process's first thread between two compactions
 
 
 def value_of(name: str, thread: int, number: int) -> bytes:
@@ -48,13 +49,15 @@ def say(line: str) -> None:
 
 
 def work(url: str, name: str, thread: int, first: int) -> None:
-    """Operate for ever; what fails is said and tried again, as its outcome is not known."""
+    """Operate for ever, and compact now and then; what fails is said and tried again, as its outcome is not known."""
     number, state = first, None
     while True:
         try:
             if state is None:
                 state = open_state(url)
             operate(state, name, thread, number)
+            if thread == 0 and number % COMPACTED == COMPACTED - 1:
+                state.compact()
             if number % 7 == 0:
                 state.increment(COUNTER)
                 say(f"+ {thread}")
