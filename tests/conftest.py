@@ -1,10 +1,12 @@
-"""Shared by all tests: how heavy they are, and isolation from the user's own files."""
+"""Shared by all tests: how heavy they are, isolation from the user's own files, keys and small runs."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+
+import pforge_lab as pf
 
 FULL = os.environ.get("PFORGE_TEST_FULL") == "1"
 
@@ -21,3 +23,33 @@ def _own_directories(tmp_path_factory, monkeypatch):
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("PFORGE_KEY", str(home / "key"))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+
+
+@pytest.fixture
+def key(tmp_path, monkeypatch):
+    """Return a function that makes this process use the key of that name."""
+
+    def use(name):
+        monkeypatch.setenv("PFORGE_KEY", str(tmp_path / name))
+        return {**os.environ}
+
+    return use
+
+
+@pytest.fixture
+def numbers_run(tmp_path):
+    """Return a run of one step in a file, and its store."""
+
+    def one():
+        return {"a": 1}
+
+    with pf.open_state(tmp_path / "lab.fs") as state:
+        run = pf.Pipeline.from_functions("numbers", one).start(state=state)
+        run.step()
+        yield run, state
+
+
+@pytest.fixture
+def memory_url(request):
+    """Return the URL of a store in memory that is this test's own."""
+    return f"memory:bad-input-{request.node.name}"

@@ -101,3 +101,10 @@ def shell(folder):
         return Said(done.returncode, done.stdout, done.stderr)
 
     return execute
+
+
+@pytest.fixture
+def ran(pforge):
+    """Run the pipeline with n=4; return the function that executes commands."""
+    assert pforge("run", "sums.yaml", "-p", "n=4").code == 0
+    return pforge

@@ -10,13 +10,6 @@ from pforge_lab.cli.session import Session
 
 
 @pytest.fixture
-def ran(pforge):
-    """Run the pipeline; return the function that executes commands."""
-    assert pforge("run", "sums.yaml", "-p", "n=4").code == 0
-    return pforge
-
-
-@pytest.fixture
 def name(ran):
     """Return the id of the run."""
     from pforge_lab.runs.api import summaries

@@ -129,3 +129,11 @@ def load(n): return list(range(n))
 def total(numbers): return sum(numbers)
 def twice(total): return 2 * total
 """
+
+
+@pytest.fixture
+def lab(cell, function_cell, pipeline_cell):
+    """Return the function that executes cells, with functions, a pipeline and a run that has not begun."""
+    for code in (function_cell, pipeline_cell, "run = %pforge start -p n=4"):
+        assert not cell(code).error
+    return cell

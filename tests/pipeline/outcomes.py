@@ -16,3 +16,17 @@ def add(x, y=1):
 
 def fail(message="no"):
     raise ValueError(message)
+
+
+def load(source: str):
+    return source
+
+
+def clean(load, keep=True):
+    return load
+
+
+def output(pipeline):
+    outcome = execute(pipeline, 0, {})
+    assert outcome.error is None, outcome.error
+    return outcome.output

@@ -1,0 +1,99 @@
+"""Parts of blocks and elements of loops that overran or failed leave what they read as it was."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+import pforge_lab as pf
+
+
+@pytest.fixture
+def overrunning():
+    """Return a tool that changes its input, overruns, and changes it again once it is let; what lets it and waits for that."""
+    release, over = threading.Event(), threading.Event()
+
+    def slow(data):
+        data.append("spoilt")
+        release.wait(30)
+        data.append("late")
+        over.set()
+
+    def let():
+        release.set()
+        assert over.wait(30)
+
+    yield slow, let
+    release.set()
+
+
+def _made():
+    return [1]
+
+
+def _length(data):
+    data.append("counted")
+    return len(data)
+
+
+def _part(tool, name, **options):
+    return pf.Step(tool, input={"data": f"{{{{ {name} }}}}"}, **options)
+
+
+def test_a_block_that_goes_on_leaves_the_thread_of_an_abandoned_part_nothing_but_orphans(place, overrunning):
+    """What it changes later is nobody's variable, and no edit; its record says that it was abandoned."""
+    slow, let = overrunning
+    block = pf.Parallel(
+        _part(slow, "data", timeout_ms=100, error_policy="continue"), _part(_length, "data", output_var="n")
+    )
+    steps = [pf.Step(_made, output_var="data"), block, _part(_length, "data", output_var="m", label="last")]
+    run = pf.Pipeline("block", steps=steps).start(state=place)
+    record = run.step(2)
+    assert "was abandoned on its thread" in record.children[0].error
+    before = list(run["data"])
+    let()
+    assert run["data"] == before
+    run.step()
+    assert [each.label for each in run.history] == ["_made", "parallel", "last"]
+
+
+def test_what_only_a_failed_part_of_a_block_has_read_is_as_before(place):
+    """The others may have changed what they read."""
+
+    def breaks(data):
+        data.append("spoilt")
+        raise ValueError("broken")
+
+    block = pf.Parallel(
+        _part(breaks, "own", error_policy="continue"), _part(_length, "other", output_var="n")
+    )
+    made = [pf.Step(_made, output_var=name, label=name) for name in ("own", "other")]
+    run = pf.Pipeline("block", steps=[*made, block]).start(state=place)
+    record = run.step(3)
+    assert (run["own"], run["other"], run["n"]) == ([1], [1, "counted"], 2)
+    assert record.changed == ("n", "other")
+    assert run.at(3).variables["own"] == [1]
+
+
+def test_an_element_that_was_abandoned_holds_nothing_but_orphans(place, overrunning):
+    """The loop goes on under ``continue`` as long as one element was done."""
+    slow, let = overrunning
+
+    def each(data):
+        return slow(data) if len(data) == 1 else len(data)
+
+    loop = _part(
+        each,
+        "item",
+        foreach="{{ [data, [1, 2]] }}",
+        output_var="all",
+        timeout_ms=100,
+        error_policy="continue",
+    )
+    run = pf.Pipeline("loop", steps=[pf.Step(_made, output_var="data"), loop]).start(state=place)
+    run.step(2)
+    before = list(run["data"])
+    let()
+    assert run["data"] == before
+    assert run["all"] == [None, 2]
