@@ -7,11 +7,11 @@ PYTEST = $(PY) -m pytest -n 2 --dist loadfile
 export PYTHONUTF8 = 1
 START := $(shell date +%s)
 
-.PHONY: demo test test-full lint lab docs bench soak setup system lock environment clean
+.PHONY: demo test test-full coverage lint lab docs bench soak setup system lock environment clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo | test | test-full | lint | lab | docs | bench | soak"
+	@echo "make demo | test | test-full | coverage | lint | lab | docs | bench | soak"
 
 .tools/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pforge_lab needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)")'
@@ -39,6 +39,10 @@ system:
 	   echo "redis-server, postgresql and chromium could not be installed; their tests are skipped"; fi
 
 test: setup system
+	$(PYTEST) --durations=15 --durations-min=10
+
+# The same, told which lines and branches no test reaches; half as long again
+coverage: setup system
 	$(PYTEST) --cov --cov-report=term:skip-covered
 
 test-full: setup system
