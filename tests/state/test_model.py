@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -29,6 +30,7 @@ VALUES = st.one_of(
         lambda size: st.binary(min_size=1, max_size=1).map(lambda byte: byte * size)
     ),
 )
+PARTS = range(6 if os.environ.get("PFORGE_TEST_FULL") == "1" else 1)
 TTLS = st.one_of(st.none(), st.sampled_from([0, 1, 5, 20, 100]))
 
 
@@ -231,15 +233,17 @@ class Store(RuleBasedStateMachine):
             assert until[0] - look.ended - PRECISION <= left <= until[1] - look.begun + PRECISION
 
 
-def test_a_store_agrees_with_the_model(make_backend, tmp_path, heavy):
-    count = heavy(300)
+@pytest.mark.parametrize("part", PARTS)
+def test_a_store_agrees_with_the_model(part, make_backend, tmp_path, heavy):
+    """In parts of fifty examples, each with chances of its own, where there are three hundred."""
+    full = heavy(300) == 300
     run_state_machine_as_test(
         lambda: Store(make_backend),
         settings=settings(
-            max_examples=count,
-            stateful_step_count=25 if count == 300 or not make_backend(tmp_path).shared else 10,
+            max_examples=heavy(300) // len(PARTS),
+            stateful_step_count=25 if full or not make_backend(tmp_path).shared else 10,
             deadline=None,
-            derandomize=count < 300,
+            derandomize=not full,
             suppress_health_check=list(HealthCheck),
             database=None,
         ),
