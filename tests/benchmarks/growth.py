@@ -136,22 +136,23 @@ def by_bytes() -> dict[int, float]:
     return found
 
 
-def draw(curves: dict[str, tuple[str, dict[int, float]]], path: Path) -> None:
-    """Draw the curves side by side, on logarithmic axes from one size to the largest."""
+def draw(curves: dict[str, tuple[str, dict[int, float]]], path: Path) -> Figure:
+    """Draw the curves side by side, on logarithmic axes from one size to the largest; return what was drawn."""
     figure = Figure(figsize=(11, 6.4), layout="constrained")
-    places = figure.subplots(2, 3).flat
-    for axes in list(places)[len(curves) :]:
+    places = list(figure.subplots(2, 3).flat)
+    for axes in places[len(curves) :]:
         axes.set_axis_off()
     for axes, (title, (unit, curve)) in zip(places, curves.items(), strict=False):
         axes.plot(list(curve), list(curve.values()), marker="o", color="#0072B2")
         axes.set_xscale("log")
         axes.set_ylim(0, max(curve.values()) * 1.25)
-        axes.set_title(title, loc="left", fontsize=10)
+        axes.set_title(title, loc="left", fontsize=9)
         axes.set_ylabel(unit)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path)
+    return figure
 
 
 def main() -> None:
