@@ -58,7 +58,7 @@ def where() -> str:
 
 def main() -> int:
     """Run every script of this folder, write the page as it grows, and return the highest exit code."""
-    worst, parts = 0, [where()]
+    worst, parts = 0, ["# Benchmarks", "Written by `make bench`.", where()]
     scripts = sorted(HERE.glob("[a-z]*.py"), key=lambda script: (script.stem == "growth", script.stem))
     for number, script in enumerate(scripts, start=1):
         print(f"\n== {script.stem} ==", flush=True)
