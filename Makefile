@@ -41,7 +41,7 @@ system:
 test: setup system
 	$(PYTEST) --durations=15 --durations-min=10
 
-# The same, told which lines and branches no test reaches; half as long again
+# The same, told which lines and branches no test reaches
 coverage: setup system
 	$(PYTEST) --cov --cov-report=term:skip-covered
 

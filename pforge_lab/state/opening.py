@@ -63,7 +63,7 @@ class Scheme:
 
 SCHEMES = {
     "memory": Scheme("pforge_lab.state.memory", "MemoryStateManager"),
-    "postgresql": Scheme("pforge_lab.state.zodb.relational", "PostgreSQLStateManager", "postgresql"),
+    "postgresql": Scheme("pforge_lab.state.zodb.postgresql", "PostgreSQLStateManager", "postgresql"),
     "redis": Scheme("pforge_lab.state.redis", "RedisStateManager", "redis"),
     "rediss": Scheme("pforge_lab.state.redis", "RedisStateManager", "redis"),
     "sqlite": Scheme("pforge_lab.state.zodb.relational", "SQLiteStateManager", "sqlite"),

@@ -1,6 +1,6 @@
 """What it costs to record a notebook, beside stock papermill; what resuming saves; what is kept of a cell.
 
-    python tests/benchmarks/notebooks.py
+    python -m tests.benchmarks.notebooks
 
 Stock papermill and the engine take turns, each in a process of its own, as ``papermill IN OUT`` of a
 shell; minimum and median of the rounds. *Once* is what the recorder takes to begin, as the output says,

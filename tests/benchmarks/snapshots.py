@@ -4,7 +4,7 @@ W1   50 steps, 20 arrays of 5.24 MB, one replaced per step.
 W2c  20 steps, a frame of 200 MB, 1 % of one column written in place, contiguous rows.
 W2r  the same, random rows.
 
-    python tests/benchmarks/snapshots.py
+    python -m tests.benchmarks.snapshots
 
 Prints milliseconds per step (median and minimum), bytes kept, and ratios to the full dump with fsync;
 for W1 also to LangGraph with its SqliteSaver, synchronous, which checkpoints after every node, and to Kishu.

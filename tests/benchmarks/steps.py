@@ -1,6 +1,6 @@
 """What a step costs beside its tool: 100 trivial linear steps, in microseconds a step, beside peers.
 
-    python tests/benchmarks/steps.py
+    python -m tests.benchmarks.steps
 
 Each step adds one to a number. *one variable*: it is written over and over; *a variable a step*:
 each step reads the last variable and writes the next, so that there are 100 in the end. All take

@@ -6,15 +6,13 @@ import logging
 import sqlite3
 import time
 from abc import abstractmethod
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from relstorage.adapters.postgresql import PostgreSQLAdapter
 from relstorage.adapters.sqlite.adapter import Sqlite3Adapter
 from relstorage.options import Options
 from relstorage.storage import RelStorage
-from zc.lockfile import LockError, LockFile
 from ZODB.POSException import ConflictError
 
 from pforge_lab.errors import StateError, WrongValue
@@ -26,7 +24,7 @@ from pforge_lab.state.zodb.objects import ObjectStateManager
 from pforge_lab.state.zodb.turns import FolderTurns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from datetime import timedelta
 
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
     from pforge_lab.state.zodb.writing import Durability
 
 logging.getLogger("relstorage").addHandler(logging.NullHandler())  # what goes wrong is raised
-_OPENING = "opening.lock"
-_PATIENCE = 30.0  # seconds that another process may take to create its tables
 _LARGEST = 900_000_000  # bytes; a row of either database ends a little below 1 GB
 
 
@@ -91,13 +87,13 @@ class RelationalStateManager(ObjectStateManager):
         if durability not in ("commit", "relaxed"):
             raise WrongValue(f"durability is 'commit' or 'relaxed', not {durability!r}")
         self._turns = self._new_turns(url)
-        with named(self.url), self._opening(), self._turns.shared() if mode == "w" else nullcontext():
+        turn = self._turns.shared() if mode == "w" else nullcontext()
+        with named(self.url), ExitStack() as opened, self._opening(), turn:
+            opened.callback(self._turns.close)
             storage = self._open_storage(url, durability)
-            try:
-                self._start(storage, temporary=None)
-            except BaseException:
-                storage.close()
-                raise
+            opened.callback(storage.close)
+            self._start(storage, temporary=None)
+            opened.pop_all()
 
     @classmethod
     def open(cls, url: str, mode: Mode, **options: Any) -> Self:
@@ -165,9 +161,9 @@ class SQLiteStateManager(RelationalStateManager):
             )
         if self.mode == "w":
             create_private_directory(self.path)
-            for name in ("main.sqlite3", "oids.sqlite3", _OPENING):
+            for name in ("main.sqlite3", "oids.sqlite3"):
                 create_private(self.path / name)  # SQLite gives its other files the same mode
-            return alone_in(self.path)
+            return FolderTurns(self.path, self.url).opening()
         if not (self.path / "main.sqlite3").exists():
             raise StateError(
                 f"{self.path} does not exist, and mode='r' creates nothing; open it with mode='w'",
@@ -196,56 +192,6 @@ class SQLiteStateManager(RelationalStateManager):
     def _shrink(self) -> None:
         with closing(sqlite3.connect(self.path / "main.sqlite3", timeout=30)) as connection:
             connection.execute("VACUUM")
-
-
-class PostgreSQLStateManager(RelationalStateManager):
-    """A store in a PostgreSQL database of its own, for processes anywhere.
-
-    ``postgresql://user:password@host/database`` as libpq reads it. One store per database.
-    Durability is the server's ``synchronous_commit``. Values have at most 900 MB.
-    """
-
-    @classmethod
-    def canonical_url(cls, _scheme: str, rest: str) -> str:
-        """Return the URL."""
-        return f"postgresql:{rest}"
-
-    def _new_turns(self, url: str) -> Turns:
-        from pforge_lab.state.zodb.advisory import DatabaseTurns  # noqa: PLC0415 - SQLite needs no such driver
-
-        return DatabaseTurns(url, self.url)
-
-    def _open_storage(self, url: str, durability: Durability) -> UnmergedStorage:
-        options = self._options()
-        options.driver = "psycopg2"
-        relaxed = " -c synchronous_commit=off" if durability == "relaxed" else ""
-        dsn = f"{url}{'&' if '?' in url else '?'}options=-c%20application_name%3Dpforge_lab{relaxed.replace(' ', '%20').replace('=', '%3D')}"
-        return UnmergedStorage(PostgreSQLAdapter(dsn=dsn, options=options), options=options)
-
-    def _file_bytes(self) -> int | None:
-        size: int = self._storage.getSize()
-        return size
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other process creates tables in ``folder``.
-
-    Some it creates when it opens the folder, that of the object ids when it stores the first object.
-    """
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            lock = LockFile(str(folder / _OPENING))
-            break
-        except LockError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-    try:
-        yield
-    finally:
-        lock.close()
 
 
 def _forget_references(_connection: Any, cursor: Any) -> None:

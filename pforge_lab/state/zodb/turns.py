@@ -27,7 +27,7 @@ else:
 
 PATIENCE = 600.0  # seconds that a compaction, the longest turn, may take
 _PAUSE = 0.002  # seconds between two tries
-_GATE, _TURN = "gate.lock", "turn.lock"
+_OPENING, _GATE, _TURN = "opening.lock", "gate.lock", "turn.lock"
 
 
 class Turns(Protocol):
@@ -89,6 +89,13 @@ class FolderTurns:
         finally:
             time.sleep(2 * _PAUSE)  # those that wait come before the next turn alone of this process
 
+    def opening(self) -> AbstractContextManager[None]:
+        """Wait until no other process creates tables in the folder, and let none begin to within the block.
+
+        Some it creates when it opens the folder, that of the object ids when it stores the first object.
+        """
+        return self._locked(_OPENING, alone=True)
+
     def close(self) -> None:
         """Do nothing: files are open within a turn only."""
 
@@ -135,6 +142,6 @@ def _unlock(descriptor: int) -> None:
 def too_long(url: str) -> StateError:
     """Return the error for a turn that does not come."""
     return StateError(
-        f"{url} has been written to, or compacted, by another process for {PATIENCE:.0f} s; nothing of this was stored, try again",
+        f"{url} has been opened, written to or compacted by another process for {PATIENCE:.0f} s; nothing of this was stored, try again",
         url=url,
     )

@@ -150,7 +150,7 @@ class Writer:
                     self._attempt(jobs)
             except TransientError as error:
                 self._view.forget()
-                if time.monotonic() > deadline:
+                if attempt >= _CONFLICTS and time.monotonic() > deadline:  # the time may be that of a turn
                     raise StateError(
                         f"{self._url} is too busy: others changed the same keys for {PATIENCE:.0f} s; try again"
                     ) from error
