@@ -9,12 +9,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import xxhash
-
 from pforge_lab.errors import StateConflict, StateCorrupt
 from pforge_lab.runs import coding
 from pforge_lab.runs.coder import Coder, likely
 from pforge_lab.runs.cutting import LARGEST, by_content, fixed
+from pforge_lab.runs.hashing import identities, identity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 BATCH = 32 << 20  # bytes per transaction
 PREFIX = "pforge/chunk/"
-
-identity = xxhash.xxh3_128_hexdigest
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,14 +248,14 @@ def cut_like(
     """
     if not (moving or before.mark):
         pieces = list(fixed(data))
-        ids = tuple(map(identity, pieces))
+        ids = identities(pieces)
         if not _moved(before, data.nbytes, ids):
             return Cut(data.nbytes, ids), pieces
     mark = identity(data)
     if mark == before.mark:
         return before, []
     pieces = list(by_content(data))
-    return Cut(data.nbytes, tuple(map(identity, pieces)), mark=mark), pieces
+    return Cut(data.nbytes, identities(pieces), mark=mark), pieces
 
 
 def _moved(before: Cut, size: int, ids: tuple[str, ...]) -> bool:

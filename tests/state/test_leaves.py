@@ -8,8 +8,10 @@ from hypothesis import given, strategies as st
 from ZODB.DB import DB
 from ZODB.serialize import ObjectWriter
 
-from pforge_lab.state.zodb.layout import KeyTree, entry_of
-from pforge_lab.state.zodb.leaves import LeafPickler, LeafWriter
+from pforge_lab.state.zodb.layout import KeyTree, Value, entry_of
+from pforge_lab.state.zodb.lean import LeanWriter
+from pforge_lab.state.zodb.leaves import LeafPickler
+from pforge_lab.state.zodb.values import record_of, state_in
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_leaves_of_small_values_do_not_take_the_slow_way(jar):
 def test_a_leaf_with_a_value_of_its_own_record_takes_the_slow_way(jar):
     found = stored(jar, {f"k{number:03}": entry_of(b"v" * 100 * number, None) for number in range(100)})
     assert LeafPickler().dump(found[-1]) is None
-    assert LeafWriter(ObjectWriter(found[-1]), LeafPickler()).serialize(found[-1])
+    assert LeanWriter(ObjectWriter(found[-1]), LeafPickler()).serialize(found[-1])
 
 
 def test_a_leaf_before_a_new_one_takes_the_slow_way_which_finds_the_new_one(jar):
@@ -84,3 +86,24 @@ def test_an_emptied_leaf_is_the_same_bytes(jar):
     for leaf in (empty, last):
         record = LeafPickler().dump(leaf)
         assert record is None or record == ObjectWriter(leaf).serialize(leaf)
+
+
+@given(st.integers(0, 70_000))
+def test_every_value_is_the_same_bytes_and_comes_back(size):
+    """A value's record is what ZODB's own pickler makes of it, and is read back without one."""
+    value = Value(bytes(size))
+    record = record_of(value)
+    database = DB(None)
+    connection = database.open()
+    connection.add(value)
+    assert record is None or record == ObjectWriter(value).serialize(value)
+    connection.transaction_manager.abort()
+    database.close()
+    assert (record is None) == (size < 256)
+    assert record is None or state_in(record) == value.data
+
+
+def test_what_only_looks_like_a_value_is_left_to_the_unpickler():
+    """A record that is cut, or goes on behind the value, is not taken for one."""
+    record = record_of(Value(bytes(1000)))
+    assert state_in(record[:-1]) is state_in(record + b"x") is state_in(b"") is None

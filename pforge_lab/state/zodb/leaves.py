@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
 
 from BTrees.OOBTree import OOBucket
 from zodbpickle import binary, pickle
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ZODB.serialize import ObjectWriter
-
-
-_PROTOCOL = 3  # what ZODB writes
+from pforge_lab.state.zodb.values import PROTOCOL
 
 
 class LeafPickler:
@@ -26,7 +19,7 @@ class LeafPickler:
 
     def __init__(self) -> None:
         self._buffer = io.BytesIO()
-        self._pickler = pickle.Pickler(self._buffer, _PROTOCOL)
+        self._pickler = pickle.Pickler(self._buffer, PROTOCOL)
 
     def dump(self, leaf: OOBucket) -> bytes | None:
         """Return the record of ``leaf``, or None if it holds, or leads to, anything that needs a closer look."""
@@ -46,19 +39,3 @@ class LeafPickler:
         self._pickler.dump(state)
         self._buffer.truncate()
         return self._buffer.getvalue()
-
-
-class LeafWriter:
-    """An ObjectWriter of ZODB that leaves leaves to the LeafPickler."""
-
-    def __init__(self, writer: ObjectWriter, leaves: LeafPickler) -> None:
-        self._writer = writer
-        self._leaves = leaves
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._writer)
-
-    def serialize(self, stored: Any) -> bytes:
-        """Return the record of an object."""
-        record = self._leaves.dump(stored) if type(stored) is OOBucket else None
-        return self._writer.serialize(stored) if record is None else record

@@ -135,7 +135,7 @@ class ZODBStateManager(ObjectStateManager):
             )
         if self.mode == "r":
             return FollowingStorage(self.path, self.url)
-        return WritingStorage(self.path, self.url, durability=durability, recover=recover)
+        return WritingStorage(self.path, self.url, durability=durability, recover=recover, shared=False)
 
     def _wait_for_disk(self, wait: bool) -> None:
         self._storage.waits = wait

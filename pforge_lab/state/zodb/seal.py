@@ -12,18 +12,18 @@ import xxhash
 SEAL_BYTES = 24
 
 
-def sealed(oid: bytes, tid: bytes, data: bytes) -> bytes:
-    """Return ``data`` with its seal.
+def seal_of(oid: bytes, tid: bytes, data: bytes) -> bytes:
+    """Return the seal that follows ``data``.
 
     Examples
     --------
-    >>> record = sealed(bytes(8), bytes(7) + b"1", b"data")
+    >>> record = b"data" + seal_of(bytes(8), bytes(7) + b"1", b"data")
     >>> unsealed(bytes(8), bytes(7) + b"1", record)
     b'data'
     """
     hashed = xxhash.xxh3_64(data)
     hashed.update(oid + tid)
-    return b"".join((data, oid, tid, hashed.digest()))  # one copy: data may be a MiB
+    return oid + tid + hashed.digest()
 
 
 def unsealed(oid: bytes, tid: bytes, record: bytes) -> bytes | None:

@@ -30,7 +30,7 @@ def side_file(path: Path, suffix: str) -> Path:
 
 def bytes_on_disk(path: Path) -> int:
     """Return the bytes of the store ``path``, its side files and its large values."""
-    beside = [side_file(path, name) for name in (".index", ".ack", ".owner", ".lock", ".tmp")]
+    beside = [side_file(path, name) for name in (".index", ".ack", ".owner", ".lock")]
     large = [Path(folder, name) for folder, _, names in os.walk(side_file(path, ".blobs")) for name in names]
     return sum(map(_size, [path, *beside, *large]))
 

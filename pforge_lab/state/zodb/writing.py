@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import weakref
@@ -10,12 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zc.lockfile import LockError
-from ZODB.FileStorage.FileStorage import TempFormatter
 from ZODB.utils import z64
 
 from pforge_lab.errors import StateCorrupt
 from pforge_lab.state.recovery import Recovery
 from pforge_lab.state.zodb.acknowledged import Acknowledged, Note, read_note
+from pforge_lab.state.zodb.appending import AppendingStorage
 from pforge_lab.state.zodb.compaction import pack_durably
 from pforge_lab.state.zodb.durable import (
     create_private,
@@ -28,8 +27,7 @@ from pforge_lab.state.zodb.ending import cut, find_ending, judge
 from pforge_lab.state.zodb.index import save_index
 from pforge_lab.state.zodb.owner import Owner, locked
 from pforge_lab.state.zodb.scan import START, BrokenTransaction, walk
-from pforge_lab.state.zodb.seal import sealed
-from pforge_lab.state.zodb.storage import CheckedStorage, side_file
+from pforge_lab.state.zodb.storage import side_file
 
 Durability = Literal["commit", "relaxed"]
 #: The index is saved whenever the file has grown by this many bytes, so that a start after a crash reads no more.
@@ -39,13 +37,13 @@ logger = logging.getLogger("pforge_lab.state")
 _storages: weakref.WeakSet[WritingStorage] = weakref.WeakSet()
 
 
-class WritingStorage(CheckedStorage):
+class WritingStorage(AppendingStorage):
     """A FileStorage that seals what it writes, keeps its promises, and whose files are private.
 
     Parameters
     ----------
     path
-        The file; ``.index .lock .tmp .owner .ack`` files and a ``.blobs`` folder stand beside it.
+        The file; ``.index .lock .owner .ack`` files and a ``.blobs`` folder stand beside it.
     url
         Named in errors.
     durability
@@ -53,6 +51,8 @@ class WritingStorage(CheckedStorage):
         is handed to the system, which writes it within seconds.
     recover
         Go on from the last intact transaction even if something that was acknowledged is lost.
+    shared
+        Whether several connections write, so that they may be in conflict.
 
     Attributes
     ----------
@@ -75,7 +75,13 @@ class WritingStorage(CheckedStorage):
     """
 
     def __init__(
-        self, path: Path, url: str, *, durability: Durability = "commit", recover: bool = False
+        self,
+        path: Path,
+        url: str,
+        *,
+        durability: Durability = "commit",
+        recover: bool = False,
+        shared: bool = True,
     ) -> None:
         self.durability = durability
         self.recovery: Recovery | None = None
@@ -87,7 +93,7 @@ class WritingStorage(CheckedStorage):
         create_private(side_file(path, ".lock"))
         create_private(side_file(path, ".tmp"))
         try:
-            super().__init__(path, url, pack_keep_old=False, packer=pack_durably)
+            super().__init__(path, url, shared=shared, pack_keep_old=False, packer=pack_durably)
         except LockError as error:
             raise locked(path, url) from error
         except BaseException:
@@ -146,10 +152,6 @@ class WritingStorage(CheckedStorage):
 
     # -- writing
 
-    def store(self, oid: bytes, oldserial: bytes, data: bytes, version: str, transaction: Any) -> None:
-        """Note the record of ``oid`` for the transaction."""
-        super().store(oid, oldserial, sealed(oid, self._tid, data), version, transaction)
-
     def storeBlob(  # noqa: N802 - ZODB's name
         self, oid: bytes, oldserial: bytes, data: bytes, blobfilename: str, *rest: Any
     ) -> None:
@@ -159,14 +161,6 @@ class WritingStorage(CheckedStorage):
         super().storeBlob(oid, oldserial, data, blobfilename, *rest)
         if self.durability == "commit":
             self.fshelper.sync_names(oid)
-
-    def tpc_vote(self, transaction: Any) -> Any:
-        """Write the transaction; if that fails, the file is as it was before."""
-        try:
-            return super().tpc_vote(transaction)
-        except OSError:
-            self._reopen()
-            raise
 
     def _finish_finish(self, tid: bytes) -> None:
         self._file.flush()
@@ -184,24 +178,6 @@ class WritingStorage(CheckedStorage):
 
     def _acknowledge(self) -> None:
         self._note.write(Note(self._ltid, self.packed, self.durability == "relaxed"))
-
-    def _reopen(self) -> None:
-        """Forget what is buffered: it could not be written, and would be tried again by every later write."""
-        with self._lock:
-            with contextlib.suppress(OSError):
-                self._file.close()
-            self._file = self.path.open("r+b")
-            self._file.truncate(self._pos)
-            self._files.flush()
-
-    def _clear_temp(self) -> None:
-        try:
-            super()._clear_temp()
-        except OSError:  # the buffer of the temporary file does not fit on the disk either
-            with contextlib.suppress(OSError):
-                self._tfile.close()
-            self._tfile = side_file(self.path, ".tmp").open("w+b")
-            self._tfmt = TempFormatter(self._tfile)
 
     # -- keeping
 

@@ -1,0 +1,122 @@
+"""How a transaction comes to the end of the file: in memory until all of it is known, then in one go."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from ZODB.FileStorage.format import DataHeader, TxnHeader
+from ZODB.POSException import ConflictError, StorageTransactionError
+from ZODB.utils import p64
+
+from pforge_lab.state.zodb.seal import SEAL_BYTES, seal_of
+from pforge_lab.state.zodb.storage import CheckedStorage, side_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Pieces:
+    """What FileStorage takes for its temporary file: the bytes of a transaction as they came, none of them copied."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self._size = 0
+
+    def write(self, piece: bytes) -> None:
+        """Add a piece."""
+        self.pieces.append(piece)
+        self._size += len(piece)
+
+    def tell(self) -> int:
+        """Return the bytes so far."""
+        return self._size
+
+    def seek(self, _start: int) -> None:
+        """Begin anew, which is all that FileStorage goes back for."""
+        self.pieces.clear()
+        self._size = 0
+
+    close = flush = lambda self: self.seek(0)
+
+
+class AppendingStorage(CheckedStorage):
+    """A FileStorage that writes a transaction in one go, without a temporary file.
+
+    ZODB reads the head of every record that is written anew, and of every node above it, to see whether
+    somebody else has changed it. Where one connection alone writes, which looks at the newest transaction
+    before each of its own, that is known.
+
+    Parameters
+    ----------
+    shared
+        Whether several connections write, as those of a server do.
+    """
+
+    # Attributes of FileStorage that this one works on.
+    _commit_lock: Any
+    _nextpos: int
+    _oid: bytes
+    _resolved: list[bytes]
+    _thl: int
+    _tid: bytes
+    _tindex: dict[bytes, int]
+    _transaction: Any
+    _ude: tuple[bytes, bytes, bytes]
+
+    def __init__(self, path: Path, url: str, *, shared: bool, **options: Any) -> None:
+        super().__init__(path, url, **options)
+        self._shared = shared
+        self._tfile.close()
+        side_file(path, ".tmp").unlink(missing_ok=True)
+        self._tfile = Pieces()
+
+    def store(self, oid: bytes, oldserial: bytes, data: bytes, version: str, transaction: Any) -> None:  # noqa: ARG002 - ZODB's
+        """Note the record of ``oid`` for the transaction, sealed."""
+        self._check_current(transaction)
+        with self._lock:
+            if self._shared and oid in self._index and self.getTid(oid) != oldserial:
+                raise ConflictError(oid=oid, serials=(self.getTid(oid), oldserial))
+            if oid > self._oid:
+                self.set_max_oid(oid)
+            self._tindex[oid] = self._pos + self._tfile.tell() + self._thl
+            before = self._index.get(oid, 0)
+            write = self._tfile.write
+            write(DataHeader(oid, self._tid, before, self._pos, 0, len(data) + SEAL_BYTES).asString())
+            write(data)
+            write(seal_of(oid, self._tid, data))
+
+    def checkCurrentSerialInTransaction(self, oid: bytes, serial: bytes, transaction: Any) -> None:  # noqa: N802 - ZODB's
+        """Refuse the transaction if ``oid``, on which it rests, has changed since it was read."""
+        if self._shared:
+            super().checkCurrentSerialInTransaction(oid, serial, transaction)
+
+    def tpc_vote(self, transaction: Any) -> list[bytes]:
+        """Write the transaction; if that fails, the file is as it was before."""
+        self._check_current(transaction)
+        with self._lock:
+            length = self._thl + self._tfile.tell()
+            user, description, extension = self._ude
+            head = TxnHeader(self._tid, length, "c", len(user), len(description), len(extension))
+            head.user, head.descr, head.ext = user, description, extension
+            self._file.seek(self._pos)
+            try:
+                self._file.writelines((head.asString(), *self._tfile.pieces, p64(length)))
+                self._file.flush()
+            except OSError:
+                self._reopen()
+                raise
+            self._nextpos = self._pos + length + 8
+            return self._resolved
+
+    def _reopen(self) -> None:
+        """Forget what is buffered: it could not be written, and would be tried again by every later write."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        self._file = self.path.open("r+b")
+        self._file.truncate(self._pos)
+        self._files.flush()
+
+    def _check_current(self, transaction: Any) -> None:
+        if transaction is not self._transaction:
+            raise StorageTransactionError(self, transaction)
