@@ -11,11 +11,11 @@ from pforge_lab.errors import PforgeError, StateCorrupt
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import coding
 from pforge_lab.runs.archive import CHUNK
-from pforge_lab.runs.hashing import identity
 from pforge_lab.runs.differences import MOST, Difference
 from pforge_lab.runs.encoding import decoded, encoded
 from pforge_lab.runs.exclusion import Exclusion
 from pforge_lab.runs.exporting import chunks_of
+from pforge_lab.runs.hashing import identity
 from pforge_lab.runs.head import Head
 from pforge_lab.runs.manifest import Manifest
 from pforge_lab.runs.pages import part_names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.state.zodb.interrupts import uninterrupted
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pforge_lab.state.transaction import Overlay
+
+
+_SHARE = 0.25  # of a commit that it may wait for those who are expected
 
 
 class Job:
@@ -50,7 +54,9 @@ class CommitQueue:
     """Group commit without a thread of its own.
 
     The first to come leads: its thread commits all that wait, wakes them, and hands the lead
-    to the first of those who came meanwhile. A single thread never waits for another.
+    to the first of those who came meanwhile. A single thread never waits for another; where several
+    write one after the other, who leads gives those whose commit has just ended a moment to come again:
+    else every other commit would have but one of them.
 
     Parameters
     ----------
@@ -62,6 +68,8 @@ class CommitQueue:
         self._commit = commit
         self._waiting: list[Job] = []
         self._led = False
+        self._expected = 1  # as many as took part in the last commit, or waited when it ended
+        self._patience = 0.0  # seconds to wait for them
         self._mutex = threading.Lock()
         self._committing = threading.Lock()
 
@@ -94,18 +102,28 @@ class CommitQueue:
             self._led = True
 
     def _lead(self, leader: Job) -> None:
+        self._gather()
         with self._mutex:
             jobs, self._waiting = self._waiting, []
+        started = time.perf_counter()
         try:
             with self._committing:
                 self._commit(jobs)
         finally:
+            self._patience = (time.perf_counter() - started) * _SHARE
             for job in jobs:
                 job.turn.release()
-            self._hand_over(leader)
+            self._hand_over(leader, len(jobs))
 
-    def _hand_over(self, leader: Job) -> None:
+    def _gather(self) -> None:
+        """Wait until all are here who are expected, but no longer than a part of a commit."""
+        until = time.perf_counter() + self._patience
+        while len(self._waiting) < self._expected and time.perf_counter() < until:
+            time.sleep(0)  # lets the others go on, who hold no lock that is needed here
+
+    def _hand_over(self, leader: Job, done: int = 0) -> None:
         with self._mutex:
+            self._expected = done + len(self._waiting)
             leader.leads = False
             successor = self._waiting[0] if self._waiting else None
             self._led = successor is not None
