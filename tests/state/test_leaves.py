@@ -9,7 +9,6 @@ from ZODB.DB import DB
 from ZODB.serialize import ObjectWriter
 
 from pforge_lab.state.zodb.layout import KeyTree, Value, entry_of
-from pforge_lab.state.zodb.lean import LeanWriter
 from pforge_lab.state.zodb.leaves import LeafPickler
 from pforge_lab.state.zodb.values import record_of, state_in
 
@@ -47,45 +46,58 @@ def test_every_leaf_is_the_same_bytes(values):
     database = DB(None)
     connection = database.open()
     found = stored(connection, {key: entry_of(value, None) for key, value in values.items()})
-    pickler = LeafPickler()
     for leaf in found:
-        if leaf._p_oid is None:
-            continue  # the only one: it lies in the record of the tree
-        record = pickler.dump(leaf)
-        assert record is None or record == ObjectWriter(leaf).serialize(leaf)
+        if leaf._p_oid is not None:  # else it is the only one and lies in the record of the tree
+            assert_same(leaf)
     connection.close()
     database.close()
 
 
-def test_leaves_of_small_values_do_not_take_the_slow_way(jar):
-    found = stored(jar, {f"k{number:03}": entry_of(b"v%d" % number, 12.5 if number % 2 else None) for number in range(100)})  # fmt: skip
-    assert len(found) > 5
-    assert all(LeafPickler().dump(leaf) for leaf in found)
+def assert_same(leaf):
+    """Check that a leaf is written as ZODB writes it, and that the same objects are found to be stored with it."""
+    ours, theirs = ObjectWriter(leaf), ObjectWriter(leaf)
+    record = LeafPickler().dump(leaf, ours.persistent_id)
+    assert record is None or record == theirs.serialize(leaf)
+    new = [stored._p_oid for stored in theirs]
+    assert record is None or [stored._p_oid for stored in ours] == new
+    return record
 
 
-def test_a_leaf_with_a_value_of_its_own_record_takes_the_slow_way(jar):
+def test_a_leaf_with_large_values_is_the_same_bytes(jar):
+    """Values in records of their own are referred to as ZODB refers to them."""
     found = stored(jar, {f"k{number:03}": entry_of(b"v" * 100 * number, None) for number in range(100)})
-    assert LeafPickler().dump(found[-1]) is None
-    assert LeanWriter(ObjectWriter(found[-1]), LeafPickler()).serialize(found[-1])
+    assert all(map(assert_same, found))
 
 
-def test_a_leaf_before_a_new_one_takes_the_slow_way_which_finds_the_new_one(jar):
+def test_new_values_are_stored_with_their_leaf(jar):
+    """A value that is not in the database yet gets an id as its leaf is pickled, and is stored."""
+    (first, *_) = stored(jar, {f"k{number:03}": b"\0v" for number in range(30)})
+    _, held = first["k000"] = entry_of(bytes(1000), None)
+    writer = ObjectWriter(first)
+    assert LeafPickler().dump(first, writer.persistent_id)
+    assert held._p_oid
+    assert held in list(writer)
+
+
+def test_a_new_leaf_is_stored_with_the_one_before(jar):
+    """A leaf that was split refers to the new one, which is stored."""
     (first, *_) = stored(jar, {f"k{number:03}": b"\0v" for number in range(30)})
     for number in range(30):
         jar.root()["tree"][f"k000-{number:03}"] = b"\0v"  # splits the first leaf
     assert first._next._p_oid is None
-    assert LeafPickler().dump(first) is None
-    jar.transaction_manager.commit()
-    assert LeafPickler().dump(first) == ObjectWriter(first).serialize(first)
+    writer = ObjectWriter(first)
+    assert LeafPickler().dump(first, writer.persistent_id)
+    assert first._next._p_oid
+    assert first._next in list(writer)
 
 
 def test_an_emptied_leaf_is_the_same_bytes(jar):
+    """A leaf without keys is left to ZODB, or written as ZODB does."""
     (*_, last) = stored(jar, {f"k{number:03}": b"\0v" for number in range(30)})
     empty = OOBucket()
     jar.add(empty)
     for leaf in (empty, last):
-        record = LeafPickler().dump(leaf)
-        assert record is None or record == ObjectWriter(leaf).serialize(leaf)
+        assert_same(leaf)
 
 
 @given(st.integers(0, 70_000))

@@ -27,7 +27,7 @@ class LeanWriter:
     writer
         Writes everything else.
     leaves
-        Pickles leaves of small values.
+        Pickles leaves.
     """
 
     def __init__(self, writer: ObjectWriter, leaves: LeafPickler) -> None:
@@ -41,7 +41,7 @@ class LeanWriter:
         """Return the record of an object."""
         kind, record = type(stored), None
         if kind is OOBucket:
-            record = self._leaves.dump(stored)
+            record = self._leaves.dump(stored, self._writer.persistent_id)
         elif kind is Value:
             record = record_of(stored)
         return self._writer.serialize(stored) if record is None else record

@@ -1,40 +1,49 @@
-"""Leaves of a tree of small values, pickled with less ado."""
+"""Leaves of the tree of keys, pickled with less ado."""
 
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING, Any
 
 from BTrees.OOBTree import OOBucket
-from zodbpickle import binary, pickle
+from zodbpickle import pickle
 
 from pforge_lab.state.zodb.values import PROTOCOL
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class LeafPickler:
-    """Pickles leaves whose values are all inline, byte for byte as ZODB does.
+    """Pickles leaves byte for byte as ZODB does.
 
     ZODB asks a Python function about every object in a record whether it is persistent, which takes a
-    third of the time of a leaf. Of such a leaf the answer is known: only the next leaf is.
+    third of the time of a leaf. In a leaf it is known which are: the next leaf, and what holds a large value.
     """
 
     def __init__(self) -> None:
         self._buffer = io.BytesIO()
         self._pickler = pickle.Pickler(self._buffer, PROTOCOL)
 
-    def dump(self, leaf: OOBucket) -> bytes | None:
-        """Return the record of ``leaf``, or None if it holds, or leads to, anything that needs a closer look."""
+    def dump(self, leaf: OOBucket, refer: Callable[[Any], Any]) -> bytes | None:
+        """Return the record of ``leaf``, or None for one that has nothing.
+
+        Parameters
+        ----------
+        leaf
+            What to pickle.
+        refer
+            Returns how a record refers to a persistent object, and sees to it that new ones are stored.
+        """
         state = leaf.__getstate__()
-        if state is None or not all(type(value) is bytes for value in state[0][1::2]):
+        if state is None:
             return None
-        following = {}
+        known = {entry[1]: refer(entry[1]) for entry in state[0][1::2] if type(entry) is not bytes}
         if len(state) > 1:
-            after = state[1]
-            if after._p_oid is None or after._p_jar is not leaf._p_jar:  # noqa: SLF001 - for whom stores objects
-                return None
-            following[after] = (binary(after._p_oid), OOBucket)  # noqa: SLF001
+            known[state[1]] = refer(state[1])
         self._buffer.seek(0)
         self._pickler.clear_memo()
-        self._pickler.persistent_id = following.get
+        self._pickler.persistent_id = known.get
         self._pickler.dump(OOBucket)
         self._pickler.dump(state)
         self._buffer.truncate()
