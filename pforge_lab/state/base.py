@@ -48,8 +48,22 @@ class StateManager(Reads, Writes):
         By every method after ``close()``.
     StateReadOnly
         By every method that writes, when opened with ``mode="r"``.
+    StateFull
+        By every method that writes, when there is no room. What was stored before stands.
+    StateCorrupt
+        By every method that meets what is damaged, which is never returned.
+    StateError
+        By every method, when the file, the database or the server fails; `OutcomeUnknown` when that
+        was at the end of a write, so that it may be stored or not. By one that writes, when other
+        processes have changed the same keys for 30 seconds on end.
     WrongType, WrongValue
         For a key, value or ttl that is none.
+
+    Notes
+    -----
+    Time grows with the bytes that are read or written and hardly with the number of keys; methods
+    for which that is not so say it. A write ends when it is durable: in a file after one sync of
+    the disk, which threads that write at the same time share, on a server with its answer.
 
     Examples
     --------
@@ -81,6 +95,11 @@ class StateManager(Reads, Writes):
     def get_json(self, key: str, default: Any = None) -> Any:
         """Return the value of ``key`` read as JSON, or ``default`` if there is none.
 
+        Raises
+        ------
+        StateError
+            If the value is no JSON.
+
         Examples
         --------
         >>> from pforge_lab.state import MemoryStateManager
@@ -94,6 +113,11 @@ class StateManager(Reads, Writes):
 
     def set_json(self, key: str, value: Any, ttl: float | timedelta | None = None) -> None:
         """Store ``value`` as JSON: None, bool, int, float, str, and lists and dicts of them.
+
+        Raises
+        ------
+        WrongType, WrongValue
+            If it has no JSON form; NaN and infinities have none.
 
         Examples
         --------
@@ -114,6 +138,11 @@ class StateManager(Reads, Writes):
         it. Processes do not wait for each other: each may compute once, the first value
         stored wins and is returned by all. An exception is not stored; the next caller
         computes again.
+
+        Raises
+        ------
+        WrongType
+            If ``compute`` returns anything but bytes.
 
         Examples
         --------
@@ -194,6 +223,9 @@ class StateManager(Reads, Writes):
     def cleanup(self) -> int:
         """Give the space of expired keys back and return how many there were.
 
+        Stores in files and databases do it of themselves, once a minute while they are written, and
+        read the expired keys alone. Redis removes them itself: there it is always 0.
+
         Examples
         --------
         >>> from pforge_lab.state import MemoryStateManager
@@ -221,6 +253,13 @@ class StateManager(Reads, Writes):
 
     def compact(self) -> None:
         """Give the space of deleted and overwritten values back to the disk, where there is one.
+
+        A file is written anew beside itself, which takes as much free disk as it has bytes.
+
+        Raises
+        ------
+        StateFull
+            If the disk has no room for that. Nothing was changed.
 
         Examples
         --------

@@ -34,7 +34,7 @@ class CacheStats:
     evicted
         Entries that had to make room.
     entries, bytes
-        What is kept now.
+        What is kept now: bytes of keys and values, and about 200 for each entry.
     """
 
     hits: int
@@ -57,9 +57,15 @@ class CachedStateManager(StateManager):
     backend
         The store. Write through this object only. It is closed with this object.
     ttl
-        How old an answer from memory may be.
+        How old an answer from memory may be, in seconds or a timedelta.
     max_bytes
-        Most bytes kept; what was not read for the longest time makes room.
+        Most bytes kept, counted as in `CacheStats`; what was not read for the longest time makes
+        room.
+
+    Raises
+    ------
+    WrongType, WrongValue
+        For a ttl that is none, or a ``max_bytes`` below 1.
 
     Examples
     --------

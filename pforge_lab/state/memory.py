@@ -44,6 +44,11 @@ class MemoryStateManager(StateManager):
     ttl, clock
         As for every store.
 
+    Raises
+    ------
+    WrongValue
+        For a ``max_bytes`` or ``evict`` that is none.
+
     Examples
     --------
     >>> state = MemoryStateManager(max_bytes=4)

@@ -94,16 +94,19 @@ def open_state(url: str | os.PathLike[str], mode: Mode = "w", **options: Any) ->
         ``"w"`` to read and write, creating what is not there; ``"r"`` to read, also beside
         a process that writes.
     **options
-        Of the backend, such as ``ttl``, ``durability`` or ``max_bytes``.
+        Of the backend, such as ``ttl`` (seconds), ``durability`` or ``max_bytes``.
 
     Raises
     ------
     UsageError
-        If the URL names no kind of store, or the options do not fit the store that is open.
+        If the URL names no kind of store, what that kind needs is not installed, or the options do
+        not fit the store that is open.
     StateLocked
         If another process has it open for writing.
     StateCorrupt
         If it is damaged or not ours.
+    StateError
+        If there is nothing there and ``mode="r"`` creates nothing, or a server does not answer.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """What programs keep in a store: counters, cached results, sessions and rate limits.
 
-Each is one atomic step of the store, so that threads, processes and machines that share the
-store can share these too: nothing is read first and written later.
+Each change is one atomic step of the store, so that threads, processes and machines that share
+the store can share these too: what was read first is written only if it is still so.
 """
 
 from __future__ import annotations
@@ -32,6 +32,13 @@ R = TypeVar("R")
 
 class Counter:
     """A number that many can count on.
+
+    Raises
+    ------
+    StateError
+        By ``value``, ``increment`` and ``decrement``, if something else is under the key.
+    WrongValue
+        By ``increment`` and ``decrement``, if the sum does not fit into 64 bits.
 
     Examples
     --------
@@ -122,6 +129,20 @@ def cached(
     their pickles hold; editing the function starts afresh, editing what it calls does not.
     **Results are pickled: reading them can execute code, so use stores that you trust.**
 
+    Parameters
+    ----------
+    state
+        Where results are kept.
+    ttl
+        How long each is kept, in seconds or a timedelta; by default as the store says.
+    prefix
+        Before the keys; the function's name follows it.
+
+    Raises
+    ------
+    WrongType
+        If the function is a coroutine function; by a call, if its arguments cannot be pickled.
+
     Examples
     --------
     >>> from pforge_lab.state import MemoryStateManager
@@ -145,8 +166,17 @@ class Sessions:
 
     Parameters
     ----------
+    state
+        Where sessions are kept.
     ttl
-        How long a session lives after it was last used.
+        How long a session lives after it was last used, in seconds or a timedelta.
+    prefix
+        Before the keys; a session's id follows it.
+
+    Raises
+    ------
+    WrongType, WrongValue
+        For a ttl that is none; by ``create`` and ``update``, for data without a JSON form.
 
     Examples
     --------
@@ -173,7 +203,7 @@ class Sessions:
         return session
 
     def get(self, session: str) -> dict[str, Any] | None:
-        """Return what a session holds, or None if it has ended; it lives on from now."""
+        """Return what a session holds, or None if it has ended; it lives on from now, which is a write."""
         key = self.prefix + session
         data: dict[str, Any] | None = self.state.get_json(key)
         if data is not None:
@@ -207,6 +237,22 @@ class RateLimiter:
 
     Around the end of a window up to twice the limit may pass within one window's length.
 
+    Parameters
+    ----------
+    state
+        Where uses are counted.
+    limit
+        Uses that a window allows.
+    window
+        Its length, in seconds or a timedelta.
+    prefix
+        Before the keys.
+
+    Raises
+    ------
+    WrongType, WrongValue
+        For a limit below 1, or a window that is none.
+
     Examples
     --------
     >>> from pforge_lab.state import MemoryStateManager
@@ -238,7 +284,7 @@ class RateLimiter:
         return max(0, self.limit - Counter(self.state, self.prefix + check_key(key)).value)
 
     def retry_after(self, key: str) -> float:
-        """Return in how many seconds a use will be allowed; 0 if one is now."""
+        """Return in how many seconds a use will be allowed; 0 if one is now. Counts no use."""
         return 0.0 if self.remaining(key) else self.state.ttl(self.prefix + check_key(key)) or 0.0
 
 

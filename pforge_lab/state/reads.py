@@ -77,6 +77,9 @@ class Reads(Primitives):
     def keys(self, prefix: str = "") -> list[str]:
         """Return the keys that start with ``prefix``, sorted by code point.
 
+        Time grows with the number of those keys; in memory with that of all keys, on Redis with that
+        of all keys in the server's database.
+
         Examples
         --------
         >>> from pforge_lab.state import MemoryStateManager

@@ -61,6 +61,10 @@ def open(  # noqa: A001 - the name that shelve gives it
         If ``flag`` is ``"r"`` or ``"w"`` and there is no such file.
     StateLocked
         If another process has it open for writing.
+    StateCorrupt
+        If it is damaged or not ours.
+    WrongValue
+        If ``flag`` is none of these.
 
     Examples
     --------
@@ -196,6 +200,19 @@ def import_shelf(filename: str | os.PathLike[str], state: StateManager, prefix: 
     ------
     StateError
         If there is no such file, or it is no dbm file that this Python can read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pforge_lab.state import MemoryStateManager
+    >>> state = MemoryStateManager()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with shelve.open(f"{folder}/old") as old:
+    ...         old["ada"] = {"born": 1815}
+    ...     import_shelf(f"{folder}/old", state, "friends/")
+    1
+    >>> state.shelf("friends/")["ada"]
+    {'born': 1815}
     """
     try:
         old = dbm.open(os.fspath(filename), "r")  # noqa: SIM115 - closed below; only opening it may fail

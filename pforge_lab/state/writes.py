@@ -41,6 +41,8 @@ class Writes(Primitives):
         ------
         StateFull
             If there is no room. What was stored before stands.
+        WrongValue
+            If the value is larger than ``max_value_bytes``.
 
         Examples
         --------
@@ -55,7 +57,7 @@ class Writes(Primitives):
         self._store({}, {check_key(key): (check_value(value, key), seconds)})
 
     def set_many(self, mapping: Mapping[str, bytes], ttl: float | timedelta | None = None) -> None:
-        """Store all values or, when anything is wrong, none.
+        """Store all values or, when anything is wrong, none; costs one commit.
 
         Examples
         --------
@@ -131,6 +133,8 @@ class Writes(Primitives):
         ------
         StateError
             If the value is not a number.
+        WrongValue
+            If the sum does not fit into 64 bits.
 
         Examples
         --------
@@ -164,6 +168,10 @@ class Writes(Primitives):
         ------
         StateConflict
             If a guard does not match; ``keys`` of the error are those that differ.
+        WrongValue
+            If a value is larger than ``max_value_bytes``.
+        UsageError
+            By a change of the batch after its block has ended.
 
         Examples
         --------

@@ -48,6 +48,8 @@ class RedisStateManager(StateManager):
         Before every key; the default is ``pforge:``.
     pool_size
         Most connections of this process.
+    mode, ttl
+        As for every store.
     clock
         Only for what this process computes; keys expire by the server's clock.
 
@@ -55,6 +57,14 @@ class RedisStateManager(StateManager):
     ------
     StateError
         If the server cannot be reached.
+    WrongValue
+        For a ``pool_size`` below 1.
+
+    Notes
+    -----
+    Reading, ``set``, ``set_many`` and ``increment`` are one round trip each; a change that depends on
+    what is there is two for each key that it looks at, and one to store. ``keys`` and ``stats`` go
+    through the server's whole database, a thousand keys at a time.
     """
 
     max_value_bytes = 512 * 1024 * 1024

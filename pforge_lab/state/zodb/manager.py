@@ -70,6 +70,10 @@ class ZODBStateManager(ObjectStateManager):
         If another process has it open for writing.
     StateCorrupt
         If it is damaged or not ours.
+    StateError
+        If it is a folder, or there is none and ``mode="r"`` creates nothing.
+    WrongValue
+        For a ``durability`` or ``compact`` that is none.
 
     Examples
     --------

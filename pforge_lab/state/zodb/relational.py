@@ -65,8 +65,18 @@ class RelationalStateManager(ObjectStateManager):
         As given to ``open_state``; the ``url`` attribute leaves a password out.
     mode, ttl, clock
         As for every store.
+    durability
+        ``"commit"`` or ``"relaxed"``, with which a power cut may take the last batches.
     cache_size
         Objects that each thread keeps in memory.
+
+    Raises
+    ------
+    StateError
+        If the database cannot be reached or used; by a write, if its turn does not come within ten
+        minutes.
+    WrongValue
+        For a ``durability`` that is none.
     """
 
     max_value_bytes = _LARGEST
@@ -141,6 +151,16 @@ class SQLiteStateManager(RelationalStateManager):
     ``sqlite:PATH`` names the folder. A batch is durable when it is acknowledged
     (``synchronous=FULL``); with ``durability="relaxed"`` a power cut may take the last ones.
     Values have at most 900 MB. The folder must be on a disk of this machine.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> with SQLiteStateManager(f"sqlite:{folder.name}/lab.db") as state:
+    ...     state.set("k", b"v")
+    ...     state.get("k"), state.keys()
+    (b'v', ['k'])
+    >>> folder.cleanup()
     """
 
     @classmethod
