@@ -113,6 +113,15 @@ def start(
         A parameter is missing, unknown or wrong; all faults at once.
     UsageError
         The store has a run of that id already, or the id, ``memory``, ``keep`` or ``exclude`` cannot be one.
+    StateError
+        The store cannot be opened or does not take the run, such as `StateLocked`, `StateReadOnly` and
+        `StateFull`; nothing was written.
+    UntrustedData
+        What is carried is signed with another key and may run code.
+
+    Notes
+    -----
+    Costs one transaction: the inputs are pickled, hashed (about 0.1 s per GB) and written.
     """
     looks, exclusion = Looks.of(memory), Exclusion.of(exclude)
     Retention.of(keep)
@@ -125,24 +134,8 @@ def start(
     journal = Journal(store, check_id(id) if id is not None else run_id(pipeline.name))
     if id is not None and journal.exists():
         raise UsageError(f"there is a run {id!r} in {store.url} already; open it with pf.open_run({id!r})")
-    now = datetime.now(UTC)
-    head = Head(
-        pipeline=pipeline.name,
-        status="ready" if pipeline.steps else "done",
-        lines=Lines.first(),
-        steps_done=0,
-        steps_total=len(pipeline.steps),
-        created=now,
-        updated=now,
-        carry=carry,
-        params={
-            name: "(excluded)" if name in exclusion.reasons(params) else sketch(value)
-            for name, value in params.items()
-        }
-        | dict(told or {}),
-        keep=keep,
-        exclude=exclusion.patterns,
-    )
+    sketched = _sketched(params, exclusion) | dict(told or {})
+    head = _head(pipeline, carry=carry, params=sketched, keep=keep, exclude=exclusion.patterns)
     dropping = pipeline.memory.drop_unused if drop_unused is None else drop_unused
     kept = functions.keep(pipeline.functions())
     definition = definition_of(pipeline, kept) | {
@@ -159,6 +152,27 @@ def start(
     run = remember(Run(journal, pipeline, params, snapshots, drop_unused=dropping, left_out=kept.left_out))
     run.took(values)
     return run
+
+
+def _head(pipeline: Pipeline, **facts: Any) -> Head:
+    """Return the head of a run that has gone nowhere yet."""
+    now = datetime.now(UTC)
+    return Head(
+        pipeline=pipeline.name,
+        status="ready" if pipeline.steps else "done",
+        lines=Lines.first(),
+        steps_done=0,
+        steps_total=len(pipeline.steps),
+        created=now,
+        updated=now,
+        **facts,
+    )
+
+
+def _sketched(params: Mapping[str, Any], exclusion: Exclusion) -> dict[str, str]:
+    """Return parameters as tables show them."""
+    excluded = exclusion.reasons(params)
+    return {name: "(excluded)" if name in excluded else sketch(value) for name, value in params.items()}
 
 
 def run(

@@ -50,10 +50,13 @@ def export_run(run: Run | str, path: str | os.PathLike[str], *, state: Place | N
     StateCorrupt
         A chunk of the run is missing or damaged in its store.
 
+    RunBusy
+        A variable was changed in place here, and somebody else is advancing the run.
+
     Notes
     -----
     Costs a read of everything the run keeps, each chunk once, and a write of as much, with BLAKE3
-    (about 0.2 s per GB).
+    (about 0.2 s per GB). One chunk is in memory at a time, records and manifests all together.
 
     Examples
     --------

@@ -50,14 +50,17 @@ def import_run(
         Name of the run in the store. By default its own, or where the store has a run of that id
         already, the first free of ``ID-2``, ``ID-3``, ….
     max_bytes
-        Largest file that is read.
+        Largest file that is read, in bytes; 16 GiB by default.
 
     Raises
     ------
     StateCorrupt
         The file is damaged or is none of ours, naming the member.
     UsageError
-        It cannot be read or is larger than ``max_bytes``, or the store has a run of the ``id`` given.
+        It cannot be read or is larger than ``max_bytes``, or the ``id`` given cannot be one or is taken
+        in the store.
+    StateError
+        The store cannot be opened or does not take the run, such as `StateLocked` and `StateFull`.
 
     Notes
     -----
@@ -80,10 +83,7 @@ def import_run(
     with ArchiveReader(Path(path), max_bytes) as archive:
         head, parts = checked(archive)
         store = api.store_of(state)
-        chosen = check_id(id) if id is not None else None
-        if chosen is not None and Journal(store, chosen).exists():
-            raise UsageError(f"there is a run {chosen!r} in {store.url} already; give another id, or none")
-        journal = Journal(store, chosen or _free_id(store, archive.run))
+        journal = Journal(store, _free_id(store, archive.run) if id is None else _unused(store, id))
 
         def keep() -> None:
             _put_chunks(store, archive)
@@ -122,6 +122,13 @@ def adopt_run(path: Path, store: StateManager) -> None:
 def _free_id(store: StateManager, run: str) -> str:
     names = chain([run], (f"{run}-{number}" for number in count(2)))
     return next(name for name in names if not Journal(store, name).exists())
+
+
+def _unused(store: StateManager, run: str) -> str:
+    """Return the id that was given, if it can be one and the store has no such run."""
+    if Journal(store, check_id(run)).exists():
+        raise UsageError(f"there is a run {run!r} in {store.url} already; give another id, or none")
+    return run
 
 
 def _put_chunks(store: StateManager, archive: ArchiveReader) -> None:

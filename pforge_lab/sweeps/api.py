@@ -89,7 +89,9 @@ def sweep(
         Parameters of some sets are missing, unknown or wrong, as far as a notebook declares them; all at
         once, before anything is executed.
     UsageError
-        The grid, the executor or a name among ``outputs`` is none.
+        The grid, the notebook, the executor or a name among ``outputs`` is none.
+    StateError
+        The store cannot be opened, or does not take what workers hand back.
 
     Notes
     -----
@@ -116,24 +118,28 @@ def sweep(
     sets = parameter_sets(grid)
     plan = _plan(pipeline, sets, state, outputs, folder)
     tally = Tally(plan.name, len(sets), kept=len(sets) - len(plan.missing))
-    shown = Progress(tally)
-    errors: dict[str, str] = {}
-    if plan.missing:
-        pool = Workers(executor, workers)
-        try:
-            for job, result in plan.results(pool):
-                land(plan.store, job, result, errors)
-                done = job.run not in errors and api.summary(plan.store, job.run).status == "done"
-                tally.done, tally.failed = tally.done + done, tally.failed + (not done)
-                if progress:
-                    shown.show()
-        except BaseException:
-            pool.close(kill=True)
-            raise
-        pool.close()
-    if progress:
+    shown = Progress(tally) if progress else None
+    errors = _execute(plan, Workers(executor, workers), tally, shown) if plan.missing else {}
+    if shown is not None:
         shown.show(last=True)
     return sweep_frame([_member(plan, run, outputs, errors.get(run)) for run in plan.sets], outputs)
+
+
+def _execute(plan: Plan, pool: Workers, tally: Tally, shown: Progress | None) -> dict[str, str]:
+    """Execute what is missing; return, by run, what kept a worker from doing its work."""
+    errors: dict[str, str] = {}
+    try:
+        for job, result in plan.results(pool):
+            land(plan.store, job, result, errors)
+            done = job.run not in errors and api.summary(plan.store, job.run).status == "done"
+            tally.done, tally.failed = tally.done + done, tally.failed + (not done)
+            if shown is not None:
+                shown.show()
+    except BaseException:
+        pool.close(kill=True)
+        raise
+    pool.close()
+    return errors
 
 
 def _plan(
