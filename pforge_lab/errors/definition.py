@@ -98,6 +98,8 @@ class TemplateError(PforgeError):
 class ToolError(PforgeError):
     """A command or a request failed. ``exit_code`` is the command's, ``status`` the answer's.
 
+    ``retry_after`` is how many seconds the server asks to wait, where it says so.
+
     Examples
     --------
     >>> error = ToolError("'ls' ended with exit code 2", tool="ls", exit_code=2, stderr="no such file")

@@ -34,7 +34,7 @@ class StepError(PforgeError):
 
 
 class StepTimeout(StepError):
-    """A tool took longer than its timeout (``seconds``).
+    """A tool took longer than its timeout, which was so many ``seconds``.
 
     Examples
     --------

@@ -70,6 +70,9 @@ class Flowing:
     def dataflow(self) -> pd.DataFrame:
         """Return which step reads and writes what, one row a step, with warnings.
 
+        The columns are ``step label tool reads writes last_reader_of warnings``; the first row is for the
+        params, as step 0.
+
         Examples
         --------
         >>> from pforge_lab.pipeline.spec import Pipeline

@@ -32,23 +32,21 @@ class Pipeline(Startable, Inputs, Written):
 
     Parameters
     ----------
-    name
-        The pipeline's name.
+    name, description
+        The pipeline's name, and one line about it.
     params
         Types, or definitions, by name. Without any, every name that a template reads may be
         given a value; with ``{}``, none.
     steps
         `Step`, `Parallel`, functions, or plain data as YAML has it.
-    memory
-        A `Memory` or its fields.
-    keep
-        Variables that ``drop_unused`` keeps.
-    description
-        One line.
+    memory, keep
+        A `Memory` or its fields, and the variables that its ``drop_unused`` keeps.
     max_steps
         Steps that a run with loops takes at most.
     tools
         Declared tools, as a file has them.
+    timeout_ms
+        Milliseconds that it may take as a tool of another pipeline; a run of its own has no limit.
 
     Raises
     ------
@@ -101,15 +99,18 @@ class Pipeline(Startable, Inputs, Written):
 
         Parameters
         ----------
-        base_dir
-            Folder that ``module:function`` starts from; the current one by default.
+        base_dir, source
+            Folder that ``module:function`` starts from, by default the current one; the data's file.
         functions
             Functions for the tools that have no definition of their own.
-        source
-            The file the data came from.
         check_tools
             Refuse steps whose tool is not known in this process. By default it is looked up
             when the step executes, so that a stored run opens where its functions are missing.
+
+        Raises
+        ------
+        SpecError
+            With all faults at once.
 
         Examples
         --------
@@ -136,8 +137,6 @@ class Pipeline(Startable, Inputs, Written):
 
         Parameters
         ----------
-        name
-            The pipeline's name.
         functions
             In the order they execute.
         options

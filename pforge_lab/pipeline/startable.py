@@ -24,14 +24,17 @@ class Startable:
         inputs
             Values of the params.
         state
-            A state manager or a URL; a file beside the notebook or script by default.
+            A state manager or a URL; by default what the ``state:`` section of the pipeline's file says,
+            or a file beside the notebook or script.
         carry
             Name under which the final variables are kept: a run starts with those of the last one.
         drop_unused
             Overrides the pipeline's ``memory``.
         options
-            Further ones of a run, such as ``memory``: deeper looks at it in every step, ``"settle"``,
-            ``"exact"`` or ``"trace"``.
+            Further ones of a run. ``memory``: deeper looks at it in every step, ``"settle"``, ``"exact"``
+            or ``"trace"``, see `Looks`. ``keep``: which snapshots stay, ``"all"``, a number of the last
+            ones, ``"records"`` for none, or a rule such as ``{"done": "records"}``. ``exclude``:
+            patterns of names that are never kept. ``id``: the run's name.
 
         Returns
         -------
@@ -42,6 +45,17 @@ class Startable:
         ------
         ParamError
             Inputs are missing, unknown or of the wrong type.
+        UsageError
+            An option cannot be one, or the store has a run of that ``id`` already.
+        StateError
+            The store cannot be opened or does not take the run, such as `StateLocked`, `StateReadOnly`
+            and `StateFull`; nothing was written.
+        UntrustedData
+            What is carried is signed with another key and may run code.
+
+        Notes
+        -----
+        Costs one transaction: the inputs are pickled, hashed (about 0.1 s per GB) and written.
 
         Examples
         --------
@@ -80,8 +94,14 @@ class Startable:
 
         Raises
         ------
+        ParamError, UsageError
+            As `start`; nothing was executed.
+        StateError
+            The store cannot be opened, or does not take the run or one of its records.
         StepError
             A step failed and its policy is ``fail_fast``; the run stays and can be resumed.
+        RunError
+            A loop took as many steps as ``max_steps`` allows.
 
         Examples
         --------
@@ -109,6 +129,17 @@ class Startable:
         Run
             Its ``finish()`` goes on from there.
 
+        Raises
+        ------
+        RunNotFound
+            There is no run of that id any more.
+        PositionError
+            The run's snapshot at that place was removed.
+        RunBusy
+            Another process or thread is advancing the run, or holds its store.
+        UntrustedData
+            The snapshot is signed with another key and may run code.
+
         Examples
         --------
         >>> from pforge_lab.pipeline.spec import Pipeline
@@ -131,7 +162,8 @@ class Startable:
         Parameters
         ----------
         n
-            Times that count, at least 50; a tenth more come before.
+            Times that count, at least 50; a tenth more come before. Each takes 10 to 50 ms more than
+            its steps.
         inputs
             Values of the params.
         carry
@@ -142,7 +174,17 @@ class Startable:
         Returns
         -------
         Growth
-            Its ``verdict`` is one sentence; its ``table`` has growth and standard error by variable.
+            Its ``verdict`` is one sentence; its ``table`` has growth and standard error by variable, in
+            bytes per repetition.
+
+        Raises
+        ------
+        WrongValue
+            ``n`` is below 50.
+        ParamError
+            As `start`.
+        StepError
+            A step failed and its policy is ``fail_fast``.
 
         Examples
         --------

@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from pydantic import (
-    Field,
-    StrictInt,
-    StrictStr,
-    ValidationError,
-    field_validator,
-)
+from pydantic import Field, StrictInt, StrictStr, ValidationError, field_validator
 
 from pforge_lab.errors import Fault, SpecError
 
@@ -197,6 +191,11 @@ class Parallel(_Base):
         The steps; none may write what another one writes.
     max_parallel
         How many run at a time; all by default.
+
+    Raises
+    ------
+    SpecError
+        With all faults, those of the steps included.
 
     Examples
     --------

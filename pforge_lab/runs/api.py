@@ -187,8 +187,14 @@ def run(
 
     Raises
     ------
+    ParamError, StateError
+        As `start`.
     UsageError
-        With ``record=False``, an option that only a recorded run can have.
+        As `start`; also with ``record=False``, an option that only a recorded run can have.
+    StepError
+        A step failed under ``fail_fast``.
+    RunError
+        A loop took as many steps as ``max_steps`` allows.
     """
     if record:
         return start(pipeline, inputs, **options).finish()

@@ -30,7 +30,12 @@ class Costs(Readable):
 
     @property
     def memory(self) -> pd.DataFrame:
-        """Resident memory per position, in bytes: ``index label before peak after method exact``.
+        """Resident memory per position, in bytes: ``before`` the step, ``peak`` in it, and ``after`` it.
+
+        ``method`` says how the peak was measured; where ``exact`` is false it may have been higher,
+        where ``shared`` is true something else was measured meanwhile. ``lifetime`` is the highest of the
+        process up to then; ``allocated`` and ``arrow`` are what the C library's heap and Arrow's pool had
+        handed out; ``child_peak`` is the highest of a process the step started, no part of ``peak``.
 
         Examples
         --------
@@ -46,6 +51,9 @@ class Costs(Readable):
     @property
     def variable_sizes(self) -> pd.DataFrame:
         """Bytes per position and variable: ``index label variable bytes reach approx``.
+
+        ``bytes`` counts what is shared once, at its first owner; ``reach`` is all that the variable keeps
+        alive; ``approx`` marks sizes of which a sample was taken.
 
         What there was no time to look at when its step was done is completed from the snapshots
         now, which loads it once; `history` has the sizes as they were recorded.
@@ -70,7 +78,7 @@ class Costs(Readable):
             return self._completion.of(self.history)
 
     def plot_memory(self, *, ax: Axes | None = None, beside: Run | None = None) -> Axes:
-        """Draw resident memory per step: what held it, and the peak inside.
+        """Draw resident memory per step, in MB: what held it, and the peak inside.
 
         Where `advise` has advice, a second chart shows the run with it followed.
 
@@ -169,7 +177,9 @@ class Costs(Readable):
         Raises
         ------
         RunError
-            That step was not traced.
+            That step was not traced, or the file of its trace is gone.
+        PositionError, WrongType
+            As `Run.at`.
 
         Examples
         --------
@@ -190,7 +200,7 @@ class Costs(Readable):
             return Trace.of(self.timeline.records[position - 1])
 
     def size_bytes(self) -> int:
-        """Return the book's measure of the variables: lengths of their names and of their JSON.
+        """Return the book's measure of the variables: lengths of their names and of their JSON, in bytes.
 
         A value that is no JSON counts with what it reaches in memory. Loads the variables.
 

@@ -27,6 +27,24 @@ class Forking(Moving, Watched):
         set
             Variables to give other values at once, recorded as an edit of the new run.
 
+        Raises
+        ------
+        PositionError
+            The line has no such position or label, or the snapshot there was removed.
+        WrongType
+            ``at`` is neither a whole number nor a label.
+        StateError
+            The store does not take the new run: `StateReadOnly` where another process holds it.
+        RunNotFound
+            This run was deleted meanwhile.
+        RunBusy
+            A variable was changed in place here, and somebody else is advancing the run.
+
+        Notes
+        -----
+        Records and what they say of variables are copied, in time that grows with the number of
+        positions; the variables themselves are shared.
+
         Examples
         --------
         >>> import pforge_lab as pf
@@ -81,6 +99,10 @@ class Forking(Moving, Watched):
             Nothing has changed, or there is no file to compare with.
         SpecError
             The file is wrong.
+        StateError, RunNotFound, RunBusy
+            As `fork`.
+        UntrustedData
+            The run's params are signed with another key and may run code.
 
         Examples
         --------

@@ -72,7 +72,7 @@ class Growth:
     Attributes
     ----------
     samples
-        One row per repetition: ``repetition resident`` and the bytes of each variable, after it.
+        One row per repetition: ``repetition``, ``resident`` memory and each variable after it, in bytes.
     slopes
         `Slope` of each variable, and of what is ``in no variable``.
 
@@ -115,7 +115,7 @@ class Growth:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row per variable, and one for the rest: ``variable growth standard_error grows``, in bytes."""
+        """One row per variable, and one for the rest: ``variable growth standard_error grows``, in bytes a repetition."""
         rows = [(name, slope.growth, slope.error, slope.certain) for name, slope in self.slopes.items()]
         return pd.DataFrame(rows, columns=["variable", "growth", "standard_error", "grows"])
 

@@ -51,6 +51,8 @@ def delete_run(
         A live process, or another thread, is advancing it.
     StateLocked
         A live process holds its store: delete the run there.
+    StateError
+        The store cannot be read or does not take the change, such as `StateReadOnly`.
 
     Notes
     -----

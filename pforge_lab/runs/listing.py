@@ -21,14 +21,20 @@ if TYPE_CHECKING:
 
 
 def runs(state: Place | None = None) -> RunsFrame:
-    """Return all runs, newest first: one row each, times as timestamps, ``peak`` in bytes.
+    """Return all runs, newest first: one row each, ``seconds`` spent in steps, ``peak`` in bytes.
 
-    In a notebook ``pf.runs().ui()`` is a browser of them.
+    In a notebook ``pf.runs().ui()`` is a browser of them. Reads one small value for each run.
 
     Parameters
     ----------
     state
         Where to look; by default into all files of ``.pforge/``, those of live processes read-only.
+
+    Raises
+    ------
+    StateError
+        ``state`` cannot be opened, or there is nothing there. Of the files of ``.pforge/`` one that
+        cannot be read is left out, which is told on stderr.
 
     Examples
     --------

@@ -29,7 +29,9 @@ class Moving(Costs):
         Raises
         ------
         PositionError
-            There are fewer positions to go back.
+            There are fewer positions to go back, or the snapshot there was removed.
+        RunBusy, UntrustedData
+            As `goto`.
 
         Examples
         --------
@@ -52,10 +54,20 @@ class Moving(Costs):
     def goto(self, target: SupportsIndex | str) -> None:
         """Go to a position of the current line, or to after the latest record of a label. Never executes.
 
+        Costs a small write; variables that differ are loaded when they are looked at, or by the next
+        step. What was changed in place here is recorded as an edit first.
+
         Raises
         ------
         PositionError
-            The line has no such position, or the label was not reached on it.
+            The line has no such position, the label was not reached on it, or the snapshot there was
+            removed.
+        WrongType
+            It is neither a whole number nor a label.
+        RunBusy
+            Another process or thread is advancing the run, or its store is open for reading only.
+        UntrustedData
+            The snapshot there is signed with another key and may run code.
 
         Examples
         --------
@@ -76,7 +88,9 @@ class Moving(Costs):
         Raises
         ------
         PositionError
-            There is no such line, or it has no such position.
+            There is no such line, it has no such position, or the snapshot there was removed.
+        RunBusy, UntrustedData
+            As `goto`.
 
         Examples
         --------

@@ -51,6 +51,13 @@ def open_run(
     ------
     RunNotFound
         No run, or several, go by that id.
+    StateError
+        ``state`` cannot be opened, or there is nothing there.
+
+    Notes
+    -----
+    Reads the heads of all runs in the places looked at; of the one that is opened its definition and
+    the records of its line. Variables load when they are looked at.
 
     Examples
     --------

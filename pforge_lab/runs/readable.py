@@ -84,7 +84,8 @@ class Readable(Standing):
     def variables(self) -> Variables:
         """The live variables: a read-only mapping of the run's own objects.
 
-        Change one in place and the next step notices: the change becomes an ``edited`` record.
+        Change one in place and the next step notices: the change becomes an ``edited`` record. A name
+        that is not here raises `VariableNotFound`, a value that was not kept `NotKept`.
 
         Examples
         --------
@@ -115,7 +116,7 @@ class Readable(Standing):
     def live_sizes(self) -> dict[str, VariableSize]:
         """Return sizes of the live variables, as far as they are loaded.
 
-        What there was no time for when the step was done is looked at now, for at most 0.1 s.
+        What there was no time for when the step was done is looked at now, for at most 0.1 s. In bytes.
         """
         return self._steps.live_sizes()
 
@@ -128,6 +129,11 @@ class Readable(Standing):
 
     def at(self, target: SupportsIndex | str) -> Moment:
         """Return the run as it was at a position or label of the current line: read-only.
+
+        Raises
+        ------
+        PositionError, WrongType
+            The line has no such position or label, or this is neither a whole number nor a label.
 
         Examples
         --------
@@ -182,6 +188,11 @@ class Readable(Standing):
             counted. ``after`` says where that was not enough: cells that are counted are then ``at
             least`` so many. None: for as long as it takes.
 
+        Raises
+        ------
+        PositionError, WrongType
+            As `at`.
+
         Examples
         --------
         >>> import pforge_lab as pf
@@ -200,10 +211,10 @@ class Readable(Standing):
         return difference(before, after, seconds)
 
     def compare(self, other: Readable) -> Comparison:
-        """Return this run beside another one: parameters, steps, times, peaks and variables that differ.
+        """Return this run beside another one: parameters, steps, seconds, peaks in bytes, variables that differ.
 
-        Only variables that differ are loaded. The other run may be in another store, and of another
-        pipeline.
+        Only variables that differ are loaded, and looked into as by `diff`. The other run may be in
+        another store, and of another pipeline.
 
         Examples
         --------
@@ -261,7 +272,7 @@ class Readable(Standing):
 
     @property
     def records(self) -> pd.DataFrame:
-        """The records up to the position, one row each.
+        """The records up to the position, one row each: ``seconds`` a step took, ``memory`` in bytes.
 
         Examples
         --------

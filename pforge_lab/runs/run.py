@@ -51,6 +51,13 @@ class Run(Forking, Awaiting):
     killed process loses at most the step it was in. Stepping executes in the calling thread. What
     rewinding restores is variables: not files, databases, module globals or random generators.
 
+    Beside its tool a step costs pickling and hashing what it may have changed (buffers about 0.1 s per
+    GB) and writing the chunks of it that are new.
+
+    Values load when they are looked at: what the store lacks or finds damaged raises `StateCorrupt`
+    then, and what is signed with another key and may run code `UntrustedData`. A run that is open for
+    looking only reads the store at each look, and raises `RunNotFound` once it was deleted there.
+
     Examples
     --------
     >>> import pforge_lab as pf
@@ -122,8 +129,16 @@ class Run(Forking, Awaiting):
             variables as they were; the next `step` tries it again.
         RunBusy
             Another process or thread is advancing the run, or its store is open for reading only.
+        RunNotFound
+            The run was deleted meanwhile.
         RunError
-            The run is done.
+            The run is done, took as many steps as ``max_steps`` allows, or ``n`` is below 1.
+        StateError
+            The store does not take the record, such as `StateFull`; the step did not happen.
+        UntrustedData
+            The variables are signed with another key and may run code.
+        UsageError
+            ``memory`` names no such look, or needs what is not installed.
 
         Examples
         --------
@@ -168,10 +183,10 @@ class Run(Forking, Awaiting):
 
         Raises
         ------
-        StepError, RunBusy
-            As `step`; what was completed stays.
+        StepError, RunBusy, RunNotFound, RunError, StateError, UntrustedData
+            As `step`; what was completed stays. A run that is done raises nothing.
         PositionError
-            The pipeline has no step of that label.
+            The pipeline has no step of that label, or the snapshot to go back to was removed.
 
         Examples
         --------
@@ -207,6 +222,15 @@ class Run(Forking, Awaiting):
         """Give variables other values and go on from there; recorded as an edit.
 
         From an earlier position this starts a new line.
+
+        Raises
+        ------
+        RunError
+            No variable is given.
+        PositionError
+            The snapshot here was removed.
+        RunBusy, RunNotFound, StateError, UntrustedData
+            As `step`; nothing has changed.
 
         Examples
         --------

@@ -198,6 +198,13 @@ class Standing:
     def is_behind(self) -> bool:
         """Return whether another process has moved the run since it was last looked at or advanced here.
 
+        Costs one read of the store.
+
+        Raises
+        ------
+        RunNotFound
+            The run was deleted meanwhile.
+
         Examples
         --------
         >>> import pforge_lab as pf
@@ -211,6 +218,15 @@ class Standing:
 
     def refresh(self) -> None:
         """Stand where the store says: another process may have moved the run.
+
+        Reads the records of the current line; variables that differ are loaded when they are looked at.
+
+        Raises
+        ------
+        RunNotFound
+            The run was deleted meanwhile.
+        UntrustedData
+            The snapshot there is signed with another key and may run code.
 
         Examples
         --------
