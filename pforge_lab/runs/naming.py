@@ -62,6 +62,11 @@ def run_id(pipeline: str) -> str:
 def check_id(name: str) -> str:
     """Return a run id that a user chose, if it can be one: letters, digits and ``. _ - # @ +``, at most 200.
 
+    Raises
+    ------
+    WrongValue
+        If it cannot.
+
     Examples
     --------
     >>> check_id("night-shift.3")

@@ -43,7 +43,7 @@ def check_key(key: object) -> str:
 
 
 def check_prefix(prefix: object) -> str:
-    """Return ``prefix`` if it is a str; the empty one stands for all keys."""
+    """Return ``prefix`` if it is a str, else raise WrongType; the empty one stands for all keys."""
     if not isinstance(prefix, str):
         raise WrongType(f"a prefix is a str, not {_described(prefix)}; '' stands for all keys")
     return prefix
@@ -109,7 +109,15 @@ def check_seconds(ttl: float | timedelta, *, endless: bool = False) -> float:
 
 
 def check_integer(number: object, name: str) -> int:
-    """Return ``number`` if it is an int of at most 64 bits, which is what every backend can count in."""
+    """Return ``number`` if it is an int of at most 64 bits, which is what every backend can count in.
+
+    Raises
+    ------
+    WrongType
+        If it is no int.
+    WrongValue
+        If it does not fit.
+    """
     if not isinstance(number, int) or isinstance(number, bool):
         raise WrongType(f"{name} is an int, not {_described(number)}")
     if not MIN_INTEGER <= number <= MAX_INTEGER:

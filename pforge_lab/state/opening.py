@@ -99,8 +99,8 @@ def open_state(url: str | os.PathLike[str], mode: Mode = "w", **options: Any) ->
     Raises
     ------
     UsageError
-        If the URL names no kind of store, what that kind needs is not installed, or the options do
-        not fit the store that is open.
+        If the URL names no kind of store, what that kind needs is not installed, the options do not
+        fit the store that is open, or ``mode="r"`` is for one in memory, which begins empty.
     StateLocked
         If another process has it open for writing.
     StateCorrupt

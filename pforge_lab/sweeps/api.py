@@ -45,9 +45,9 @@ def sweep(
     """Execute a pipeline or a notebook with many parameter sets, side by side; again, only what is missing.
 
     Every set is a run of its own in the store, with an id that follows from the pipeline's
-    definition, or the notebook's place, and the parameters. Called again, runs that are done are taken as they are, failed and
-    interrupted ones go on from their last completed step, and steps or cells whose code has changed since
-    are executed again, with what follows them.
+    definition, or the notebook's place, and the parameters. Called again, runs that are done are taken
+    as they are, failed and interrupted ones go on from their last completed step, and steps or cells
+    whose code has changed since are executed again, with what follows them.
 
     Parameters
     ----------
@@ -89,7 +89,8 @@ def sweep(
         Parameters of some sets are missing, unknown or wrong, as far as a notebook declares them; all at
         once, before anything is executed.
     UsageError
-        The grid, the notebook, the executor or a name among ``outputs`` is none.
+        The grid, the notebook, the executor or a name among ``outputs`` is none; ``workers`` is given
+        beside an executor, or ``folder`` for a pipeline.
     StateError
         The store cannot be opened, or does not take what workers hand back.
 
