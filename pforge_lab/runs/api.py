@@ -118,6 +118,8 @@ def start(
         `StateFull`; nothing was written.
     UntrustedData
         What is carried is signed with another key and may run code.
+    PforgeError
+        The user's key, which signs snapshots, can neither be read nor made (``PFORGE_KEY`` names it).
 
     Notes
     -----

@@ -39,6 +39,8 @@ class Forking(Moving, Watched):
             This run was deleted meanwhile.
         RunBusy
             A variable was changed in place here, and somebody else is advancing the run.
+        UntrustedData
+            With ``set``: the variables there are signed with another key and may run code.
 
         Notes
         -----
