@@ -239,7 +239,7 @@ class Parallel(_Base):
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Make a block from plain data, as YAML has it."""
         fields = {str(name): value for name, value in data.items()}
-        steps = fields.pop("parallel")
+        steps = fields.pop("parallel", None)
         if not isinstance(steps, list | tuple):
             raise SpecError.of([Fault(f"must be a list of steps, not {describe(steps)}", field="parallel")])
         return cls(*steps, **fields)

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, SupportsIndex, cast
 
+from pforge_lab.errors import PforgeError
 from pforge_lab.runs.moving import Moving
 from pforge_lab.runs.watched import Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.runs.run import Run
+
+
+@contextmanager
+def given_up(new: Run) -> Iterator[None]:
+    """Delete a new run when its values cannot be given to it: there is the fork that was asked for, or none."""
+    from pforge_lab.runs.housekeeping import delete_run  # noqa: PLC0415 - it opens runs, and imports this module
+
+    try:
+        yield
+    except BaseException:
+        with suppress(PforgeError):  # the store may be what failed; its error is under way
+            delete_run(new.id, state=new.state)
+        raise
 
 
 class Forking(Moving, Watched):
@@ -62,8 +77,9 @@ class Forking(Moving, Watched):
         position = self.position if at is None else self.timeline.resolve(at)
         self.timeline.check_kept(self.head.lines.moved(position))
         new = fork(cast("Run", self), position)
-        if set:
-            new.set(**set)
+        with given_up(new):
+            if set:
+                new.set(**set)
         self._forked(new, position)
         return new
 

@@ -183,7 +183,9 @@ class Pages:
             raise self._missing(self.key(*parts))
         return value
 
-    def _missing(self, key: str) -> StateCorrupt:
+    def _missing(self, key: str) -> StateCorrupt | RunNotFound:
+        if not self.exists():
+            return self.deleted()
         return StateCorrupt(f"run {self.run} in {self.state.url} lacks {key}", url=self.state.url)
 
 

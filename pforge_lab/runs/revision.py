@@ -12,6 +12,7 @@ from pforge_lab.pipeline.loader import load_file
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import functions
 from pforge_lab.runs.definition import definition_of
+from pforge_lab.runs.forking import given_up
 from pforge_lab.runs.generation import until_kept
 from pforge_lab.runs.journal import Journal
 from pforge_lab.runs.naming import run_id
@@ -131,8 +132,10 @@ def fork_changed(
     path = run.head.lines.moved(position).path()[: position + 1]
     until_kept(lambda: journal.copy_from(run.timeline.journal, path, head, facts, kept.values))
     new = open_run(journal.run, state=run.state)
-    if added := {name: value for name, value in values.items() if name not in had or name in (params or {})}:
-        new.set(**added)
+    added = {name: value for name, value in values.items() if name not in had or name in (params or {})}
+    with given_up(new):
+        if added:
+            new.set(**added)
     run._forked(new, position)  # noqa: SLF001 - of the run itself, in a module of its own
     return new
 

@@ -226,7 +226,7 @@ class Run(Forking, Awaiting):
         Raises
         ------
         RunError
-            No variable is given.
+            No variable is given, or what is given is no name of one.
         PositionError
             The snapshot here was removed.
         RunBusy, RunNotFound, StateError, UntrustedData
@@ -243,6 +243,8 @@ class Run(Forking, Awaiting):
         """
         if not values:
             raise RunError("set takes at least one NAME=VALUE", run=self.id)
+        if bad := [name for name in values if not name.isidentifier()]:
+            raise RunError(f"{bad[0]!r} is no name of a variable; use letters, digits and '_'", run=self.id)
         self.timeline.check_kept(self.head.lines)
         with self._advancing():
             return self._steps.edit(values)

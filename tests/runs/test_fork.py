@@ -132,3 +132,21 @@ def test_going_back_loses_no_change_made_in_place(run):
     run["one"].append("mine")
     run.back(1)
     assert any(run.at(position)["one"] == [1, "mine"] for position in range(1, run.lines[0].end + 1))
+
+
+def test_a_fork_whose_values_are_refused_leaves_no_run_behind(run):
+    """A fork that cannot be given a value is no fork at all; the run it was made from stays as it is."""
+    run.finish()
+    before = list(pf.runs(state=run.state).index)
+    with pytest.raises(pf.PforgeError):
+        run.fork(at=1, set={"not a name": 1})
+    assert list(pf.runs(state=run.state).index) == before
+    assert run.position == 3
+
+
+def test_going_back_in_a_run_that_was_deleted_says_so(run):
+    """A deleted run is no damaged one."""
+    run.finish()
+    pf.delete_run(run.id, state=run.state)
+    with pytest.raises(pf.RunNotFound, match="was deleted"):
+        run.goto(1)

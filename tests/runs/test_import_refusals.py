@@ -20,7 +20,7 @@ _numbers = count()
 
 def elsewhere():
     """Return an empty store that no other test uses."""
-    return pf.open_state(f"memory:export-{next(_numbers)}")
+    return pf.open_state(f"memory:refused-{next(_numbers)}")
 
 
 def frame(n: int):
