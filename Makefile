@@ -18,10 +18,12 @@ help:
 	$(PYTHON) -m venv .tools
 	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv
 
+# Compiled once: where PYTHONDONTWRITEBYTECODE is set, every process, each kernel too, would compile pandas anew
 $(VENV)/.ready: requirements.lock pyproject.toml $(filter .tools/bin/uv,$(UV))
 	@test -x $(PY) || $(UV) venv --quiet --python $(PYTHON) $(VENV)
-	$(UV) pip sync --quiet --python $(PY) --require-hashes requirements.lock
+	$(UV) pip sync --quiet --compile-bytecode --python $(PY) --require-hashes requirements.lock
 	$(UV) pip install --quiet --python $(PY) --no-deps --editable .
+	$(PY) -m compileall -q pforge_lab
 	@touch $@
 
 setup: $(VENV)/.ready
@@ -67,7 +69,7 @@ bench: $(VENV)/.ready-bench
 
 # The peers that benchmarks compare with, on top of what the tests need
 $(VENV)/.ready-bench: $(VENV)/.ready requirements-bench.lock
-	$(UV) pip install --quiet --python $(PY) --require-hashes -r requirements-bench.lock
+	$(UV) pip install --quiet --compile-bytecode --python $(PY) --require-hashes -r requirements-bench.lock
 	@touch $@
 
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --all-extras --python-version 3.11 pyproject.toml

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 
@@ -111,3 +112,13 @@ def test_a_jump_is_no_leak():
 def test_a_pipeline_without_a_loop_may_have_more_steps_than_max_steps():
     pipeline = pf.Pipeline("long", steps=[pf.Step(dict, label=f"s{i}") for i in range(3)], max_steps=2)
     assert len(pipeline.repeat().samples) == 50
+
+
+def test_the_garbage_collector_looks_at_all_objects_again_afterwards():
+    """Objects that were put apart for the time of the repetitions are collected as before."""
+
+    def one():
+        return 1
+
+    pf.Pipeline.from_functions("one", one).repeat(50)
+    assert gc.get_freeze_count() == 0
