@@ -164,7 +164,7 @@ class Startable:
         Parameters
         ----------
         n
-            Times that count, at least 50; a tenth more come before. Each takes 10 to 50 ms more than
+            Times that count, at least 50; a tenth more come before. Each takes some 10 ms more than
             its steps.
         inputs
             Values of the params.

@@ -113,17 +113,8 @@ def start(
         A parameter is missing, unknown or wrong; all faults at once.
     UsageError
         The store has a run of that id already, or the id, ``memory``, ``keep`` or ``exclude`` cannot be one.
-    StateError
-        The store cannot be opened or does not take the run, such as `StateLocked`, `StateReadOnly` and
-        `StateFull`; nothing was written.
-    UntrustedData
-        What is carried is signed with another key and may run code.
-    PforgeError
-        The user's key, which signs snapshots, can neither be read nor made (``PFORGE_KEY`` names it).
-
-    Notes
-    -----
-    Costs one transaction: the inputs are pickled, hashed (about 0.1 s per GB) and written.
+    StateError, UntrustedData, PforgeError
+        As `Pipeline.start`.
     """
     looks, exclusion = Looks.of(memory), Exclusion.of(exclude)
     Retention.of(keep)

@@ -30,7 +30,7 @@ class Moving(Costs):
         ------
         PositionError
             There are fewer positions to go back, or the snapshot there was removed.
-        RunBusy, UntrustedData
+        RunBusy, RunNotFound, UntrustedData
             As `goto`.
 
         Examples
@@ -66,6 +66,8 @@ class Moving(Costs):
             It is neither a whole number nor a label.
         RunBusy
             Another process or thread is advancing the run, or its store is open for reading only.
+        RunNotFound
+            The run was deleted meanwhile.
         UntrustedData
             The snapshot there is signed with another key and may run code.
 
@@ -89,7 +91,7 @@ class Moving(Costs):
         ------
         PositionError
             There is no such line, it has no such position, or the snapshot there was removed.
-        RunBusy, UntrustedData
+        RunBusy, RunNotFound, UntrustedData
             As `goto`.
 
         Examples

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import RunError
+from pforge_lab.pipeline.names import check_variable
 from pforge_lab.runs.awaiting import Awaiting
 from pforge_lab.runs.exclusion import Exclusion
 from pforge_lab.runs.following import Follower
@@ -226,7 +227,7 @@ class Run(Forking, Awaiting):
         Raises
         ------
         RunError
-            No variable is given, or what is given is no name of one.
+            No variable is given, or what is given is no name that templates can read.
         PositionError
             The snapshot here was removed.
         RunBusy, RunNotFound, StateError, UntrustedData
@@ -243,8 +244,11 @@ class Run(Forking, Awaiting):
         """
         if not values:
             raise RunError("set takes at least one NAME=VALUE", run=self.id)
-        if bad := [name for name in values if not name.isidentifier()]:
-            raise RunError(f"{bad[0]!r} is no name of a variable; use letters, digits and '_'", run=self.id)
+        try:
+            for name in values:
+                check_variable(name)
+        except ValueError as error:
+            raise RunError(str(error), run=self.id) from None
         self.timeline.check_kept(self.head.lines)
         with self._advancing():
             return self._steps.edit(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from io import UnsupportedOperation
 from typing import TYPE_CHECKING, Any
 
 from ZODB.FileStorage.format import DataHeader, TxnHeader
@@ -32,8 +33,10 @@ class Pieces:
         """Return the bytes so far."""
         return self._size
 
-    def seek(self, _start: int) -> None:
-        """Begin anew, which is all that FileStorage goes back for."""
+    def seek(self, start: int) -> None:
+        """Begin anew, which is all that FileStorage goes back for but to undo."""
+        if start:
+            raise UnsupportedOperation("transactions are not undone")
         self.pieces.clear()
         self._size = 0
 
@@ -103,7 +106,7 @@ class AppendingStorage(CheckedStorage):
             try:
                 self._file.writelines((head.asString(), *self._tfile.pieces, p64(length)))
                 self._file.flush()
-            except OSError:
+            except BaseException:  # also an interrupt: a part may be in the file, or in its buffer
                 self._reopen()
                 raise
             self._nextpos = self._pos + length + 8

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pforge_lab.state.transaction import Overlay
 
 
-_SHARE = 0.25  # of a commit that it may wait for those who are expected
+_SHARE = 0.25  # of a commit that the next may wait for those who are expected, and ...
+_LONGEST = 0.005  # seconds at most: the commit may have waited for another process
 
 
 class Job:
@@ -110,7 +111,7 @@ class CommitQueue:
             with self._committing:
                 self._commit(jobs)
         finally:
-            self._patience = (time.perf_counter() - started) * _SHARE
+            self._patience = min((time.perf_counter() - started) * _SHARE, _LONGEST)
             for job in jobs:
                 job.turn.release()
             self._hand_over(leader, len(jobs))

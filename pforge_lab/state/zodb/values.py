@@ -45,7 +45,7 @@ def record_of(value: Value) -> bytes | None:
 
 def state_in(record: bytes) -> bytes | None:
     """Return the bytes of the value that a record is of, or None if it is of anything else."""
-    if not record.startswith(_HEAD):
+    if not record.startswith(_HEAD) or len(record) < _START:
         return None
     end = _START + _LENGTH.unpack_from(record, len(_HEAD))[0]
     return record[_START:end] if record[end:] == _END else None
