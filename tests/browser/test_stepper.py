@@ -33,6 +33,14 @@ def spin():
     while True: time.monotonic()
 run = pf.Pipeline.from_functions("long", spin).start()
 """
+LATE = """import threading
+run.finish()
+stepper, asked = run.ui(), threading.Event()
+def heard(_, message, __):
+    if message.get("do") == "back": stepper._looks.submit(asked.wait)
+    if message.get("look") == "preview": asked.set()
+stepper.on_msg(heard)
+"""
 HERE = ".pfs"
 KEEP_NOTICES = """() => {
     window.notices = [];
@@ -100,6 +108,33 @@ def test_an_answer_that_comes_late_is_not_shown_in_another_tab(server, open_note
         assert page.locator(".pfs-panel .pfs-variable, .pfs-panel img, .pfs-panel > svg").count() == 0
         page.get_by_role("tab", name="Record").click()
         page.locator(".pfs-panel caption", has_text="difference").wait_for(state="detached")
+
+
+def test_a_row_drawn_anew_under_the_pressed_button_is_chosen(server, open_notebook):
+    server.write("pressed.ipynb", TOOLS, "run.finish(); run.ui()")
+    page = open_notebook("pressed.ipynb")
+    row = page.get_by_role("option", name=re.compile("^flights, DataFrame"))
+    row.hover()
+    page.mouse.down()
+    page.evaluate("() => document.querySelector('.pfs-panel .pfs-rows').dispatchEvent(new Event('scroll'))")
+    page.mouse.up()
+    page.get_by_role("option", name=re.compile("^flights, DataFrame"), selected=True).wait_for()
+    page.locator(".pfs-detail caption").first.wait_for()
+    assert page.evaluate("() => document.activeElement.getAttribute('aria-label')") == "Variables"
+
+
+def test_what_is_chosen_before_the_variables_come_stays_chosen(server, open_notebook):
+    server.write("early.ipynb", TOOLS, LATE, "stepper")
+    page = open_notebook("early.ipynb")
+    flights = page.get_by_role("option", name=re.compile("^flights, DataFrame"))
+    flights.wait_for()
+    page.get_by_role("button", name="Back", exact=True).click()
+    position(page, 2)  # its variables come after a preview has been asked for
+    flights.click()
+    page.get_by_role("option", name=re.compile("^clean, DataFrame.*new")).wait_for()
+    page.locator(".pfs-detail caption").first.wait_for()
+    chosen = page.get_by_role("listbox", name="Variables").get_by_role("option", selected=True)
+    assert chosen.get_attribute("aria-label").startswith("flights")
 
 
 def test_a_run_is_stepped_in_voila(server, open_page, keep_picture):

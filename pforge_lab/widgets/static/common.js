@@ -46,10 +46,10 @@ class Rows {
     this.node = element("div", { role: "listbox", "aria-label": label, tabindex: "0", class: "pfs-rows",
       "data-lm-suppress-shortcuts": "true" }, this.inner);
     this.node.addEventListener("scroll", () => this.paint());
-    this.node.addEventListener("click", (event) => {
-      const row = event.target.closest("[data-row]");
-      if (row) this.move(Number(row.dataset.row));
-    });
+    // A press chooses, as in lists of the system: by its release the row may have been drawn anew. A click without one
+    // (its detail is 0) comes from what helps people to do without a mouse.
+    this.node.addEventListener("mousedown", (event) => this.pressed(event, event.button === 0));
+    this.node.addEventListener("click", (event) => this.pressed(event, event.detail === 0));
     this.node.addEventListener("keydown", (event) => {
       const page = Math.max(1, Math.floor(this.node.clientHeight / ROW) - 1);
       const to = { ArrowDown: this.at + 1, ArrowUp: this.at - 1, Home: 0, End: this.items.length - 1,
@@ -58,6 +58,13 @@ class Rows {
       event.preventDefault();
       this.move(to);
     });
+  }
+  pressed(event, chooses) {
+    const row = event.target.closest("[data-row]");
+    if (!row || !chooses) return;
+    event.preventDefault();  // else the focus would go to a row that is no longer there
+    this.node.focus({ preventScroll: true });
+    this.move(Number(row.dataset.row));
   }
   move(to) {
     this.at = Math.max(0, Math.min(this.items.length - 1, to));

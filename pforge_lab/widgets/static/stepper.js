@@ -202,9 +202,12 @@ class Stepper {
     const again = this.variables.node.isConnected && this.panel.contains(this.variables.node);
     if (!again) this.panel.replaceChildren(head, this.variables.node, this.detail);
     delete this.waiting.more;
-    this.variables.list(total, at ?? 0, start, rows, false);
+    const chosen = this.variables.items[this.variables.at]?.name;  // it may be another one than when this was asked for
+    const place = rows.findIndex((row) => row.name === chosen);
+    this.variables.list(total, place < 0 ? at ?? 0 : start + place, start, rows, false);
     performance.measure("pforge-redraw-variables", "pforge-draw-variables");
-    if (this.opened && at !== null && this.variables.items[at].name === this.opened) this.preview(); else this.detail.replaceChildren();
+    const row = this.variables.items[this.variables.at];
+    if (this.opened && row?.name === this.opened) this.preview(); else this.detail.replaceChildren();
   }
 
   preview() {
