@@ -188,7 +188,7 @@ class Parallel(_Base):
     Parameters
     ----------
     steps
-        The steps; none may write what another one writes.
+        The steps; none may write what another one writes. Also as ``parallel``, a list, the way YAML has them.
     max_parallel
         How many run at a time; all by default.
 
@@ -210,13 +210,18 @@ class Parallel(_Base):
 
     def __init__(self, *steps: Step | Mapping[str, Any], **fields: Any) -> None:
         faults = Faults()
+        listed = fields.get("parallel")
+        if isinstance(listed, list | tuple):
+            steps += tuple(listed)
+        elif listed is not None:
+            faults.add(f"must be a list of steps, not {describe(listed)}", "parallel")
         children = read_steps(steps, faults, "parallel")
         try:
             fields["parallel"] = tuple(child for child in children if isinstance(child, Step))
             super().__init__(**fields)
         except ValidationError as error:
             faults.extend(faults_of(error, type(self)))
-        if not steps:
+        if not steps and not faults:
             faults.add("a parallel block needs steps", "parallel")
         written: set[str] = set()
         for i, step in enumerate(children):
@@ -239,10 +244,9 @@ class Parallel(_Base):
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Make a block from plain data, as YAML has it."""
         fields = {str(name): value for name, value in data.items()}
-        steps = fields.pop("parallel", None)
-        if not isinstance(steps, list | tuple):
+        if not isinstance(steps := fields.get("parallel"), list | tuple):
             raise SpecError.of([Fault(f"must be a list of steps, not {describe(steps)}", field="parallel")])
-        return cls(*steps, **fields)
+        return cls(**fields)
 
     @property
     def tool_name(self) -> str:

@@ -116,8 +116,16 @@ class Scope:
         }
 
     def expose(self, *names: str) -> None:
-        """Note that variables were handed out, or came from outside."""
+        """Note that variables were handed out, or came from outside, and with them what shares objects with them."""
         self._exposed.update(names)
+        self._spread()
+
+    def _spread(self) -> None:
+        """Count as handed out what holds the same objects: it goes on holding them when the name is given another."""
+        manifest = self._live.manifest
+        if self._exposed and manifest.followers:
+            leaders = {manifest.followers.get(name, name) for name in self._exposed} & manifest.leaders.keys()
+            self._exposed.update(*(manifest.leaders[name].names for name in leaders))
 
     def values(self) -> dict[str, Any]:
         """Return a new dict of the live objects, `Missing` for those that could not be kept."""
@@ -236,9 +244,14 @@ class Scope:
         Parameters
         ----------
         examined
-            Names of what may be other objects than before; None: all.
+            Names of what may be other objects than before, or hold others; None: all.
         """
+        before = self._live.objects
+        if any(values.get(name) is not before.get(name) for name in self._exposed):
+            # What was handed out has lost its name, and may be held by any variable that the step has made.
+            self._exposed.update(values if examined is None else examined)
         self._live.adopt(manifest, values, examined)
+        self._spread()
 
     def as_before(self, names: Collection[str]) -> dict[str, Any]:
         """Return values from the snapshot the variables are in step with, of those that share nothing with others."""

@@ -8,6 +8,7 @@ import threading
 import pandas as pd
 import pytest
 
+from pforge_lab.errors import SpecError
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.pipeline.steps import Parallel, Step
 from tests.pipeline.outcomes import add, fail, outcome_of
@@ -173,3 +174,10 @@ def test_a_waiting_retry_of_a_block_is_stopped():
     block = Parallel(Step(flaky, retry={"attempts": 2, "backoff": 1000, "max_backoff": 1000}), Step(breaks))
     outcome = outcome_of(block)
     assert str(outcome.error) == "broken"
+
+
+def test_a_block_takes_its_steps_as_a_list_too():
+    steps = [Step("a", output_var="x"), Step("b", output_var="y")]
+    assert Parallel(parallel=steps) == Parallel(*steps)
+    with pytest.raises(SpecError, match=r"parallel: must be a list of steps, not 3 \(integer\)"):
+        Parallel(parallel=3)

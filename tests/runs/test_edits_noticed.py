@@ -90,6 +90,74 @@ def test_an_edit_of_a_value_that_the_user_set_is_recorded(run):
     assert [record.status for record in run.history] == ["done", "edited", "edited", "done"]
 
 
+def nested():
+    return {"list": [1]}
+
+
+def holding(nested):
+    return {"held": nested}
+
+
+def renewed():
+    return 0
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_edit_of_what_has_lost_its_name_is_one_of_the_variable_that_holds_it(when, memory):
+    """Whether the object was handed out before another variable held it or after."""
+    run = pf.Pipeline(
+        "lost",
+        steps=[
+            pf.Step(nested, output_var="nested"),
+            pf.Step(holding, input={"nested": "{{ nested }}"}, output_var="holding"),
+            pf.Step(renewed, output_var="nested"),
+            pf.Step(renewed, output_var="other"),
+        ],
+    ).start(state=memory)
+    run.step()
+    if when == "before":
+        mine = run["nested"]
+    run.step()
+    if when == "after":
+        mine = run["nested"]
+    run.step()
+    mine["list"].append(2)
+    run.step()
+    assert [(record.status, record.changed) for record in run.history[3:]] == [
+        ("edited", ("holding",)),
+        ("done", ("other",)),
+    ]
+    assert run.at(3)["holding"] == {"held": {"list": [1]}}
+    assert run.at(4)["holding"] == {"held": {"list": [1, 2]}}
+
+
+def test_an_edit_of_what_was_put_elsewhere_by_the_step_that_took_its_name_is_recorded(memory):
+    """Parts of one step: one makes a variable that holds the object, another gives its name to something else."""
+    run = pf.Pipeline(
+        "moved",
+        steps=[
+            pf.Step(nested, output_var="nested"),
+            pf.Parallel(
+                label="both",
+                parallel=(
+                    pf.Step(holding, input={"nested": "{{ nested }}"}, output_var="holding"),
+                    pf.Step(renewed, output_var="nested"),
+                ),
+            ),
+            pf.Step(renewed, output_var="other"),
+        ],
+    ).start(state=memory)
+    run.step()
+    mine = run["nested"]
+    run.step()
+    mine["list"].append(2)
+    run.step()
+    assert [(record.status, record.changed) for record in run.history[2:]] == [
+        ("edited", ("holding",)),
+        ("done", ("other",)),
+    ]
+
+
 def test_an_object_that_a_tool_keeps_is_examined_too(memory):
     """A tool that returns what a global of the notebook refers to hands it to the user."""
     frame = pd.DataFrame({"a": [1, 2, 3]})
