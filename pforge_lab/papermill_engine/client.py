@@ -15,6 +15,7 @@ from pforge_lab.papermill_engine.report import is_code
 from pforge_lab.papermill_engine.termination import Terminated
 
 if TYPE_CHECKING:
+    from pforge_lab.papermill_engine.picture import Picture
     from pforge_lab.papermill_engine.recorders import Facts, Recorder
 
 _MODULE = "pforge_lab.notebook.asked"
@@ -39,16 +40,21 @@ class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unty
     told
         What is known of the recording: ``run``, ``trouble``, ``remark``, what it took in seconds
         (``start`` once, ``recording`` all cells together), and at its end ``facts`` for the report.
+    picture
+        Draws these facts while the kernel ends; None where nobody asks for it.
     """
 
     job: Facts
     strict: bool
     told: Facts
+    picture: Picture | None
 
     def papermill_execute_cells(self) -> None:
         """Execute the cells that are left between the beginning and the end of the recording."""
         self._left = self._place = self.job["done"]
         clock = perf_counter()
+        if self.picture is not None:
+            self.picture.begin()
         self._recorder: Recorder | None = self._begin()
         self.told["start"] = perf_counter() - clock
         try:
@@ -57,6 +63,8 @@ class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unty
                 self.told |= {
                     fact: value for fact, value in self._recorder.end().items() if value is not None
                 }
+                if self.picture is not None and "facts" in self.told:
+                    self.picture.draw(self.told["facts"])
         finally:
             if self._recorder is not None:
                 self._recorder.close()

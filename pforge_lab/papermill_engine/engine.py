@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ from pforge_lab.papermill_engine.client import Client, RecordingFailed
 from pforge_lab.papermill_engine.manager import Manager
 from pforge_lab.papermill_engine.options import Options
 from pforge_lab.papermill_engine.parameters import check_types
-from pforge_lab.papermill_engine.report import Report, cells_of, import_early, is_report
+from pforge_lab.papermill_engine.picture import Picture
+from pforge_lab.papermill_engine.report import Report, cells_of, is_report
 from pforge_lab.papermill_engine.store import holding, store_url, whole_path
 from pforge_lab.papermill_engine.termination import Terminated, Termination
 from pforge_lab.runs.resumed import Resumption
@@ -50,13 +52,12 @@ class PforgeEngine(NBClientEngine):  # type: ignore[misc] # papermill is untyped
         plan = _resumption(config, cells, options)
         manager = Manager(nb, output_path=output_path, progress_bar=progress_bar, log_output=log_output, autosave_cell_every=autosave_cell_every)  # fmt: skip
         manager.done = plan.done
-        if options.report:
-            import_early()
-        with Termination() as termination:
+        with contextlib.closing(Picture()) as picture, Termination() as termination:
             manager.notebook_start()
             try:
                 client = _client(manager, kernel_name, log_output=log_output, **kwargs)
                 client.job, client.strict, client.told = config, options.strict, {}
+                client.picture = picture if options.report else None
                 try:
                     with termination.executing():
                         client.execute()
@@ -67,7 +68,7 @@ class PforgeEngine(NBClientEngine):  # type: ignore[misc] # papermill is untyped
                     if client.told.get("trouble"):
                         _record_end(config, client.told, RecordingFailed(client.told["trouble"]))
                 finally:
-                    _finish(manager, Report(config, client.told, plan, options))
+                    _finish(manager, Report(config, client.told, plan, options, picture))
             finally:
                 manager.cleanup_pbar()
                 manager.notebook_complete()

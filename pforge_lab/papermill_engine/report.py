@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import importlib
-import io
 import shlex
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import nbformat as _nbformat
 from papermill.log import logger
 
+from pforge_lab.errors import one_line
 from pforge_lab.runs.cell import Cell
 
 if TYPE_CHECKING:
     from pforge_lab.papermill_engine.options import Options
+    from pforge_lab.papermill_engine.picture import Picture
     from pforge_lab.runs.resumed import Resumption
 
 nbformat: Any = _nbformat  # its functions are untyped
 REPORT_TAG = "pforge-report"
-_DRAW = ("matplotlib.backends.backend_agg", "pforge_lab.views.plots")
 _SKIPPED = "skip-execution"  # nbclient's
 
 
@@ -38,12 +35,15 @@ class Report:
         Where the execution began.
     options
         Of the engine.
+    picture
+        Draws the chart.
     """
 
     config: dict[str, Any]
     told: dict[str, Any]
     plan: Resumption
     options: Options
+    picture: Picture
 
     def write(self, nb: Any) -> None:
         """Put what is known of the run into the notebook: into the metadata of cells, and as a cell at its end."""
@@ -52,6 +52,7 @@ class Report:
         for place, description in facts["cells"]:
             if place <= len(cells):
                 cells[place - 1].metadata["pforge"] = description
+        chart = self._chart(facts) if self.options.report else None
         remarks = self.remarks(facts)
         nb.metadata["pforge"] = {
             **{name: facts[name] for name in ("run", "state", "status", "position")},
@@ -61,8 +62,15 @@ class Report:
             "recording_seconds": {fact: self.told[fact] for fact in ("start", "recording") if fact in self.told},
         }  # fmt: skip
         if self.options.report:
-            nb.cells.append(report_cell(facts, remarks))
+            nb.cells.append(report_cell(facts, remarks, chart))
         logger.info(f"pforge: run {facts['run']} is {facts['status']} at position {facts['position']}; look into it with: {attach_command(facts['state'], facts['run'])}")  # fmt: skip
+
+    def _chart(self, facts: dict[str, Any]) -> str | None:
+        try:
+            return self.picture.png(facts)
+        except Exception as error:  # noqa: BLE001 - a report fails no good job, whatever the settings of matplotlib are
+            self.told.setdefault("remark", f"the memory chart could not be drawn: {one_line(error)}")
+            return None
 
     def _looked_up(self) -> dict[str, Any]:
         """Return the facts of a run whose kernel has not told them: it failed, or is gone."""
@@ -102,38 +110,18 @@ def attach_command(state: str, run: str) -> str:
     return shlex.join(("pforge-lab", "--state", state, "--run", run, "status"))
 
 
-def report_cell(facts: dict[str, Any], remarks: list[str]) -> Any:
-    """Return a cell that shows remarks, the run's table and its memory."""
+def report_cell(facts: dict[str, Any], remarks: list[str], chart: str | None) -> Any:
+    """Return a cell that shows remarks, the run's table and its memory, a PNG in base64."""
     text, marked = facts["text"], facts["html"]
     if remarks:
         text = "\n".join([*remarks, text])
         marked = "<ul>" + "".join(f"<li>{html.escape(remark)}</li>" for remark in remarks) + "</ul>" + marked
     outputs = [nbformat.v4.new_output("display_data", {"text/html": marked, "text/plain": text})]
-    if facts["memory"]["index"]:
-        outputs.append(nbformat.v4.new_output("display_data", {"image/png": _chart(facts)}))
+    if chart is not None:
+        outputs.append(nbformat.v4.new_output("display_data", {"image/png": chart}))
     cell = nbformat.v4.new_code_cell("# what the cells above cost, by pforge_lab", outputs=outputs)
     cell.metadata |= {"tags": [REPORT_TAG], "papermill": {"status": "completed", "exception": False}}
     return cell
-
-
-def import_early() -> None:
-    """Import what draws the chart in another thread, while the kernel starts: that takes a second."""
-    threading.Thread(target=_import_charts, name="pforge imports", daemon=True).start()
-
-
-def _import_charts() -> None:
-    for name in _DRAW:
-        importlib.import_module(name)
-
-
-def _chart(facts: dict[str, Any]) -> str:
-    from pforge_lab.views.plots import plot_memory  # noqa: PLC0415 - slow to import
-
-    importlib.import_module(_DRAW[0])  # draws without a display
-    picture, figure = io.BytesIO(), plot_memory(facts["memory"], facts["sizes"]).get_figure(root=True)
-    assert figure is not None  # noqa: S101 - axes of plot_memory stand in one
-    figure.savefig(picture, format="png")
-    return base64.b64encode(picture.getvalue()).decode()
 
 
 def is_report(cell: Any) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import stat
+import subprocess
+import sys
 
 import papermill
 import pytest
@@ -70,6 +72,18 @@ def test_the_report_has_the_table_and_the_chart(success):
     last = read(success / "out.ipynb").cells[-1]
     assert "cell 1" in last.outputs[0].data["text/plain"]
     assert [sorted(output.data) for output in last.outputs] == [["text/html", "text/plain"], ["image/png"]]
+
+
+def test_a_chart_that_cannot_be_drawn_fails_no_good_job(folder):
+    """Such as by settings of matplotlib that no picture can have."""
+    (folder / "matplotlibrc").write_text("savefig.dpi: 10000000\n")
+    write(folder / "in.ipynb", ["x = 1"])
+    command = [sys.executable, "-m", "papermill", "in.ipynb", "out.ipynb", "--engine", "pforge"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (table,) = read("out.ipynb").cells[-1].outputs
+    assert "the memory chart could not be drawn: ValueError: Image size" in table.data["text/plain"]
+    assert "cell 1" in table.data["text/plain"]
 
 
 def test_cells_know_their_time_and_memory(success):
