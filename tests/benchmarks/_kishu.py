@@ -25,18 +25,30 @@ KISHU = "kishu==0.3.4"
 ROOT = Path(__file__).parents[2]
 
 
-def kishu(steps: int, arrays: int, floats: int) -> tuple[list[float], int]:
-    """Return seconds per step and bytes of Kishu, or raise `RuntimeError` with what it said."""
+def python_with_kishu(*packages: str) -> list[str]:
+    """Return the command of a Python that has Kishu, and of these packages the versions that are installed here.
+
+    Raises
+    ------
+    RuntimeError
+        There is no uv to install it with.
+    """
     uv = shutil.which("uv") or shutil.which("uv", path=ROOT / ".tools" / "bin")
     if uv is None:
         raise RuntimeError("there is no uv to install it with")
-    options = ["run", "--quiet", "--no-project", "--python", sys.executable]
-    options += ["--with", KISHU, "--with", f"numpy=={version('numpy')}"]
-    program = ["python", "-m", "tests.benchmarks._kishu", str(steps), str(arrays), str(floats)]
+    needs = [KISHU, *(f"{package}=={version(package)}" for package in packages)]
+    options = [option for need in needs for option in ("--with", need)]
+    return [uv, "run", "--quiet", "--no-project", "--python", sys.executable, *options, "python"]
+
+
+def kishu(steps: int, arrays: int, floats: int) -> tuple[list[float], int]:
+    """Return seconds per step and bytes of Kishu, or raise `RuntimeError` with what it said."""
+    python = python_with_kishu("numpy")
+    program = ["-m", "tests.benchmarks._kishu", str(steps), str(arrays), str(floats)]
     with tempfile.TemporaryDirectory() as place:
         environment = {**os.environ, "KISHU_PATH_ROOT": place, "IPYTHONDIR": place}
         done = subprocess.run(
-            [uv, *options, *program], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
+            [*python, *program], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
         )
     if done.returncode:
         raise RuntimeError(done.stderr.strip().rpartition("\n")[2])
