@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_NUMPY: Final = re.compile(r"^Parameters\n-{3,}\n(?P<body>(?:.*\n?)*?)(?=^\S[^\n]*\n-{3,}$|\Z)", re.MULTILINE)
+_NUMPY: Final = re.compile(
+    r"^(?P<title>Parameters|Attributes)\n-{3,}\n(?P<body>(?:.*\n?)*?)(?=^\S[^\n]*\n-{3,}$|\Z)", re.MULTILINE
+)
 _GOOGLE: Final = re.compile(r"^(?:Args|Arguments|Parameters):\n(?P<body>(?:[ \t]+.*\n?|\n)*)", re.MULTILINE)
 _NUMPY_ENTRY: Final = re.compile(
     r"^(?P<names>\w[\w, ]*?)(?: *:.*)?\n(?P<text>(?:[ \t]+.*(?:\n|\Z))+)", re.MULTILINE
@@ -20,7 +22,7 @@ _GOOGLE_ENTRY: Final = re.compile(
 
 
 def parameter_descriptions(function: Callable[..., Any]) -> dict[str, str]:
-    """Return the descriptions of parameters, from a docstring in numpy's or Google's style.
+    """Return the descriptions of parameters, and of attributes, from a docstring in numpy's or Google's style.
 
     Examples
     --------
@@ -36,10 +38,10 @@ def parameter_descriptions(function: Callable[..., Any]) -> dict[str, str]:
     {'source': 'A CSV file.', 'month': '1 to 12, or 0 for all.'}
     """
     text = (inspect.getdoc(function) or "") + "\n"
-    numpy = _NUMPY.search(text)
-    google = None if numpy else _GOOGLE.search(text)
-    if numpy is not None:
-        return _entries(_NUMPY_ENTRY, numpy["body"])
+    numpy = {section["title"]: section["body"] for section in _NUMPY.finditer(text)}
+    if numpy:
+        return {name: told for body in numpy.values() for name, told in _entries(_NUMPY_ENTRY, body).items()}
+    google = _GOOGLE.search(text)
     return _entries(_GOOGLE_ENTRY, inspect.cleandoc("\n" + google["body"])) if google is not None else {}
 
 

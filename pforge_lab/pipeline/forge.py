@@ -24,7 +24,21 @@ _UNUSED: Final = ("resources", "prompts")
 
 
 class ForgeMetadata(Model):
-    """The ``forge:`` section. ``transport`` and ``optimization`` mean something to pforge only."""
+    """The ``forge:`` section.
+
+    Attributes
+    ----------
+    name
+        Of the file's server.
+    version
+        Of the server.
+    description
+        One line about it.
+    transport
+        ``stdio``, ``sse`` or ``websocket``: kept, and not used here.
+    optimization
+        ``debug`` or ``release``: kept, and not used here.
+    """
 
     name: StrictStr = Field(min_length=1)
     version: StrictStr | None = None
@@ -45,12 +59,18 @@ class StateSettings(Model):
     ----------
     backend
         ``sled`` means ZODB at `path`, as ``zodb`` does.
-    path, url
-        Where: a file, relative to the pipeline's; a server.
-    cache_size, pool_size, max_size
-        Objects in memory, connections, bytes at most.
+    path
+        The file of a ``sled`` or ``zodb`` store, relative to the pipeline's.
+    url
+        The server of a ``redis`` store.
+    cache_size
+        Objects that each thread of a ``sled`` or ``zodb`` store keeps in memory.
+    pool_size
+        Connections to a server at most.
     ttl_seconds
-        How long values live.
+        How long values live, in seconds; without it, for ever.
+    max_size
+        Bytes of a ``memory`` store at most.
     options
         Further options of pforge's, not used here.
     """

@@ -29,10 +29,20 @@ class Param(Model):
         ``string integer float number boolean array object any``. No value is converted: ``"3"``
         is no integer. An integer is a float, a boolean is no integer; ``array`` takes lists,
         tuples, sets and numpy or pandas sequences, ``object`` mappings and instances.
-    min, max
-        Bounds of a number.
-    min_length, max_length
-        Bounds of the length of a text, an array or an object.
+    required
+        Whether a value must be given; by default one must, unless there is a default.
+    default
+        The value where none is given; null counts as one.
+    description
+        One line, which errors about a missing value say too.
+    min
+        The least number.
+    max
+        The greatest number.
+    min_length
+        The least length of a text, an array or an object.
+    max_length
+        The greatest length of a text, an array or an object.
     pattern
         Regular expression found in the text.
     enum

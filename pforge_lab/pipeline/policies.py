@@ -52,7 +52,15 @@ class Retry(Model):
 
 
 class Transition(Model):
-    """Where to go after a step: ``goto`` a label (or ``end``) when ``if`` holds."""
+    """Where to go after a step.
+
+    Attributes
+    ----------
+    if
+        An expression; without one the transition is taken always.
+    goto
+        The label of a step, or ``end``.
+    """
 
     if_: StrictStr | None = Field(default=None, alias="if")
     goto: StrictStr

@@ -16,7 +16,23 @@ from .templates import Condition, Template, compile_condition, compile_value
 
 
 class _Base(Model):
-    """What single steps and blocks have in common."""
+    """What single steps and blocks have in common.
+
+    Attributes
+    ----------
+    label
+        The step's name among the steps; the tool's, or ``parallel``, by default.
+    condition
+        An expression; the step is skipped where it does not hold.
+    error_policy
+        ``fail_fast`` ends the run at an error, ``continue`` goes on without the output.
+    max_parallel
+        How many calls are made at a time.
+    next
+        Where to go afterwards: a label, or transitions of which the first that holds is taken; else the next step.
+    description
+        One line about the step.
+    """
 
     label: StrictStr | None = None
     condition: StrictStr | None = None
@@ -79,9 +95,13 @@ class Step(_Base):
         Milliseconds that one call may take.
     label
         The step's name among the steps; the tool's by default.
-    foreach, as_, max_parallel
-        Call the tool once for each element, as the variable `as_`, so many at a time (one by
-        default); the output is the list of outputs, in the order of the elements.
+    foreach
+        A list, as ``"{{ name }}"``: the tool is called once for each element; the output is the list of outputs,
+        in the order of the elements.
+    as_
+        The variable that is the element of a call.
+    max_parallel
+        How many calls of a ``foreach`` are made at a time; one by default.
     next
         Where to go afterwards: the first transition that holds; else the next step.
 
@@ -188,7 +208,9 @@ class Parallel(_Base):
     Parameters
     ----------
     steps
-        The steps; none may write what another one writes. Also as ``parallel``, a list, the way YAML has them.
+        The steps; none may write what another one writes.
+    parallel
+        The steps, as a list, the way YAML has them.
     max_parallel
         How many run at a time; all by default.
 

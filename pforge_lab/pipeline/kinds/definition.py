@@ -12,7 +12,23 @@ from pforge_lab.pipeline.policies import Retry  # noqa: TC001 -- pydantic reads 
 
 
 class Definition(Model):
-    """A tool as a file declares it."""
+    """A tool as a file declares it.
+
+    Attributes
+    ----------
+    name
+        What steps call it.
+    description
+        One line about the tool.
+    params
+        Types, or definitions, of its arguments by name: they are checked before each call.
+    timeout_ms
+        Milliseconds that one call may take; a step's own goes first.
+    retry
+        How often it is called when it fails: a mapping, or the number of attempts; a step's own goes first.
+    type
+        Which kind of tool it is.
+    """
 
     name: StrictStr = Field(min_length=1)
     description: StrictStr | None = None

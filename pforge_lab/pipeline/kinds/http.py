@@ -65,12 +65,15 @@ class HttpDefinition(Definition):
         The URL, with templates; what they give is escaped, except at the very start.
     method
         ``GET`` without one.
-    headers, query, body
-        With templates, and ``${NAME}`` for environment variables. A query value that is a list
-        is repeated, one that is null is left out. A body that is a text is sent as it is, any
-        other one as JSON.
+    headers
+        By name, with templates, and ``${NAME}`` for environment variables.
+    query
+        By name, as `headers`. A value that is a list is repeated, one that is null is left out.
+    body
+        As `headers`; a text is sent as it is, anything else as JSON.
     auth
-        ``bearer``, ``basic`` or ``api_key``.
+        A mapping of ``type`` ``bearer`` with ``token``, ``basic`` with ``username`` and ``password``, or ``api_key``
+        with ``key`` and ``header``; ``${NAME}`` in them never reaches records, snapshots, logs or reprs.
     stream_to
         File that takes the body, relative to the pipeline's; the output's ``body`` is its path.
     max_bytes

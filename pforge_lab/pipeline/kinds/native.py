@@ -34,7 +34,13 @@ class Handler(Model):
 
 
 class NativeDefinition(Definition):
-    """A Python function as a tool of a file."""
+    """A Python function as a tool of a file.
+
+    Attributes
+    ----------
+    handler
+        A mapping whose ``path`` is ``module:function``, or pforge's ``module::function``, found beside the file first.
+    """
 
     type: Literal["native"] = "native"
     handler: Handler

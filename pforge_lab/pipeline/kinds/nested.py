@@ -28,7 +28,19 @@ if TYPE_CHECKING:
 
 
 class PipelineDefinition(Definition):
-    """A pipeline as a tool of a file."""
+    """A pipeline as a tool of a file.
+
+    Attributes
+    ----------
+    steps
+        Its steps, in a scope of their own.
+    memory
+        What its runs do to need less memory.
+    keep
+        Variables that ``drop_unused`` keeps.
+    max_steps
+        Steps that it takes at most where it has loops.
+    """
 
     type: Literal["pipeline"] = "pipeline"
     steps: tuple[Any, ...]
