@@ -19,9 +19,7 @@ from .param_types import ACCEPTS, HINTS, JSON_TYPES, PARSERS, TYPES, ParamType, 
 class Param(Model):
     """One parameter.
 
-    Without ``required`` a parameter is required unless it has a default. A parameter that is not
-    required, has no default and is not given is ``None`` in a pipeline, and left to the default
-    of its own in a function.
+    One that is not required, has no default and is not given is None in a pipeline, left out in a function.
 
     Attributes
     ----------
@@ -32,9 +30,9 @@ class Param(Model):
     required
         Whether a value must be given; by default one must, unless there is a default.
     default
-        The value where none is given; null counts as one.
+        The value where none is given; null is one.
     description
-        One line, which errors about a missing value say too.
+        One line, which errors about a missing value say.
     min
         The least number.
     max
@@ -42,7 +40,7 @@ class Param(Model):
     min_length
         The least length of a text, an array or an object.
     max_length
-        The greatest length of a text, an array or an object.
+        The greatest one.
     pattern
         Regular expression found in the text.
     enum

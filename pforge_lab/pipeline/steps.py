@@ -5,76 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from pydantic import Field, StrictInt, StrictStr, ValidationError, field_validator
+from pydantic import Field, StrictStr, ValidationError, field_validator
 
 from pforge_lab.errors import Fault, SpecError
 
-from .models import Faults, Model, Positive, describe, faults_of, inside_validator, join
+from .models import Faults, Positive, describe, faults_of, join
 from .names import check_variable, label_steps, name_of
-from .policies import ErrorPolicy, Retry, Transition  # noqa: TC001 - pydantic reads the annotations
-from .templates import Condition, Template, compile_condition, compile_value
+from .policies import Retry  # noqa: TC001 - pydantic reads the annotations
+from .step_base import StepBase
+from .templates import Template, compile_value
 
 
-class _Base(Model):
-    """What single steps and blocks have in common.
-
-    Attributes
-    ----------
-    label
-        The step's name among the steps; the tool's, or ``parallel``, by default.
-    condition
-        An expression; the step is skipped where it does not hold.
-    error_policy
-        ``fail_fast`` ends the run at an error, ``continue`` goes on without the output.
-    max_parallel
-        How many calls are made at a time.
-    next
-        Where to go afterwards: a label, or transitions of which the first that holds is taken; else the next step.
-    description
-        One line about the step.
-    """
-
-    label: StrictStr | None = None
-    condition: StrictStr | None = None
-    error_policy: ErrorPolicy = "fail_fast"
-    max_parallel: StrictInt | None = Field(default=None, ge=1)
-    next: list[Transition] | None = None
-    description: StrictStr | None = None
-
-    @field_validator("condition", mode="before")
-    @classmethod
-    def _boolean(cls, condition: Any) -> Any:
-        return str(condition).lower() if isinstance(condition, bool) else condition
-
-    @field_validator("condition")
-    @classmethod
-    def _compiles(cls, condition: str | None) -> str | None:
-        if condition is not None:
-            with inside_validator():
-                compile_condition(condition)
-        return condition
-
-    @field_validator("label")
-    @classmethod
-    def _named(cls, label: str | None) -> str | None:
-        if label is not None and (not label.strip() or "#" in label):
-            raise ValueError("a label is some text without '#'; '#2' names its second record")
-        return label
-
-    @field_validator("next", mode="before")
-    @classmethod
-    def _transitions(cls, data: Any) -> Any:
-        if isinstance(data, str):
-            return [{"goto": data}]
-        return [data] if isinstance(data, Mapping) else data
-
-    @property
-    def compiled_condition(self) -> Condition | None:
-        """The condition, compiled."""
-        return None if self.condition is None else compile_condition(self.condition)
-
-
-class Step(_Base):
+class Step(StepBase):
     """One step of a pipeline: a tool, what it is given, and where its output goes.
 
     Parameters
@@ -199,10 +141,10 @@ class Step(_Base):
         )
         if self.retry is not None:
             fields["retry"] = self.retry.model_dump(exclude_unset=True, by_alias=True) or {"attempts": 3}
-        return {"tool": self.tool_name} | fields | _plain_next(self)
+        return {"tool": self.tool_name} | fields | self.plain_next()
 
 
-class Parallel(_Base):
+class Parallel(StepBase):
     """A block of independent steps that run side by side and count as one step.
 
     Parameters
@@ -289,16 +231,10 @@ class Parallel(_Base):
         fields = self.model_dump(
             mode="json", by_alias=True, exclude_defaults=True, exclude={"parallel", "next"}
         )
-        return {"parallel": [step.plain() for step in self.parallel]} | fields | _plain_next(self)
+        return {"parallel": [step.plain() for step in self.parallel]} | fields | self.plain_next()
 
 
 AnyStep = Step | Parallel
-
-
-def _plain_next(step: _Base) -> dict[str, Any]:
-    if step.next is None:
-        return {}
-    return {"next": [way.model_dump(mode="json", by_alias=True, exclude_defaults=True) for way in step.next]}
 
 
 def read_steps(data: Iterable[Any], faults: Faults, at: str) -> list[Any]:

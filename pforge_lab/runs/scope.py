@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from pforge_lab.late import is_frame
 from pforge_lab.runs.exclusion import Exclusion, told_of
+from pforge_lab.runs.exposure import Exposure
 from pforge_lab.runs.live import Live
 from pforge_lab.runs.variables import Missing, Stored, Variables
 
@@ -26,22 +23,6 @@ OUTPUT = ""  # names, in a snapshot, the output of a step that has no output_var
 
 _NO_EXCLUSION = Exclusion()
 _UNKNOWN = ("", "", "")  # what is told of a variable that was never seen here
-
-
-def _holders(values: Mapping[str, object], name: str) -> int:
-    return sys.getrefcount(values[name])
-
-
-_ALONE = _holders({"": object()}, "")
-
-
-def _is_whole(value: object) -> bool:
-    """Return whether nobody can change a value in place without holding the value itself."""
-    if isinstance(value, np.ndarray):
-        return value.base is None and not value.dtype.hasobject
-    return is_frame(value) and not any(
-        dtype.hasobject for dtype in value.dtypes if isinstance(dtype, np.dtype)
-    )
 
 
 class Scope:
@@ -76,7 +57,7 @@ class Scope:
         self._exclusion = exclusion
         self._live = Live(snapshots, manifest, maker)
         self._stored: Stored | None = None  # for looking only
-        self._exposed: set[str] = set()
+        self._exposure = Exposure()
 
     @property
     def manifest(self) -> Manifest:
@@ -95,10 +76,7 @@ class Scope:
         kept one: it may return what a global refers to.
         To be asked while no dict that `values` returned is around: that would be a holder too.
         """
-        live = self._live.objects
-        return {  # the values get no name here: that would be one holder more
-            name for name in self.opened() if name in self._exposed or _holders(live, name) > _ALONE
-        }
+        return self._exposure.held(self._live)
 
     def opened(self) -> set[str]:
         """Return the names of live variables that can be changed in place."""
@@ -106,26 +84,11 @@ class Scope:
 
     def examined(self) -> None:
         """Take note that what was `held` was just examined: what nobody can hold any more is free of it."""
-        if not self._exposed:
-            return
-        live = self._live.objects
-        self._exposed = {  # as above, no names for values
-            name
-            for name in self._exposed & live.keys()
-            if not _is_whole(live[name]) or _holders(live, name) > _ALONE
-        }
+        self._exposure.examined(self._live)
 
     def expose(self, *names: str) -> None:
         """Note that variables were handed out, or came from outside, and with them what shares objects with them."""
-        self._exposed.update(names)
-        self._spread()
-
-    def _spread(self) -> None:
-        """Count as handed out what holds the same objects: it goes on holding them when the name is given another."""
-        manifest = self._live.manifest
-        if self._exposed and manifest.followers:
-            leaders = {manifest.followers.get(name, name) for name in self._exposed} & manifest.leaders.keys()
-            self._exposed.update(*(manifest.leaders[name].names for name in leaders))
+        self._exposure.add(names, self.manifest)
 
     def values(self) -> dict[str, Any]:
         """Return a new dict of the live objects, `Missing` for those that could not be kept."""
@@ -246,12 +209,9 @@ class Scope:
         examined
             Names of what may be other objects than before, or hold others; None: all.
         """
-        before = self._live.objects
-        if any(values.get(name) is not before.get(name) for name in self._exposed):
-            # What was handed out has lost its name, and may be held by any variable that the step has made.
-            self._exposed.update(values if examined is None else examined)
+        self._exposure.follow(self._live.objects, values, examined)
         self._live.adopt(manifest, values, examined)
-        self._spread()
+        self._exposure.add((), manifest)
 
     def as_before(self, names: Collection[str]) -> dict[str, Any]:
         """Return values from the snapshot the variables are in step with, of those that share nothing with others."""
@@ -278,14 +238,14 @@ class Scope:
 
         def adopt() -> None:
             there.loads += self._live.loads
-            self._live, self._exposed, self._stored = there, set(), None
+            self._live, self._exposure, self._stored = there, Exposure(), None
 
         return adopt
 
     def unload(self, manifest: Manifest, maker: Maker) -> None:
         """Be in step with another snapshot, of which nothing is loaded before it is looked at."""
         self._live.stand(manifest, maker)
-        self._exposed, self._stored = set(), None
+        self._exposure, self._stored = Exposure(), None
 
     def reload(self, manifest: Manifest | None = None) -> None:
         """Bring all variables back to the snapshot, or another one; values it could not keep stay as they are."""
@@ -298,4 +258,4 @@ class Scope:
         )
         if not manifest.is_ours:
             live.fetch()
-        self._exposed = set()
+        self._exposure = Exposure()
