@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from pforge_lab.errors import PositionError, RunBusy, StateError
+from pforge_lab.errors import PositionError, RunBusy, StateError, StateReadOnly
 from pforge_lab.runs.collection import collect_chunks
 from pforge_lab.runs.costs import Costs
 from pforge_lab.runs.snapshots import ATOMS
@@ -65,7 +65,9 @@ class Moving(Costs):
         WrongType
             It is neither a whole number nor a label.
         RunBusy
-            Another process or thread is advancing the run, or its store is open for reading only.
+            Another process or thread is advancing the run.
+        StateReadOnly
+            The store is open for reading only.
         RunNotFound
             The run was deleted meanwhile.
         UntrustedData
@@ -139,23 +141,35 @@ class Moving(Costs):
         Raises
         ------
         RunBusy
-            Another thread is advancing the run, or its store is open for reading only.
+            Another thread is advancing the run, or a process that is alive has its store.
+        StateReadOnly
+            The store is open for reading only.
         """
         if self.state.mode == "r":
-            owner = self.timeline.journal.read_head().owner
-            raise RunBusy(
-                f"run {self.id} can only be looked at: its store is held by {owner or 'another process'}; "
-                "go on there, or close it there and open the run again",
-                run=self.id,
-                owner=str(owner) if owner else None,
-                since=owner.since if owner else None,
-            )
+            raise self._only_read()
         if not self._lock.acquire(blocking=False):
             raise RunBusy(f"run {self.id} is being advanced by another thread of this process", run=self.id)
         try:
             yield
         finally:
             self._lock.release()
+
+    def _only_read(self) -> RunBusy | StateReadOnly:
+        """Return why a run in a store that is open for reading does not move, and what to do."""
+        owner = self.timeline.journal.read_head().owner
+        if owner is None or owner.is_me() or not owner.alive():
+            return StateReadOnly(
+                f"run {self.id} can only be looked at: {self.state.url} is open with mode='r'; open it with mode='w', "
+                "and the run in it, to go on",
+                url=self.state.url,
+            )
+        return RunBusy(
+            f"run {self.id} can only be looked at: its store is held by {owner}; "
+            "go on there, or close it there and open the run again",
+            run=self.id,
+            owner=str(owner),
+            since=owner.since,
+        )
 
     @contextmanager
     def _advancing(self) -> Iterator[None]:

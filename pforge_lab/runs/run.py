@@ -129,7 +129,9 @@ class Run(Forking, Awaiting):
             The tool raised under ``fail_fast``. The run is at the position before the step with its
             variables as they were; the next `step` tries it again.
         RunBusy
-            Another process or thread is advancing the run, or its store is open for reading only.
+            Another process or thread is advancing the run.
+        StateReadOnly
+            The store is open for reading only.
         RunNotFound
             The run was deleted meanwhile.
         RunError

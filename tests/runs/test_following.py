@@ -195,3 +195,22 @@ def test_a_run_that_was_moved_on_elsewhere_is_opened_where_it_is_now(scripts):
         again = pf.open_run(run.id, state=state)
         assert (again.position, again["one"]) == (1, [1])
         assert again.finish().variables["two"] == [1, 2]
+
+
+def first():
+    return 1
+
+
+def second(first):
+    return first + 1
+
+
+@pytest.mark.parametrize("move", ["step", "back", "finish", "fork"])
+def test_a_run_in_a_store_opened_to_be_read_says_how_to_go_on(move, tmp_path):
+    """Nobody holds the store: it is not busy."""
+    with pf.open_state(tmp_path / "lab.fs") as store:
+        pf.Pipeline.from_functions("two", first, second).start(state=store).step()
+    with pf.open_state(tmp_path / "lab.fs", mode="r") as store:
+        run = pf.open_run(state=store)
+        with pytest.raises(pf.StateReadOnly, match="open it with mode='w'"):
+            getattr(run, move)()
