@@ -283,5 +283,6 @@ def _summary(result: Demo) -> str:
         f"Memory plot:       {result.plot}\n"
         f"Took {result.seconds:.1f} s; at most {result.kernel_peak / MB:.0f} MB in the kernel "
         f"and {result.own_peak / MB:.0f} MB here.\n"
-        f"Now open {result.folder / NOTEBOOK} in Jupyter and walk it yourself."
+        f"Now open {result.folder / NOTEBOOK} in Jupyter and walk it yourself"
+        + ("." if find_spec("jupyterlab") else ": python -m pip install jupyterlab; jupyter lab")
     )

@@ -112,9 +112,9 @@ def ui(session: Session) -> Stepper:
 @click.argument("pipeline", required=False, shell_complete=completing.pipelines)
 @pass_session
 def dataflow(session: Session, pipeline: str | None) -> pd.DataFrame:
-    """Show who reads and writes what in the loaded PIPELINE, or in that of the current run."""
+    """Show who reads and writes what in the loaded PIPELINE or that of a file, or in that of the current run."""
     if pipeline is not None or (session.run is None and session.pipeline is not None):
-        return session.need_pipeline(pipeline).dataflow()
+        return session.find_pipeline(pipeline)[0].dataflow()
     return session.need_run().pipeline.dataflow()
 
 

@@ -36,6 +36,7 @@ from pforge_lab.errors import (
     StateError,
     StateLocked,
     StepError,
+    UsageError,
 )
 from pforge_lab.pipeline.dataflow import flows
 from pforge_lab.pipeline.spec import Pipeline
@@ -121,7 +122,12 @@ def cli(context: click.Context, state: str | None, run_id: str | None) -> None:
 @click.argument("url", shell_complete=completing.stores)
 @pass_session
 def open_store(session: Session, url: str) -> StateManager:
-    """Use the store at URL for runs from now on; for looking only while another process writes to it."""
+    """In a notebook, use the store at URL for runs from now on; for looking only while another process writes to it."""
+    if session.namespace is None:
+        raise UsageError(
+            f"open is for notebooks, which have a next command; in a shell name the store before each: "
+            f"pforge-lab --state {url} runs, or once with PFORGE_STATE"
+        )
     try:
         session.state = open_state(url)
     except StateLocked as error:

@@ -35,11 +35,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @pass_session
 def start(session: Session, /, pipeline: str | None, params: tuple[str, ...], **options: Any) -> Run:
     """Start a run of the loaded PIPELINE, or of one in a file or a variable; nothing is executed yet."""
-    place = None
-    if pipeline is not None and pipeline not in session.pipelines and (file := Path(pipeline)).is_file():
-        session.load(file)
-        pipeline, place = None, file.stem
-    chosen = session.need_pipeline(pipeline)
+    chosen, place = session.find_pipeline(pipeline)
     values = parse_params(session, chosen, params)
     return session.start(chosen, values, place=place, **start_options(options))
 

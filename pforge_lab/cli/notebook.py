@@ -37,7 +37,7 @@ notebook has none of that name; 4 no such run; 5 the store is in use or damaged;
 @click.option(
     "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the notebook."
 )
-@click.option("--resume", metavar="RUN", is_flag=False, flag_value="1", help="Go on with a run; the latest unfinished one without RUN.")  # fmt: skip
+@click.option("--resume", metavar="RUN", is_flag=False, flag_value="1", help="Go on with a run, with its parameters; the latest unfinished one without RUN.")  # fmt: skip
 @click.option("--store", metavar="URL", help="Where the run is kept: OUT.pforge/run.fs by default.")
 @click.option("--no-report", is_flag=True, help="Append no summary to the output.")
 @click.option("--no-snapshots", is_flag=True, help="Keep records only: nothing to resume from.")
@@ -59,7 +59,10 @@ def notebook(
         "exclude": exclude or None,
     }
     given = {f"pforge_{name}": value for name, value in options.items() if value is not None}
-    values = _values(_read(source), params)
+    content = _read(source)
+    values = _values(content, params)
+    if resume is not None:
+        values = _before(content, output) | values
     before = output.stat().st_mtime_ns if output.exists() else None
     words: list[object] = ["pforge-lab", "notebook", source, output, *_repeated("-p", params)]
     words += ["--store", options["state"]] if options["state"] else []
@@ -111,6 +114,22 @@ def _values(content: Any, params: tuple[str, ...]) -> dict[str, Any]:
     faults = [] if known is None else type_faults(known, values) + name_faults(known, values)
     if faults:
         raise ParamError.of(faults)
+    return values
+
+
+def _before(content: Any, output: Path) -> dict[str, Any]:
+    """Return the parameters of the execution that is gone on with, and tell them; its output has them."""
+    from pforge_lab.papermill_engine.parameters import declared  # noqa: PLC0415 - imports papermill
+
+    try:
+        facts = json.loads(output.read_text(encoding="utf-8"))["metadata"]["papermill"]["parameters"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
+    known = declared(content)
+    values = {name: value for name, value in dict(facts).items() if known is None or name in known}
+    if values:
+        told = ", ".join(f"{name}={value!r}" for name, value in values.items())
+        click.echo(f"parameters are as they were where -p gives no others: {told}", err=True)
     return values
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,6 @@ from pforge_lab.state import open_state
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from pforge_lab.cli.progress import Progress
     from pforge_lab.cli.settings import Defaults
@@ -98,6 +98,13 @@ class Session:
         """Have no current run any more if it is this one, which was deleted."""
         if self.run is not None and self.run.id == id:
             self.run = None
+
+    def find_pipeline(self, name: str | None = None) -> tuple[Pipeline, str | None]:
+        """Return what `need_pipeline` does, or the pipeline of the file of that name, with the file's stem."""
+        if name is not None and name not in self.pipelines and (file := Path(name)).is_file():
+            self.load(file)
+            return self.need_pipeline(), file.stem
+        return self.need_pipeline(name), None
 
     def need_pipeline(self, name: str | None = None) -> Pipeline:
         """Return the pipeline of that name, or the current one.

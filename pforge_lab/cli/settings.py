@@ -26,7 +26,7 @@ class Defaults(Protocol):
 
 
 @click.command()
-@click.argument("setting", required=False, metavar="NAME=VALUE", shell_complete=completing.defaults)
+@click.argument("setting", required=False, metavar="[NAME=VALUE]", shell_complete=completing.defaults)
 @pass_session
 def config(session: Session, setting: str | None) -> pd.DataFrame | None:
     """Show what holds where a command says nothing else; in a notebook NAME=VALUE sets it, for this notebook."""

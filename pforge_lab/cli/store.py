@@ -46,13 +46,13 @@ def state(context: click.Context) -> None:
         session.state = open_state(chosen.url)  # says who holds it, as the command would write
 
 
-def _store(session: Session, *, looks: bool = False) -> StateManager:
-    """Return the store that was chosen, or that of the current run, or the default one, which looks do not create."""
+def _store(session: Session, *, creates: bool = False) -> StateManager:
+    """Return the store that was chosen, or that of the current run, or the default one, which only what puts something into it creates."""
     if session.state is None:
         try:
             session.state = session.need_run().state
         except RunNotFound:
-            if looks:
+            if not creates:
                 check_exists(default_path())
             session.state = default_state()
     return session.state
@@ -68,7 +68,7 @@ def _near(key: str, store: StateManager) -> str:
 @pass_session
 def list_keys(session: Session, prefix: str) -> list[str] | None:
     """List the keys that begin with PREFIX, sorted."""
-    keys = _store(session, looks=True).keys(prefix)
+    keys = _store(session).keys(prefix)
     if session.namespace is not None:
         return keys
     for key in keys:
@@ -81,7 +81,7 @@ def list_keys(session: Session, prefix: str) -> list[str] | None:
 @pass_session
 def get_value(session: Session, key: str) -> bytes | None:
     """Show the value under KEY: bytes in a notebook; in a shell they are written as they are."""
-    store = _store(session, looks=True)
+    store = _store(session)
     value = store.get(key)
     if value is None:
         raise UsageError(f"there is no key {key!r} in {store.url}{_near(key, store)}")
@@ -99,7 +99,7 @@ def get_value(session: Session, key: str) -> bytes | None:
 @pass_session
 def set_value(session: Session, key: str, value: str, ttl: str | None) -> None:
     """Put the text VALUE under KEY, as UTF-8."""
-    _store(session).set(key, value.encode(), None if ttl is None else age(ttl))
+    _store(session, creates=True).set(key, value.encode(), None if ttl is None else age(ttl))
 
 
 @state.command(name="delete")
@@ -121,7 +121,7 @@ def delete_keys(session: Session, keys: tuple[str, ...]) -> None:
 @pass_session
 def show_stats(session: Session) -> StateStats | None:
     """Show keys, bytes, expired keys, file bytes and the largest keys."""
-    stats = _store(session, looks=True).stats()
+    stats = _store(session).stats()
     if session.namespace is not None:
         return stats
     click.echo(f"{stats.url}: {stats.keys:,} keys, {stats.bytes:,} bytes, {stats.expired:,} expired")
@@ -170,7 +170,7 @@ def compact(session: Session) -> None:
 @pass_session
 def import_shelf(session: Session, old_shelf: Path, prefix: str) -> None:
     """Copy a shelf that the shelve module made, without unpickling anything."""
-    imported = shelf.import_shelf(old_shelf, _store(session), prefix)
+    imported = shelf.import_shelf(old_shelf, _store(session, creates=True), prefix)
     click.echo(f"imported {count(imported, 'value')}; read them with state.shelf({prefix!r})")
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+
+import click
 
 from pforge_lab.errors import PforgeError, StepError
 
-if TYPE_CHECKING:
-    import click
-
+_GLOBAL = ("--state", "--run")
 #: Calls that messages name, and the command that does the same.
 _COMMANDS = (
     (re.compile(r"\brun\.step\(memory='(\w+)'\)"), r"step --memory \1"),
@@ -49,5 +48,8 @@ def told(error: PforgeError, door: str) -> str:
 def usage(error: click.ClickException, name: str) -> str:
     """Return an error of the command line of that name as one line that ends with where to read more."""
     context = getattr(error, "ctx", None)
+    if isinstance(error, click.NoSuchOption) and error.option_name in _GLOBAL and context is not None:
+        door, _, command = context.command_path.partition(" ")
+        return f"{error.option_name} stands before the command: {door} {error.option_name} … {command}"
     said = " ".join(error.format_message().split()).rstrip(".")
     return f"{said}{' See' if said.endswith('?') else '; see'} {context.command_path if context else name} --help"

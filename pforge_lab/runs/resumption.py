@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pforge_lab.runs.records import StepRecord
     from pforge_lab.runs.run import Run
 
+_INJECTED = "# Parameters\n"  # begins papermill's cell: there is none where no parameter is given
+
 
 def plan_resumption(run: Run, cells: Sequence[Cell]) -> Resumption:
     """Return from where cells go on: after the last one that completed with the code it has now.
@@ -67,7 +69,8 @@ def _completed(run: Run, cells: Sequence[Cell]) -> tuple[list[StepRecord], int, 
         if place >= len(cells):
             return done, position, {record.step: "it is gone"}
         if record.source != cells[place].source:
-            what = "a parameter has changed" if cells[place].sets_parameters else "its code has changed"
+            sets = cells[place].sets_parameters or str(record.source).startswith(_INJECTED)
+            what = "a parameter has changed" if sets else "its code has changed"
             return done, position, {record.step: what}
         done.append(record)
         position = record.index

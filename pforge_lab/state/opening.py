@@ -57,7 +57,7 @@ class Scheme:
                 raise
             raise UsageError(
                 f"this store needs the module {error.name!r}; install it with: python -m pip install 'pforge_lab[{self.extra}]'"
-            ) from error
+            ) from None
         return backend
 
 

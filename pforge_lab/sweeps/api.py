@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -116,10 +117,11 @@ def sweep(
     1  2   done       4
     2  3   done       9
     """
+    began = time.monotonic()
     sets = parameter_sets(grid)
     plan = _plan(pipeline, sets, state, outputs, folder)
     tally = Tally(plan.name, len(sets), kept=len(sets) - len(plan.missing))
-    shown = Progress(tally) if progress else None
+    shown = Progress(tally, began) if progress else None
     errors = _execute(plan, Workers(executor, workers), tally, shown) if plan.missing else {}
     if shown is not None:
         shown.show(last=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pforge_lab.values.format import duration
@@ -49,15 +49,15 @@ class Tally:
 
 @dataclass
 class Progress:
-    """Shows a tally as it changes."""
+    """Shows a tally as it changes, and the time since ``began``, of the monotonic clock."""
 
     tally: Tally
-    _began: float = field(default_factory=time.monotonic)
+    began: float
     _handle: Any = None
 
     def show(self, *, last: bool = False) -> None:
         """Show the tally as it is now."""
-        seconds = time.monotonic() - self._began
+        seconds = time.monotonic() - self.began
         if _in_notebook():
             self._display(self.tally.html(seconds), self.tally.text(seconds))
         elif sys.stderr.isatty():

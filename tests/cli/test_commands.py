@@ -161,9 +161,14 @@ def test_state_is_another_store(pforge, folder):
     assert json.loads(pforge("--state", "other.fs", "runs", "--json").out)[0]["status"] == "done"
 
 
-def test_open_and_load_show_what_they_opened(pforge):
-    assert "lab.fs" in pforge("open", "lab.fs").out
+def test_load_shows_what_it_loaded(pforge):
     assert "load -> total -> check" in pforge("load", "sums.yaml").out
+
+
+def test_dataflow_takes_a_file(pforge):
+    """One that was never loaded, as `start` does."""
+    assert "total" in pforge("dataflow", "sums.yaml").out
+    assert "there is no file 'nope.yaml'" in pforge("dataflow", "nope.yaml").err
 
 
 def test_commands_return_their_objects(folder):

@@ -108,3 +108,10 @@ def test_a_server_without_its_extra_says_what_to_install(tmp_path):
     assert done.returncode == 2
     assert "python -m pip install 'pforge_lab[zeo]'" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [("compact",), ("cleanup",), ("delete", "k")])
+def test_what_acts_on_what_is_there_creates_no_store(command, pforge, folder):
+    said = pforge("state", *command)
+    assert (said.code, "there is no store" in said.err) == (2, True)
+    assert not (folder / ".pforge").exists()

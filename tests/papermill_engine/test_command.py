@@ -124,3 +124,16 @@ def test_a_folder_for_the_output_that_is_not_there_is_told_and_not_made(folder, 
     done = command("notebook", "in.ipynb", "nowhere/out.ipynb")
     assert (done.returncode, "nowhere, does not exist; make it" in done.stderr) == (2, True)
     assert not (folder / "nowhere").exists()
+
+
+def test_resumed_it_has_the_parameters_it_had(command, folder):
+    """Where none are given: else cells that completed would be executed again, with other values."""
+    cells = ["n = 1", "with open('count', 'a') as file:\n    print(file=file)", "1 / 0 if n == 5 else n"]
+    write(folder / "in.ipynb", cells, tags={1: ["parameters"]})
+    assert command("notebook", "in.ipynb", "out.ipynb", "-p", "n=5").returncode == 1
+    write(folder / "in.ipynb", [*cells[:2], "print('n is', n)"], tags={1: ["parameters"]})
+    done = command("notebook", "in.ipynb", "out.ipynb", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "parameters are as they were where -p gives no others: n=5" in done.stderr
+    assert len((folder / "count").read_text()) == 1
+    assert "n is 5" in (folder / "out.ipynb").read_text()

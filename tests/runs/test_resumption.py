@@ -72,6 +72,12 @@ def test_a_changed_parameter_is_a_reason_of_its_own(broken):
     assert found.reasons == {1: "a parameter has changed"}
 
 
+def test_parameters_that_are_not_given_any_more_have_changed(broken):
+    """The cell that papermill made of them is gone then; what is executed in its place is no other code."""
+    found = plan(broken("month = 1", "# Parameters\nmonth = 2\n", "1 / 0"), "month = 1", "1")
+    assert found.reasons == {2: "a parameter has changed"}
+
+
 def test_a_cell_that_is_gone_is_a_reason_of_its_own(broken):
     assert plan(broken("x = 1", "y = 2", "1 / 0"), "x = 1").reasons == {2: "it is gone"}
 
