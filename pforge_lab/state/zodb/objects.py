@@ -10,7 +10,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from transaction.interfaces import TransientError
-from ZODB.POSException import ConflictError, POSKeyError, ReadOnlyError
+from ZODB.POSException import ConflictError, POSError, POSKeyError, ReadOnlyError
 
 from pforge_lab.errors import StateError
 from pforge_lab.state.base import StateManager
@@ -131,12 +131,7 @@ class ObjectStateManager(StateManager):
                 entry = view.tree.get(key)
                 if type(entry) is bytes and entry[0] == PLAIN:
                     return entry[1:]
-        except (
-            AttributeError,
-            TypeError,
-            ConflictError,
-            POSKeyError,
-        ):  # no view yet, no str, or compacted meanwhile
+        except (AttributeError, TypeError, POSError):  # no view yet, no str, or compacted or closed meanwhile
             pass
         self.check_open()
         return self._get(check_key(key))
@@ -233,8 +228,11 @@ class ObjectStateManager(StateManager):
             self._writer.close()
             self._last_care()
         self._local = threading.local()
-        self._db.close()
-        self._turns.close()
+        try:
+            self._db.close()
+        finally:
+            self._storage.close()  # whatever its connections say: else nobody could open it again
+            self._turns.close()
 
     def _check_process(self) -> None:
         if self._pid != os.getpid():
