@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,15 @@ def state(backend):
 def clock(backend):
     """Return the clock of the store."""
     return backend.clock
+
+
+@pytest.fixture
+def hasty():
+    """Have threads take turns a hundred times as often."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
 
 
 @pytest.fixture

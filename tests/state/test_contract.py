@@ -142,6 +142,26 @@ def test_after_close_every_method_says_closed(state):
             call()
 
 
+@pytest.mark.usefixtures("hasty")
+def test_who_reads_while_it_is_closed_is_told_so(backend, in_threads):
+    """And nothing else: no query loses its connection, in no thread."""
+    for _ in range(5):
+        state = backend.open()
+        state.set_many({f"k{number}": b"v" * 600 for number in range(100)})
+
+        def work(number, state=state):
+            try:
+                for turn in range(100):
+                    state.get(f"k{turn}")
+                    if number == 0 and turn == 20:
+                        state.close()
+            except StateClosed:
+                return True
+            return False
+
+        assert any(in_threads(4, work))
+
+
 def test_with_closes(backend):
     with backend.open() as state:
         state.set("k", b"v")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import stat
-import sys
 import threading
 from datetime import UTC, datetime
 
@@ -234,15 +233,6 @@ def test_threads_that_end_give_their_connections_back(path):
             thread.start()
             thread.join()
         assert len(list(state._db.pool)) <= 4
-
-
-@pytest.fixture
-def hasty():
-    """Have threads take turns a hundred times as often."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
 
 
 @pytest.mark.usefixtures("hasty")

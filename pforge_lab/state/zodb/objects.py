@@ -72,6 +72,8 @@ class ObjectStateManager(StateManager):
             _NEVER  # the version that may be read without asking whether others have written
         )
         self._local = threading.local()
+        self._views: weakref.WeakSet[View] = weakref.WeakSet()
+        self._gate = threading.RLock()  # no view is opened while the store is being closed
         self._swept = clock()
         self._turns: Turns = NoTurns()
 
@@ -159,30 +161,33 @@ class ObjectStateManager(StateManager):
         self._check_process()
         with named(self.url):
             try:
-                view = self._view()
-                try:
-                    return read(view)
-                except (ConflictError, POSKeyError, FileNotFoundError):
-                    self._follow()
-                    view.refresh(self._version)
-                    return read(view)
+                view: View | None = getattr(self._local, "view", None)
+                if view is None:
+                    view = self._local.view = self._new_view()
+                with view.busy:
+                    return self._read(view, read)
             except Exception:
                 self.check_open()  # closed by another thread meanwhile
                 raise
 
-    def _view(self) -> View:
-        view: View | None = getattr(self._local, "view", None)
-        if view is None:
-            view = self._local.view = self._new_view()
+    def _read(self, view: View, read: Callable[[View], T]) -> T:
+        self.check_open()  # closed while this thread waited for the view
         if self._behind():
             self._follow()
             self._version = object()
         if view.version is not self._version:
             view.refresh(self._version)
-        return view
+        try:
+            return read(view)
+        except (ConflictError, POSKeyError, FileNotFoundError):
+            self._follow()
+            view.refresh(self._version)
+            return read(view)
 
     def _new_view(self) -> View:
-        view = View(self._db, self.clock, self.url)
+        with self._gate:
+            view = View(self._db, self.clock, self.url)
+            self._views.add(view)
         weakref.finalize(view, give_back, view.manager, view.connection)
         return view
 
@@ -227,12 +232,15 @@ class ObjectStateManager(StateManager):
         if self.mode == "w":
             self._writer.close()
             self._last_care()
-        self._local = threading.local()
-        try:
-            self._db.close()
-        finally:
-            self._storage.close()  # whatever its connections say: else nobody could open it again
-            self._turns.close()
+        with self._gate, contextlib.ExitStack() as reading:
+            for view in list(self._views):
+                reading.enter_context(view.busy)
+            self._local = threading.local()
+            try:
+                self._db.close()
+            finally:
+                self._storage.close()  # whatever its connections say: else nobody could open it again
+                self._turns.close()
 
     def _check_process(self) -> None:
         if self._pid != os.getpid():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import mmap
+import threading
 from typing import TYPE_CHECKING, Any
 
 from ZODB.blob import Blob
@@ -33,10 +34,18 @@ class View:
         Tells what has expired.
     url
         Named in errors.
+
+    Attributes
+    ----------
+    version
+        What was committed last when it was refreshed.
+    busy
+        Held while something is read: a connection to a database must not be closed under a query.
     """
 
     def __init__(self, db: DB, clock: Callable[[], float], url: str) -> None:
         self.version: object = None
+        self.busy = threading.RLock()
         self.manager = SoloManager()
         self.manager.begin()
         self.connection: Any = db.open(self.manager)
