@@ -21,11 +21,12 @@ from pforge_lab.cli.main import grammar, invoke
 from pforge_lab.cli.progress import Progress
 from pforge_lab.cli.session import Session
 from pforge_lab.cli.words import told, usage
-from pforge_lab.errors import PforgeError, UsageError
+from pforge_lab.errors import PforgeError, UsageError, near_misses
 from pforge_lab.notebook import completion, config
 from pforge_lab.notebook.cells import pipeline_cell, tool_cell
 from pforge_lab.notebook.live import record, stop_recording
 from pforge_lab.notebook.progress import CellDisplay
+from pforge_lab.runs.run import Run
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -67,19 +68,31 @@ class PforgeMagics(Magics):
         """Step a pipeline forward and back, look at its variables, see what each step cost.
 
         A command returns its object: ``run = %pforge start``; a semicolon at the end silences it.
+        ``$name`` stands for a variable of the notebook, such as a file or a run.
         ``%pforge COMMAND --help`` explains one in full. ``%%pforge pipeline NAME`` takes YAML in a
         cell, ``%%pforge tool`` functions, which become tools.
         """
         try:
             if cell is not None:
                 return self._cell(line, cell)
-            return invoke(words(line), self.session, "%pforge")
+            return invoke(list(map(self._expanded, words(line))), self.session, "%pforge")
         except click.ClickException as error:
             raise CommandError(f"%pforge: {usage(error, '%pforge')}") from error
         except (click.Abort, KeyboardInterrupt) as error:
             raise CommandInterrupted(self._interrupted()) from error
         except PforgeError as error:
             raise CommandError(f"{type(error).__name__}: {told(error, '%pforge')}") from error
+
+    def _expanded(self, word: str) -> str:
+        """Return a word, or for ``$name`` what that variable of the notebook is as a word: of a run, its id."""
+        name = word[1:]
+        if not (word.startswith("$") and name.isidentifier()):
+            return word
+        namespace = self.session.namespace or {}
+        if name not in namespace:
+            raise UsageError(f"the notebook has no variable {name!r}{near_misses(name, namespace)}")
+        value = namespace[name]
+        return value.id if isinstance(value, Run) else str(value)
 
     def _interrupted(self) -> str:
         run = self.session.run

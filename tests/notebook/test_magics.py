@@ -224,3 +224,13 @@ def test_the_theme_is_that_of_every_view_from_then_on(cell, function_cell, pipel
     finally:
         cell("%config PForge.theme = 'auto'")
     assert "; color-scheme:" not in run._repr_html_()
+
+
+def test_a_word_may_be_a_variable_of_the_notebook(shell, lab, tmp_path):
+    """A run stands for its id, everything else for its text; a name that is none is told with what is near."""
+    lab(f"mine, target = run, {str(tmp_path / 'of this run.pfz')!r}")
+    assert lab("%pforge attach $mine").result.id == shell.user_ns["run"].id
+    lab("%pforge export $mine $target")
+    assert (tmp_path / "of this run.pfz").exists()
+    (line,) = lab("%pforge attach $mien").error
+    assert "the notebook has no variable 'mien', did you mean 'mine'?" in line
