@@ -70,10 +70,9 @@ class StepBase(Model):
         """The condition, compiled."""
         return None if self.condition is None else compile_condition(self.condition)
 
-    def plain_next(self) -> dict[str, Any]:
-        """Return where it goes, as plain data."""
-        if self.next is None:
-            return {}
-        return {
-            "next": [way.model_dump(mode="json", by_alias=True, exclude_defaults=True) for way in self.next]
-        }
+
+def plain_next(step: StepBase) -> dict[str, Any]:
+    """Return where a step goes, as plain data."""
+    if step.next is None:
+        return {}
+    return {"next": [way.model_dump(mode="json", by_alias=True, exclude_defaults=True) for way in step.next]}

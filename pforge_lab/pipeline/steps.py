@@ -12,7 +12,7 @@ from pforge_lab.errors import Fault, SpecError
 from .models import Faults, Positive, describe, faults_of, join
 from .names import check_variable, label_steps, name_of
 from .policies import Retry  # noqa: TC001 - pydantic reads the annotations
-from .step_base import StepBase
+from .step_base import StepBase, plain_next
 from .templates import Template, compile_value
 
 
@@ -141,7 +141,7 @@ class Step(StepBase):
         )
         if self.retry is not None:
             fields["retry"] = self.retry.model_dump(exclude_unset=True, by_alias=True) or {"attempts": 3}
-        return {"tool": self.tool_name} | fields | self.plain_next()
+        return {"tool": self.tool_name} | fields | plain_next(self)
 
 
 class Parallel(StepBase):
@@ -231,7 +231,7 @@ class Parallel(StepBase):
         fields = self.model_dump(
             mode="json", by_alias=True, exclude_defaults=True, exclude={"parallel", "next"}
         )
-        return {"parallel": [step.plain() for step in self.parallel]} | fields | self.plain_next()
+        return {"parallel": [step.plain() for step in self.parallel]} | fields | plain_next(self)
 
 
 AnyStep = Step | Parallel
