@@ -19,8 +19,8 @@ def atom(value: object) -> dict[int, float] | None:
 
     Examples
     --------
-    >>> list(atom("text").values()), atom(1), atom([])
-    ([64], {}, None)
+    >>> list(atom(1.5).values()), atom(1), atom([])
+    ([32], {}, None)
     """
     if type(value) not in ATOMS:
         return None
