@@ -57,12 +57,12 @@ def clock(backend):
 
 
 @pytest.fixture
-def hasty():
-    """Have threads take turns a hundred times as often."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
+def restless():
+    """Let threads take turns far more often than usual, so that a race shows."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
     yield
-    sys.setswitchinterval(before)
+    sys.setswitchinterval(interval)
 
 
 @pytest.fixture

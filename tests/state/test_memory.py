@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from pforge_lab.state import MemoryStateManager
-
-
-@pytest.fixture
-def restless():
-    """Let threads take turns far more often than usual, so that a race shows."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
 
 
 @pytest.mark.usefixtures("restless")

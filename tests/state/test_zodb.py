@@ -235,28 +235,6 @@ def test_threads_that_end_give_their_connections_back(path):
         assert len(list(state._db.pool)) <= 4
 
 
-@pytest.mark.usefixtures("hasty")
-def test_closing_while_others_read_raises_only_closed(path, in_threads):
-    """In none of the threads, and the file can be opened again: threads that end give back what closing gives back."""
-    from pforge_lab.errors import StateClosed
-
-    for _ in range(40):
-        state = open_state(path, durability="relaxed")
-        state.set_many({f"k{number}": b"v" * 600 for number in range(500)})
-
-        def work(number, state=state):
-            try:
-                for turn in range(500):
-                    state.get(f"k{turn}")
-                    if number == 0 and turn == 50:
-                        state.close()
-            except StateClosed:
-                return True
-            return False
-
-        assert any(in_threads(4, work))
-
-
 def test_opening_a_large_store_takes_no_longer_than_reading_its_index(path):
     with open_state(path, durability="relaxed") as state:
         state.set_many({f"k{number:06}": b"v" for number in range(20_000)})

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from ZODB.serialize import ObjectWriter
 
 
-_ENDING = 1000  # threads that may end while a store is closed
-
-
 class LeanWriter:
     """An ObjectWriter of ZODB that leaves leaves to the LeafPickler, and values to nobody.
 
@@ -71,14 +68,6 @@ class LeanConnection(Connection):  # type: ignore[misc] # ZODB has no types
         self._leaves = LeafPickler()
         self._reader = LeanReader(self, self._cache, self._db.classFactory)
 
-    def close(self, primary: bool = True) -> None:
-        """Close the connection; who closes the store and a thread that ends may do so at the same moment."""
-        try:
-            super().close(primary)
-        except AttributeError:
-            if self.transaction_manager is not None:  # else the other one has just closed it
-                raise
-
     def _store_objects(self, writer: Any, transaction: Any) -> None:
         try:
             super()._store_objects(LeanWriter(writer, self._leaves), transaction)
@@ -91,15 +80,3 @@ class LeanDB(DB):  # type: ignore[misc] # ZODB has no types
     """A database of such connections."""
 
     klass = LeanConnection
-
-    def close(self) -> None:
-        """Close the database, though threads that end give back their connections at this very moment."""
-        for _ in range(_ENDING):
-            try:
-                DB.close(self)
-            except (
-                AttributeError
-            ):  # ZODB looks twice at the manager of a connection, which it has lost in between
-                continue
-            return
-        DB.close(self)

@@ -25,6 +25,7 @@ from pforge_lab.state.zodb.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from datetime import timedelta
     from pathlib import Path
 
@@ -73,7 +74,9 @@ class ObjectStateManager(StateManager):
         )
         self._local = threading.local()
         self._views: weakref.WeakSet[View] = weakref.WeakSet()
-        self._gate = threading.RLock()  # no view is opened while the store is being closed
+        self._gate = (
+            threading.RLock()
+        )  # held where views are opened, given back, and all closed with the store
         self._swept = clock()
         self._turns: Turns = NoTurns()
 
@@ -188,7 +191,9 @@ class ObjectStateManager(StateManager):
         with self._gate:
             view = View(self._db, self.clock, self.url)
             self._views.add(view)
-        weakref.finalize(view, give_back, view.manager, view.connection)
+        # Views die with their threads, which hold no lock then. At the end of the process nothing is left to be done.
+        ended = weakref.finalize(view, _give_back, self._gate, self._pid, view.manager, view.connection)
+        ended.atexit = False
         return view
 
     # -- writing
@@ -274,6 +279,13 @@ class ObjectStateManager(StateManager):
 
     def _last_care(self) -> None:
         """Look after the files, before closing."""
+
+
+def _give_back(gate: AbstractContextManager[Any], pid: int, manager: Any, connection: Any) -> None:
+    """Give the connection of a thread that has ended back; in a forked process it is not ours, nor is the lock free."""
+    if pid == os.getpid():
+        with gate:
+            give_back(manager, connection)
 
 
 def _patiently(attempt: Callable[[], T]) -> T:

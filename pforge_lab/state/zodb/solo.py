@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from typing import Any
 
@@ -63,9 +62,8 @@ class SoloManager:
             synch.newTransaction(self._transaction)
 
     def unregisterSynch(self, synch: Any) -> None:  # noqa: N802 - the protocol's name
-        """Tell ``synch`` no more; a thread that ends may have seen to that while the store is being closed."""
-        with contextlib.suppress(ValueError):
-            self._told.remove(synch)
+        """Tell ``synch`` no more."""
+        self._told.remove(synch)
 
     def get(self) -> SoloTransaction:
         """Return the transaction that was begun."""
