@@ -125,8 +125,7 @@ def open_store(session: Session, url: str) -> StateManager:
     """In a notebook, use the store at URL for runs from now on; for looking only while another process writes to it."""
     if session.namespace is None:
         raise UsageError(
-            f"open is for notebooks, which have a next command; in a shell name the store before each: "
-            f"pforge-lab --state {url} runs, or once with PFORGE_STATE"
+            f"in a shell name the store before each command: pforge-lab --state {url} runs, or once with PFORGE_STATE"
         )
     try:
         session.state = open_state(url)

@@ -12,7 +12,7 @@ import click
 from pforge_lab.cli import completing
 from pforge_lab.cli.options import pairs
 from pforge_lab.cli.session import Session, pass_session
-from pforge_lab.errors import ParamError, StepError, UsageError
+from pforge_lab.errors import ParamError, StepError, UsageError, one_line
 
 EPILOG = """
 Exit codes: 0 executed; 1 a cell failed, the kernel died or time ran out; 2 wrong use, what is needed
@@ -123,7 +123,10 @@ def _before(content: Any, output: Path) -> dict[str, Any]:
 
     try:
         facts = json.loads(output.read_text(encoding="utf-8"))["metadata"]["papermill"]["parameters"]
-    except (OSError, ValueError, LookupError, TypeError):
+    except (FileNotFoundError, LookupError):  # it was not written, or had no parameters
+        return {}
+    except (OSError, ValueError, TypeError) as error:
+        click.echo(f"{output} cannot be read ({one_line(error)}): parameters are those of -p alone", err=True)
         return {}
     known = declared(content)
     values = {name: value for name, value in dict(facts).items() if known is None or name in known}

@@ -69,7 +69,8 @@ class Report:
         try:
             return self.picture.png(facts)
         except Exception as error:  # noqa: BLE001 - a report fails no good job, whatever the settings of matplotlib are
-            self.told.setdefault("remark", f"the memory chart could not be drawn: {one_line(error)}")
+            self.told["chart"] = f"the memory chart could not be drawn: {one_line(error)}"
+            logger.warning(f"pforge: {self.told['chart']}")
             return None
 
     def _looked_up(self) -> dict[str, Any]:
@@ -88,7 +89,7 @@ class Report:
         ]
         if self.plan.done:
             remarks.insert(0, f"cells 1 to {len(self.plan.done)} were not executed again: the run went on")
-        remarks += [self.told[fact] for fact in ("remark", "trouble") if self.told.get(fact)]
+        remarks += [self.told[fact] for fact in ("remark", "chart", "trouble") if self.told.get(fact)]
         if self.told.get("trouble"):
             last = facts["resumable"]
             remarks.append(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, StrictInt, StrictStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, StrictInt, StrictStr, model_validator
 
 from .models import Model, NotNegative, inside_validator
 from .templates import compile_condition
@@ -51,6 +51,16 @@ class Retry(Model):
         return fields
 
 
+def _compiled(condition: str) -> str:
+    with inside_validator():
+        compile_condition(condition)
+    return condition
+
+
+ConditionText = Annotated[StrictStr, AfterValidator(_compiled)]
+"""A condition that compiles."""
+
+
 class Transition(Model):
     """Where to go after a step.
 
@@ -62,13 +72,5 @@ class Transition(Model):
         The label of a step, or ``end``.
     """
 
-    if_: StrictStr | None = Field(default=None, alias="if")
+    if_: ConditionText | None = Field(default=None, alias="if")
     goto: StrictStr
-
-    @field_validator("if_")
-    @classmethod
-    def _compiles(cls, condition: str | None) -> str | None:
-        if condition is not None:
-            with inside_validator():
-                compile_condition(condition)
-        return condition

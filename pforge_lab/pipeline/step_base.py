@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import Field, StrictInt, StrictStr, field_validator
 
-from .models import Model, inside_validator
-from .policies import ErrorPolicy, Transition  # noqa: TC001 - pydantic reads the annotations
+from .models import Model
+from .policies import ConditionText, ErrorPolicy, Transition  # noqa: TC001 - pydantic reads the annotations
 from .templates import Condition, compile_condition
 
 
@@ -32,7 +32,7 @@ class StepBase(Model):
     """
 
     label: StrictStr | None = None
-    condition: StrictStr | None = None
+    condition: ConditionText | None = None
     error_policy: ErrorPolicy = "fail_fast"
     max_parallel: StrictInt | None = Field(default=None, ge=1)
     next: list[Transition] | None = None
@@ -42,14 +42,6 @@ class StepBase(Model):
     @classmethod
     def _boolean(cls, condition: Any) -> Any:
         return str(condition).lower() if isinstance(condition, bool) else condition
-
-    @field_validator("condition")
-    @classmethod
-    def _compiles(cls, condition: str | None) -> str | None:
-        if condition is not None:
-            with inside_validator():
-                compile_condition(condition)
-        return condition
 
     @field_validator("label")
     @classmethod

@@ -11,7 +11,7 @@ BAD = [
     (["step", "0"], 2, "'0' is no number of at least 1"),
     (["step", "--foo"], 2, "No such option '--foo'"),
     (["runs", "--state", "lab.fs"], 2, "--state stands before the command: pforge-lab --state … runs"),
-    (["open", "lab.fs"], 2, "in a shell name the store before each: pforge-lab --state lab.fs runs"),
+    (["open", "lab.fs"], 2, "in a shell name the store before each command: pforge-lab --state lab.fs runs"),
     (["goto"], 2, "Missing argument 'STEP'; see pforge-lab goto --help"),
     (["goto", "totl"], 2, "did you mean 'total'?"),
     (["back", "9"], 2, "cannot go back 9 from position 3; pforge-lab back N takes 0 to 3"),
