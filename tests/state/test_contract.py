@@ -162,6 +162,24 @@ def test_who_reads_while_it_is_closed_is_told_so(backend, in_threads):
         assert any(in_threads(4, work))
 
 
+@pytest.mark.usefixtures("restless")
+@pytest.mark.parametrize("size", [8, 6000])
+def test_what_is_written_is_read_from_then_on(state, in_threads, size):
+    """By the thread that wrote it and by the others, be it one read after a write or many: nothing goes back."""
+
+    def work(number):
+        seen = dict.fromkeys(range(3), 0)
+        for turn in range(1, 25):
+            state.set(f"k{number}", b"%d " % turn + bytes(size))
+            assert state.get(f"k{number}").startswith(b"%d " % turn)
+            for other in [*range(3)] * (40 if turn % 8 == 0 else 1):
+                value = int((state.get(f"k{other}") or b"0 ").split()[0].rstrip(b"\0"))
+                assert value >= seen[other]
+                seen[other] = value
+
+    in_threads(3, work)
+
+
 def test_with_closes(backend):
     with backend.open() as state:
         state.set("k", b"v")

@@ -12,6 +12,7 @@ from ZODB.utils import p64
 
 from pforge_lab.state.zodb.seal import SEAL_BYTES, seal_of
 from pforge_lab.state.zodb.storage import CheckedStorage, side_file
+from pforge_lab.state.zodb.values import Record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +75,14 @@ class AppendingStorage(CheckedStorage):
         side_file(path, ".tmp").unlink(missing_ok=True)
         self._tfile = Pieces()
 
-    def store(self, oid: bytes, oldserial: bytes, data: bytes, version: str, transaction: Any) -> None:  # noqa: ARG002 - ZODB's
+    def store(
+        self,
+        oid: bytes,
+        oldserial: bytes,
+        data: bytes | Record,
+        version: str,  # noqa: ARG002 - ZODB's
+        transaction: Any,
+    ) -> None:
         """Note the record of ``oid`` for the transaction, sealed."""
         self._check_current(transaction)
         with self._lock:
@@ -84,10 +92,10 @@ class AppendingStorage(CheckedStorage):
                 self.set_max_oid(oid)
             self._tindex[oid] = self._pos + self._tfile.tell() + self._thl
             before = self._index.get(oid, 0)
-            write = self._tfile.write
-            write(DataHeader(oid, self._tid, before, self._pos, 0, len(data) + SEAL_BYTES).asString())
-            write(data)
-            write(seal_of(oid, self._tid, data))
+            pieces = data.pieces if isinstance(data, Record) else (data,)
+            head = DataHeader(oid, self._tid, before, self._pos, 0, len(data) + SEAL_BYTES)
+            for piece in (head.asString(), *pieces, seal_of(oid, self._tid, *pieces)):
+                self._tfile.write(piece)
 
     def checkCurrentSerialInTransaction(self, oid: bytes, serial: bytes, transaction: Any) -> None:  # noqa: N802 - ZODB's
         """Refuse the transaction if ``oid``, on which it rests, has changed since it was read."""

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TypeVar
 
+from transaction.interfaces import TransientError
 from ZODB.FileStorage.format import CorruptedError
 from ZODB.POSException import POSKeyError, ReadConflictError, StateLoadError, StorageError
 
 from pforge_lab.errors import PforgeError, StateCorrupt, StateError, StateFull
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def patiently(attempt: Callable[[], T]) -> T:
+    """Try again while another process that opens the same new database is in the way."""
+    for _ in range(10):
+        with suppress(TransientError):
+            return attempt()
+    return attempt()
 
 
 @contextmanager

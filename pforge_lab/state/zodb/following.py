@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pforge_lab.state.zodb.scan import Seen
+    from pforge_lab.state.zodb.values import Record
 
 T = TypeVar("T")
 
@@ -55,7 +56,9 @@ class FollowingStorage(CheckedStorage):
 
         self._ltid = self._last_tid()
 
-    def loadBefore(self, oid: bytes, tid: bytes) -> tuple[bytes, bytes, bytes | None] | None:  # noqa: N802 - ZODB's name
+    def loadBefore(  # noqa: N802 - ZODB's name
+        self, oid: bytes, tid: bytes
+    ) -> tuple[bytes | Record, bytes, bytes | None] | None:
         """Return the record of ``oid`` before ``tid``, its transaction, and that of the next one."""
         try:
             return super().loadBefore(oid, tid)

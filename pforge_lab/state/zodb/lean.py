@@ -11,7 +11,8 @@ from ZODB.serialize import ObjectReader
 
 from pforge_lab.state.zodb.layout import Value
 from pforge_lab.state.zodb.leaves import LeafPickler
-from pforge_lab.state.zodb.values import record_of, state_in
+from pforge_lab.state.zodb.storage import CheckedStorage
+from pforge_lab.state.zodb.values import Record, record_of, state_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,31 +29,36 @@ class LeanWriter:
         Writes everything else.
     leaves
         Pickles leaves.
+    in_pieces
+        Whether records of values are left in pieces.
     """
 
-    def __init__(self, writer: ObjectWriter, leaves: LeafPickler) -> None:
+    def __init__(self, writer: ObjectWriter, leaves: LeafPickler, *, in_pieces: bool) -> None:
         self._writer = writer
         self._leaves = leaves
+        self._in_pieces = in_pieces
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._writer)
 
-    def serialize(self, stored: Any) -> bytes:
+    def serialize(self, stored: Any) -> bytes | Record:
         """Return the record of an object."""
-        kind, record = type(stored), None
+        kind = type(stored)
+        record: bytes | Record | None = None
         if kind is OOBucket:
             record = self._leaves.dump(stored, self._writer.persistent_id)
         elif kind is Value:
-            record = record_of(stored)
+            found = record_of(stored)
+            record = found if found is None or self._in_pieces else bytes(found)
         return self._writer.serialize(stored) if record is None else record
 
 
 class LeanReader(ObjectReader):  # type: ignore[misc] # ZODB has no types
     """An ObjectReader that needs no unpickler for values."""
 
-    def getState(self, pickle: bytes) -> Any:  # noqa: N802 - ZODB's name
+    def getState(self, pickle: bytes | Record) -> Any:  # noqa: N802 - ZODB's name
         """Return what the object is made of."""
-        state = state_in(pickle)
+        state = pickle.data if isinstance(pickle, Record) else state_in(pickle)
         return super().getState(pickle) if state is None else state
 
 
@@ -70,7 +76,8 @@ class LeanConnection(Connection):  # type: ignore[misc] # ZODB has no types
 
     def _store_objects(self, writer: Any, transaction: Any) -> None:
         try:
-            super()._store_objects(LeanWriter(writer, self._leaves), transaction)
+            lean = LeanWriter(writer, self._leaves, in_pieces=self._db.in_pieces)
+            super()._store_objects(lean, transaction)
         finally:
             writer._file.seek(0)  # noqa: SLF001 - there is no public way
             writer._file.truncate()  # noqa: SLF001
@@ -80,3 +87,9 @@ class LeanDB(DB):  # type: ignore[misc] # ZODB has no types
     """A database of such connections."""
 
     klass = LeanConnection
+
+    def __init__(self, storage: Any, **options: Any) -> None:
+        self.in_pieces = isinstance(storage, CheckedStorage)
+        if self.in_pieces:
+            storage.in_pieces = True
+        super().__init__(storage, **options)

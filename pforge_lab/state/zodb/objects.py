@@ -9,19 +9,18 @@ import weakref
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from transaction.interfaces import TransientError
 from ZODB.POSException import ConflictError, POSError, POSKeyError, ReadOnlyError
 
 from pforge_lab.errors import StateError
 from pforge_lab.state.base import StateManager
 from pforge_lab.state.checks import check_key
 from pforge_lab.state.stats import StateStats, StatsCounter
-from pforge_lab.state.zodb.faults import named
+from pforge_lab.state.zodb.faults import named, patiently
 from pforge_lab.state.zodb.layout import PLAIN, head_of, lay_out, our_class
 from pforge_lab.state.zodb.lean import LeanDB
 from pforge_lab.state.zodb.turns import NoTurns
 from pforge_lab.state.zodb.view import View, give_back
-from pforge_lab.state.zodb.writer import Writer
+from pforge_lab.state.zodb.writer import ELSEWHERE, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,14 +68,10 @@ class ObjectStateManager(StateManager):
         self._cache_size = cache_size
         self._pid = os.getpid()
         self._version: object = object()  # replaced after each commit; views compare it by identity
-        self._fresh: object = (
-            _NEVER  # the version that may be read without asking whether others have written
-        )
+        self._fresh: object = _NEVER  # the version that is read without asking whether others have written
         self._local = threading.local()
         self._views: weakref.WeakSet[View] = weakref.WeakSet()
-        self._gate = (
-            threading.RLock()
-        )  # held where views are opened, given back, and all closed with the store
+        self._gate = threading.RLock()  # held where views are opened, given back, and closed with the store
         self._swept = clock()
         self._turns: Turns = NoTurns()
 
@@ -103,7 +98,7 @@ class ObjectStateManager(StateManager):
 
     def _database(self, storage: Any) -> LeanDB:
         try:
-            return _patiently(
+            return patiently(
                 lambda: LeanDB(
                     storage,
                     cache_size=self._cache_size,
@@ -124,7 +119,7 @@ class ObjectStateManager(StateManager):
                 if not root:
                     lay_out(root)
 
-        _patiently(attempt)
+        patiently(attempt)
 
     # -- reading
 
@@ -142,7 +137,7 @@ class ObjectStateManager(StateManager):
         return self._get(check_key(key))
 
     def _get(self, key: str) -> bytes | None:
-        return self._look(lambda view: view.get(key))
+        return self._glance(lambda view: view.get(key))
 
     def _get_buffer(self, key: str) -> memoryview | None:
         return self._look(lambda view: view.buffer(key))
@@ -157,7 +152,18 @@ class ObjectStateManager(StateManager):
         return self._look(lambda view: view.keys(prefix))
 
     def _expiry(self, key: str) -> float | None:
-        return self._look(lambda view: view.expires(key))
+        return self._glance(lambda view: view.expires(key))
+
+    def _glance(self, read: Callable[[View], T]) -> T:
+        """Read a little: right after a commit of this thread, where that has left it."""
+        view: View | None = getattr(self._local, "view", None)
+        if self._alone and self.mode == "w" and (view is None or view.version is not self._version):
+            self._check_process()
+            with named(self.url):
+                found: Any = self._writer.look(read)
+            if found is not ELSEWHERE:
+                return found  # type: ignore[no-any-return] # what read returns
+        return self._look(read)
 
     def _look(self, read: Callable[[View], T]) -> T:
         """Read from this thread's view; once more from a newer one if a compaction took the old away."""
@@ -286,11 +292,3 @@ def _give_back(gate: AbstractContextManager[Any], pid: int, manager: Any, connec
     if pid == os.getpid():
         with gate:
             give_back(manager, connection)
-
-
-def _patiently(attempt: Callable[[], T]) -> T:
-    """Try again while another process that opens the same new database is in the way."""
-    for _ in range(10):
-        with contextlib.suppress(TransientError):
-            return attempt()
-    return attempt()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pforge_lab.state.zodb.interrupts import uninterrupted
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pforge_lab.state.transaction import Overlay
 
+T = TypeVar("T")
 
 _SHARE = 0.25  # of a commit that the next may wait for those who are expected, and ...
 _LONGEST = 0.005  # seconds at most: the commit may have waited for another process
@@ -90,6 +91,15 @@ class CommitQueue:
         if job.error is not None:
             raise job.error
         return job.result
+
+    def between(self, call: Callable[[], T], busy: T) -> T:
+        """Return what ``call`` returns while no commit is under way, or ``busy`` at once when one is."""
+        if not self._committing.acquire(blocking=False):
+            return busy
+        try:
+            return call()
+        finally:
+            self._committing.release()
 
     def close(self, last: Callable[[], None]) -> None:
         """Call ``last`` when no commit is under way."""

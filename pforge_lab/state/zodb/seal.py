@@ -12,16 +12,18 @@ import xxhash
 SEAL_BYTES = 24
 
 
-def seal_of(oid: bytes, tid: bytes, data: bytes) -> bytes:
-    """Return the seal that follows ``data``.
+def seal_of(oid: bytes, tid: bytes, *pieces: bytes) -> bytes:
+    """Return the seal that follows the data in ``pieces``.
 
     Examples
     --------
-    >>> record = b"data" + seal_of(bytes(8), bytes(7) + b"1", b"data")
+    >>> record = b"data" + seal_of(bytes(8), bytes(7) + b"1", b"da", b"ta")
     >>> unsealed(bytes(8), bytes(7) + b"1", record)
     b'data'
     """
-    hashed = xxhash.xxh3_64(data)
+    hashed = xxhash.xxh3_64()
+    for piece in pieces:
+        hashed.update(piece)
     hashed.update(oid + tid)
     return oid + tid + hashed.digest()
 

@@ -17,7 +17,8 @@ from pforge_lab.state.zodb.blobs import PrivateBlobFiles
 from pforge_lab.state.zodb.ending import check_magic
 from pforge_lab.state.zodb.index import read_index_tid
 from pforge_lab.state.zodb.scan import START
-from pforge_lab.state.zodb.seal import unsealed
+from pforge_lab.state.zodb.seal import SEAL_BYTES, seal_of, unsealed
+from pforge_lab.state.zodb.values import Record
 
 # What reading damaged bytes ends in.
 _DAMAGE = (CorruptedError, struct.error, ValueError, MemoryError, OverflowError, UnicodeDecodeError)
@@ -51,6 +52,8 @@ class CheckedStorage(FileStorage):  # type: ignore[misc] # ZODB has no types
         Named in errors.
     loads
         Records read so far.
+    in_pieces
+        Whether records of values are handed out in pieces, as a `LeanDB` takes them.
     """
 
     # Attributes of FileStorage that this one works on.
@@ -65,13 +68,19 @@ class CheckedStorage(FileStorage):  # type: ignore[misc] # ZODB has no types
         self.path = path
         self.url = url
         self.loads = 0
+        self.in_pieces = False
         super().__init__(str(path), blob_dir=str(side_file(path, ".blobs")), **options)
         if self._pos > START and z64 not in self._index:
             raise self.not_ours()
 
-    def loadBefore(self, oid: bytes, tid: bytes) -> tuple[bytes, bytes, bytes | None] | None:  # noqa: N802 - ZODB's name
+    def loadBefore(  # noqa: N802 - ZODB's name
+        self, oid: bytes, tid: bytes
+    ) -> tuple[bytes | Record, bytes, bytes | None] | None:
         """Return the record of ``oid`` before ``tid``, its transaction, and that of the next one."""
         self.loads += 1
+        newest: Any = self._read(oid, self._newest, oid, tid) if self.in_pieces else None
+        if newest is not None:
+            return newest  # type: ignore[no-any-return] # what _newest returns
         found = self._read(oid, super().loadBefore, oid, tid)
         if found is None:
             return None
@@ -81,6 +90,19 @@ class CheckedStorage(FileStorage):  # type: ignore[misc] # ZODB has no types
                 oid, newer
             )  # an intact newer record proves that the older one is right to be used
         return self._unsealed(oid, serial, record), serial, newer
+
+    def _newest(self, oid: bytes, tid: bytes) -> tuple[bytes | Record, bytes, None] | None:
+        """Return the newest record and its transaction if that is before ``tid``; of a value in pieces."""
+        with self._files.get() as file:
+            head = self._read_data_header(self._lookup_pos(oid), oid, file)
+            if head.tid >= tid or head.plen <= SEAL_BYTES:
+                return None
+            record = Record.read(file, head.plen - SEAL_BYTES)
+            seal = file.read(SEAL_BYTES)
+        pieces = record.pieces if isinstance(record, Record) else (record,)
+        if seal != seal_of(oid, head.tid, *pieces):
+            raise self._damaged(oid)
+        return record, head.tid, None
 
     def loadSerial(self, oid: bytes, serial: bytes) -> bytes:  # noqa: N802 - ZODB's name
         """Return the record that transaction ``serial`` wrote."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from typing import Any
 
 from zodbpickle import pickle
 
@@ -26,21 +27,59 @@ _END = b"q\x01."  # which are remembered as number 1; stop
 _START = len(_HEAD) + _LENGTH.size
 
 
-def record_of(value: Value) -> bytes | None:
-    """Return the record of a value, or None if it is so short that pickle writes it in another way.
+class Record:
+    """The record of a value in pieces, so that the value is not copied.
 
-    A pickler copies the bytes several times: 0.5 ms for as many KiB, against 0.02 for this.
+    A copy of as much as a chunk is worth avoiding: it is new memory, which the system hands out page by page.
+
+    Attributes
+    ----------
+    data
+        The value.
 
     Examples
     --------
-    >>> record = record_of(Value(bytes(1000)))
-    >>> state_in(record) == bytes(1000)
-    True
+    >>> record = Record(bytes(1000))
+    >>> len(record) - 1000 < 100, state_in(bytes(record)) == bytes(1000)
+    (True, True)
     """
-    data = value.data
-    if len(data) < _SHORT:
-        return None
-    return b"".join((_HEAD, _LENGTH.pack(len(data)), data, _END))
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    @property
+    def pieces(self) -> tuple[bytes, bytes, bytes]:
+        """What stands before the value, the value, and what stands behind it."""
+        return _HEAD + _LENGTH.pack(len(self.data)), self.data, _END
+
+    def __len__(self) -> int:
+        """Return the bytes of all pieces."""
+        return _START + len(self.data) + len(_END)
+
+    def __bytes__(self) -> bytes:
+        """Return the pieces joined."""
+        return b"".join(self.pieces)
+
+    @classmethod
+    def read(cls, file: Any, size: int) -> Record | bytes:
+        """Read a record of ``size`` bytes, in pieces if it is that of a value, else as it is."""
+        start = file.read(min(size, _START))
+        if start.startswith(_HEAD) and len(start) == _START:
+            length = _LENGTH.unpack_from(start, len(_HEAD))[0]
+            if size == _START + length + len(_END):
+                data, end = file.read(length), file.read(len(_END))
+                return cls(data) if end == _END and len(data) == length else start + data + end
+        return bytes(start + file.read(size - len(start)))
+
+
+def record_of(value: Value) -> Record | None:
+    """Return the record of a value, or None if it is so short that pickle writes it in another way.
+
+    A pickler copies the bytes several times: 0.5 ms for as many KiB; this does not.
+    """
+    return None if len(value.data) < _SHORT else Record(value.data)
 
 
 def state_in(record: bytes) -> bytes | None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import random
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transaction.interfaces import TransientError
 from ZODB.blob import Blob
+from ZODB.POSException import ConflictError, POSKeyError
 
 from pforge_lab.errors import OutcomeUnknown, StateError
 from pforge_lab.state.transaction import Drop, Overlay, Put, Touch
 from pforge_lab.state.zodb.faults import fault
+from pforge_lab.state.zodb.interrupts import uninterrupted
 from pforge_lab.state.zodb.layout import (
     CACHED_BYTES,
     RECORD_BYTES,
@@ -37,6 +40,9 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 _CONFLICTS = 3  # after which a commit is attempted while nobody else writes
 _SWEEP = 5_000  # keys that one transaction of a sweep removes at most
+_READS = 64  # after a commit that its connection answers: a view of one's own is faster in the long run
+#: What `Writer.look` returns when somebody else has to look.
+ELSEWHERE = object()
 
 
 class Writer:
@@ -88,6 +94,9 @@ class Writer:
         self._dead = dead
         self._stored: list[Value] = []  # in the commit under way
         self._queue = CommitQueue(self._commit_all)
+        self._reads = 0  # left to be answered here, to the thread that ...
+        self._thread: int | None = None  # ... has committed last
+        self._newest = False  # whether the view is of the newest transaction
 
     def run(self, work: Callable[[Overlay], Any], *, durable: bool = True) -> Any:
         """Run ``work`` in a transaction, return what it returned or raise what it raised.
@@ -95,6 +104,29 @@ class Writer:
         A commit waits for the disk as soon as one of its jobs is ``durable``.
         """
         return self._queue.run(work, durable=durable)
+
+    def look(self, read: Callable[[View], Any]) -> Any:
+        """Return what ``read`` finds in the newest transaction, or ELSEWHERE.
+
+        Only the thread that has committed last is answered, a few times: what it has just written is in
+        memory here, and any other view would have to read it from the disk. Nobody waits for it.
+        """
+        if self._reads <= 0 or self._thread != threading.get_ident():
+            return ELSEWHERE
+        self._reads -= 1
+        return self._queue.between(lambda: self._look(read), ELSEWHERE)
+
+    def _look(self, read: Callable[[View], Any]) -> Any:
+        if not self._view.connection.opened:
+            return ELSEWHERE
+        if not self._newest:
+            with uninterrupted():
+                self._view.refresh(None)
+            self._newest = True
+        try:
+            return read(self._view)
+        except (ConflictError, POSKeyError, FileNotFoundError):  # compacted meanwhile
+            return ELSEWHERE
 
     def sweep(self, now: float) -> int:
         """Remove what has expired by ``now``; return how many keys."""
@@ -143,6 +175,7 @@ class Writer:
 
     def _commit(self, jobs: list[Job]) -> None:
         deadline = time.monotonic() + PATIENCE
+        self._newest = False
         for attempt in range(1_000_000):
             try:
                 with self._turns.shared() if attempt < _CONFLICTS else self._turns.alone():
@@ -159,6 +192,7 @@ class Writer:
                 self._view.forget()
                 raise
             else:
+                self._reads, self._thread = _READS, threading.get_ident()
                 self._published()
                 return
 
