@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pforge_lab.state import StateManager
 
 BATCH = 32 << 20  # bytes per transaction
+_TOGETHER = 32  # chunks that are coded before they are queued: 16 MiB at most
 PREFIX = "pforge/chunk/"
 
 
@@ -110,27 +111,40 @@ class Chunks:
         if cut == before:
             return before
         bases = set(before.bases) if not set(before.ids).isdisjoint(cut.ids) else set()
-        coder = Coder(
-            self._coded, likely(cut.ids, before.ids) if cut.mark else before.ids, moving=bool(cut.mark)
-        )
-        for place, (piece, name) in enumerate(zip(pieces, cut.ids, strict=True)):
-            bases |= self._put_one(piece, name, place, coder)
+        olds = likely(cut.ids, before.ids) if cut.mark else before.ids
+        coder = Coder(self._coded, olds, moving=bool(cut.mark))
+        for start in range(0, len(pieces), _TOGETHER):
+            end = start + _TOGETHER
+            bases |= self._put_some(pieces[start:end], cut.ids[start:end], start, coder)
         return replace(cut, bases=frozenset(bases - set(cut.ids)))
 
-    def _put_one(self, piece: memoryview, name: str, place: int, coder: Coder) -> set[str]:
-        """Queue one chunk unless it is there; return the chunk it is kept as a difference to, if any."""
-        if name not in self._known:
+    def _put_some(
+        self, pieces: Sequence[memoryview], names: Sequence[str], start: int, coder: Coder
+    ) -> set[str]:
+        """Queue chunks that are not there; return those that they are kept as differences to."""
+        full: dict[str, memoryview] = {}
+        for place, (piece, name) in enumerate(zip(pieces, names, strict=True), start):
+            if name in self._known or name in full:
+                continue
             kept = self._state.get(PREFIX + name)
-            if kept is None:
-                kept = coder.code(piece, place)
-                self._waiting[PREFIX + name] = kept
-                self._waiting_bytes += len(kept)
-            # Last: an interrupt must not leave it known and neither stored nor queued.
-            self._known[name] = coding.base_of(kept)
-            if self._waiting_bytes >= BATCH:
-                self.flush()
-        base = self._known.get(name)
-        return set() if base is None else {base}
+            if kept is not None:
+                self._known[name] = coding.base_of(kept)
+            elif (coded := coder.difference(piece, place)) is not None:
+                self._queue(name, coded)
+            else:
+                full[name] = piece
+        for name, coded in zip(full, coder.in_full([*full.values()]), strict=True):
+            self._queue(name, coded)
+        found = (self._known.get(name) for name in names)
+        return {base for base in found if base is not None}
+
+    def _queue(self, name: str, coded: bytes) -> None:
+        self._waiting[PREFIX + name] = coded
+        self._waiting_bytes += len(coded)
+        # Last: an interrupt must not leave it known and neither stored nor queued.
+        self._known[name] = coding.base_of(coded)
+        if self._waiting_bytes >= BATCH:
+            self.flush()
 
     def forget(self) -> None:
         """Forget which chunks the store has: some were collected, maybe what queued ones differ from."""

@@ -6,11 +6,13 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from pforge_lab.runs import coding
+from pforge_lab.runs.threads import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _WORTH = 0.7  # of its size that compression must leave at most
+_MANY = 2  # chunks to compress that are worth another thread: 1 ms each against 0.1
 
 
 class Coder:
@@ -33,8 +35,8 @@ class Coder:
         self._share: float | None = None  # of its size that compression leaves
         self._patience = 2 if moving else 1  # chunks may have been joined, or one been split
 
-    def code(self, piece: memoryview, place: int) -> bytes:
-        """Return how a chunk is written that the store has not."""
+    def difference(self, piece: memoryview, place: int) -> bytes | None:
+        """Return how a chunk is written that the store has not, or None where it is written in full."""
         if self._share is None:
             self._share = coding.compressibility(piece)
         if self._patience and place < len(self._before):
@@ -42,7 +44,13 @@ class Coder:
             if different is not None and len(different) < self._share * piece.nbytes / 2:
                 return different
             self._patience -= 1
-        return coding.compressed(piece) if self._share < _WORTH else coding.raw(piece)
+        return None
+
+    def in_full(self, pieces: Sequence[memoryview]) -> list[bytes]:
+        """Return how chunks are written in full, after `difference` was asked for each."""
+        if self._share is not None and self._share < _WORTH:
+            return side_by_side(coding.compressed, pieces, worth=_MANY)
+        return [coding.raw(piece) for piece in pieces]
 
     def _different(self, piece: memoryview, old: str) -> bytes | None:
         """Return what differs from a chunk, or None where bytes stay in their places and most differ."""
