@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+import mmap
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,74 +11,154 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Collection, Hashable, Iterable
 
 Array = np.ndarray[Any, Any]
 
 
-def owner(array: Array) -> Array:
+_EXPORTERS = (
+    bytearray,
+    array.array,
+    mmap.mmap,
+)  # whose memory several arrays may view, each from a place of its own
+
+
+def owner(viewed: Array) -> Array:
     """Return the array at the end of the chain of bases."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
+    while isinstance(viewed.base, np.ndarray):
+        viewed = viewed.base
+    return viewed
 
 
-def identity(array: Array) -> Hashable:
-    """Return what all views of one memory have in common."""
-    root = owner(array)
-    return id(root) if root.base is None else ("address", root.__array_interface__["data"][0])
+def exporter(viewed: Array) -> Any:
+    """Return whose memory an array views: an array, a ``bytearray`` or the like, or whatever NumPy knows of it."""
+    root = owner(viewed)
+    found: Any = root if root.base is None else root.base
+    while isinstance(found, memoryview):
+        found = found.obj
+    return owner(found) if isinstance(found, np.ndarray) else found
+
+
+def identity(viewed: Array) -> Hashable:
+    """Return what all views of one memory have in common: the id of what owns it, where that is known."""
+    found = exporter(viewed)
+    if isinstance(found, (np.ndarray, *_EXPORTERS)):
+        return id(found)
+    return ("address", owner(viewed).__array_interface__["data"][0])
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The bytes that several arrays view.
+    """The bytes, or the objects, that several arrays view.
 
     Attributes
     ----------
     data
-        From the first byte any of them views to the last.
+        From the first byte any of them views to the last; what owns them where that is pickled itself, or
+        where they are objects.
     start
         Address of its first byte.
     """
 
-    data: Array
+    data: Any
     start: int
 
-    def reduce(self, array: Array) -> tuple[Any, ...]:
+    def reduce(self, viewed: Array) -> tuple[Any, ...]:
         """Return how pickle rebuilds a view of this memory."""
-        offset = array.__array_interface__["data"][0] - self.start
-        return view, (self.data, offset, array.shape, array.strides, array.dtype, array.flags.writeable)
+        offset = viewed.__array_interface__["data"][0] - self.start
+        rebuild = objects if viewed.dtype.hasobject else view
+        return rebuild, (
+            self.data,
+            offset,
+            viewed.shape,
+            viewed.strides,
+            viewed.dtype,
+            viewed.flags.writeable,
+        )
 
 
-def view(data: Array, offset: int, shape: Any, strides: Any, dtype: Any, writeable: bool) -> Array:  # noqa: PLR0917 - called by pickle, by position
+def view(data: Any, offset: int, shape: Any, strides: Any, dtype: Any, writeable: bool) -> Array:  # noqa: PLR0917 - called by pickle, by position
     """Return an array over a part of ``data``; numpy checks that it is inside."""
-    array: Array = np.ndarray(shape, dtype, data, offset, strides)
+    made: Array = np.ndarray(shape, dtype, data, offset, strides)
     if not writeable:
-        array.flags.writeable = False
-    return array
+        made.flags.writeable = False
+    return made
 
 
-def overlapping(arrays: Iterable[Array]) -> dict[Hashable, Memory]:
+def objects(data: Array, offset: int, shape: Any, strides: Any, dtype: Any, writeable: bool) -> Array:  # noqa: PLR0917 - called by pickle, by position
+    """Return an array over a part of an array of the same objects.
+
+    Raises
+    ------
+    ValueError
+        It would take something else for objects.
+    """
+    whole = np.asarray(data)
+    size = whole.dtype.itemsize
+    if dtype != whole.dtype or any(step % size for step in (offset, *(strides or ()))):
+        raise ValueError("a view of an array of objects does not fit it")
+    return view(whole.ravel(order="K"), offset, shape, strides, dtype, writeable)
+
+
+def overlapping(
+    arrays: Iterable[Array], blocks: Iterable[Array] = (), met: Collection[int] = ()
+) -> dict[Hashable, Memory]:
     """Return the memories that more than one of ``arrays`` views, by `identity`.
 
-    Arrays of Python objects are left out: their memory is not data.
+    Parameters
+    ----------
+    arrays
+        Arrays that stand for themselves.
+    blocks
+        Arrays inside of frames: these share memory with arrays, not among each other, as they are copied on write.
+    met
+        Ids of the objects beside them: what owns the memory may be among these.
     """
     views: dict[Hashable, list[Array]] = defaultdict(list)
-    for array in arrays:
-        if array.size and not array.dtype.hasobject:
-            views[identity(array)].append(array)
+    for each in arrays:
+        if each.size:
+            views[identity(each)].append(each)
+    for each in blocks:
+        if each.size and (key := identity(each)) in views:
+            views[key].append(each)
     return {
         key: memory
         for key, members in views.items()
-        if len(members) > 1 and (memory := _memory(members)) is not None
+        if (memory := _memory(members, owned=key in met)) is not None
+        and (len(members) > 1 or memory.data is exporter(members[0]))
     }
 
 
-def _memory(members: list[Array]) -> Memory | None:
-    root = owner(members[0])
-    if not (root.flags.c_contiguous or root.flags.f_contiguous) or root.dtype.hasobject:
+def _memory(members: list[Array], *, owned: bool) -> Memory | None:
+    """Return the memory of arrays; ``owned``: what owns it is pickled too."""
+    root = exporter(members[0])
+    if not isinstance(root, np.ndarray):
+        if not isinstance(root, _EXPORTERS):
+            root = owner(members[0])
+        elif any(member.dtype.hasobject for member in members):
+            return None
+        else:
+            whole = np.frombuffer(root, np.uint8)
+            if owned:
+                return Memory(root, _address(whole))
+            return _part(whole, members)
+    if root.dtype.hasobject:
+        same = all(member.dtype == root.dtype for member in members)
+        return (
+            Memory(root, _address(root)) if same and type(root) is np.ndarray and len(members) > 1 else None
+        )
+    if not (root.flags.c_contiguous or root.flags.f_contiguous):
         return None
+    return _part(root.view(np.ndarray).ravel(order="K").view(np.uint8), members)
+
+
+def _part(whole: Array, members: list[Array]) -> Memory:
     bounds = [np.lib.array_utils.byte_bounds(member) for member in members]
     start, end = min(low for low, _ in bounds), max(high for _, high in bounds)
-    first = root.__array_interface__["data"][0]
-    return Memory(root.ravel(order="K").view(np.uint8)[start - first : end - first], start)
+    first = _address(whole)
+    return Memory(whole[start - first : end - first], start)
+
+
+def _address(whole: Array) -> int:
+    address: int = whole.__array_interface__["data"][0]
+    return address

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import pickle
 import sys
@@ -23,6 +24,12 @@ _UNALIASED = (
     *(str, bytes, int, float, complex, bool, type(None), tuple, frozenset, type, range, slice),
     *(types.BuiltinFunctionType, types.ModuleType, np.dtype, np.generic, pickle.PickleBuffer),
 )
+# What is a view of another object
+_OF_DICT: dict[str, Any] = {
+    type(make({})).__name__: make for make in (dict.keys, dict.values, dict.items, types.MappingProxyType)
+}
+_FORMATS = frozenset("?bBhHiIlLqQnNfdcP")  # of memoryviews that can be cast
+_REDUCTION = ("__reduce__", "__reduce_ex__", "__setstate__")  # what an array of another kind may redefine
 _UNALIASED_ROOTS = frozenset(("datetime", "decimal", "fractions", "pathlib", "pyarrow", "uuid", "zoneinfo"))
 _UNALIASED_PANDAS = ("Array", "Block", "Dtype", "Index", "Manager", "Type")
 
@@ -44,6 +51,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
         What went out of band, in order.
     arrays
         Arrays met, without those inside frames.
+    blocks
+        Those inside frames.
     """
 
     def __init__(
@@ -53,8 +62,9 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
         self.file = io.BytesIO()
         self.buffers: list[memoryview] = []
         self.arrays: list[np.ndarray[Any, Any]] = []
+        self.blocks: list[np.ndarray[Any, Any]] = []
         self._memories = memories
-        self._inside: set[int] = set()  # arrays of frames, and parts of arrays met already
+        self._inside: set[int] = set()  # parts of arrays met already
         super().__init__(self.file, protocol=5, buffer_callback=None if in_band else _keeper(self.buffers))
 
     def shared(self) -> dict[Hashable, object]:
@@ -67,33 +77,42 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
         }
         return shared | {memory.identity(array): array for array in self.arrays if array.size}
 
-    def reducer_override(self, obj: Any) -> Any:  # noqa: PLR0911 - one rule a kind
+    def reducer_override(self, obj: Any) -> Any:
         """Return how one object is rebuilt."""
         kind = type(obj)
         if kind is np.ndarray:
             return self._array(obj)
-        module = kind.__module__
-        if module == "pandas.core.internals.blocks":
-            return self._block(obj)
-        if module == "pandas.arrays" and kind.__name__.startswith("Arrow"):
-            return _arrow_column, (kind, _compact(obj._pa_array), obj.dtype)  # noqa: SLF001 - pandas has no public way
-        if kind is np.ma.MaskedArray:
-            return _masked, (self._part(obj.data), self._part(obj.mask), obj.fill_value)
-        if module.startswith("polars.") and kind.__name__ in ("DataFrame", "Series"):
-            return _polars(obj, kind)
-        if kind is io.TextIOWrapper:  # cloudpickle would read the file, and give back its text for a file
-            raise pickle.PicklingError("cannot pickle an open file")
+        if isinstance(obj, np.ndarray):
+            return self._kind_of_array(obj, kind)
+        rule = self._rule(obj, kind)
+        if rule is not None:
+            return rule
         reduced = super().reducer_override(obj)
         if kind is types.FunctionType and obj.__globals__ is self._here and isinstance(reduced, tuple):
             return _without_globals(reduced)
         return reduced
 
+    def _rule(self, obj: Any, kind: type) -> Any:
+        """Return how an object of a library is rebuilt, or None where there is no rule for it here."""
+        module = kind.__module__
+        if module == "builtins":
+            return _builtin(obj, kind)
+        if module == "pandas.core.internals.blocks":
+            return self._block(obj)
+        if module == "pandas.arrays" and kind.__name__.startswith("Arrow"):
+            return _arrow_column, (kind, _compact(obj._pa_array), obj.dtype)  # noqa: SLF001 - pandas has no public way
+        if module.startswith("polars.") and kind.__name__ in ("DataFrame", "Series"):
+            return _polars(obj, kind)
+        if kind is io.TextIOWrapper:  # cloudpickle would read the file, and give back its text for a file
+            raise pickle.PicklingError("cannot pickle an open file")
+        return None
+
     def _array(self, array: np.ndarray[Any, Any]) -> Any:
         if id(array) not in self._inside:
             self.arrays.append(array)
-            known = self._memories.get(memory.identity(array)) if not array.dtype.hasobject else None
-            if known is not None and array is not known.data:
-                return known.reduce(array)
+        known = self._memories.get(memory.identity(array)) if self._memories else None
+        if known is not None and array is not known.data:
+            return known.reduce(array)
         if array.dtype.hasobject or array.nbytes < IN_BAND:
             return NotImplemented
         if not (array.flags.c_contiguous or array.flags.f_contiguous):
@@ -102,6 +121,18 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
             return _datetimes, (self._part(array.view(np.int64)), array.dtype.str)
         return NotImplemented
 
+    def _kind_of_array(self, array: Any, kind: type) -> Any:
+        """Return how an array of another kind is rebuilt: as a view of a plain one, if it adds no state of its own."""
+        self.arrays.append(array)
+        if kind is np.ma.MaskedArray:
+            return _masked, (array.data, array.mask, array.fill_value)
+        if (
+            any(getattr(kind, name) is not getattr(np.ndarray, name) for name in _REDUCTION)
+            or kind is np.memmap
+        ):
+            return super().reducer_override(array)
+        return _of_kind, (kind, array.view(np.ndarray))
+
     def _block(self, block: Any) -> Any:
         rebuild, (values, *rest) = block.__reduce__()
         return rebuild, (self._own(values), *rest)
@@ -109,17 +140,22 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
     def _own(self, values: Any) -> Any:
         """Return the values of a block as an object that no other block holds."""
         if isinstance(values, np.ndarray):
-            return self._part(values.view())
+            return self._in_block(values)
         if hasattr(values, "_ndarray"):  # datetimes, categories and the like wrap an array
-            return values._from_backing_data(self._part(values._ndarray.view()))  # noqa: SLF001 - pandas has no public way
+            return values._from_backing_data(self._in_block(values._ndarray))  # noqa: SLF001 - pandas has no public way
         if hasattr(values, "_mask"):  # nullable columns
-            parts = (self._part(part.view()) for part in (values._data, values._mask))  # noqa: SLF001
+            parts = (self._in_block(part) for part in (values._data, values._mask))  # noqa: SLF001
             return type(values)(*parts, copy=False)
         if hasattr(values, "_pa_array"):  # Arrow's memory never changes
             return values.view()
         return values.copy()
 
-    def _part(self, array: Any) -> Any:
+    def _in_block(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        own = array.view()
+        self.blocks.append(own)
+        return self._part(own)
+
+    def _part(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         self._inside.add(id(array))
         return array
 
@@ -161,6 +197,42 @@ def _without_globals(reduced: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _function_here(code: types.CodeType, closure: Any) -> types.FunctionType:
     return types.FunctionType(code, vars(sys.modules["__main__"]), None, None, closure)
+
+
+def _builtin(obj: Any, kind: type) -> Any:
+    """Return how a view of another object is rebuilt: as one of it; None for anything else."""
+    if kind is memoryview:
+        return _memoryview(obj)
+    if kind.__name__ in _OF_DICT:
+        mapping = gc.get_referents(obj)[0]
+        if type(mapping) is dict and "__module__" not in mapping:  # that of a class is none of a variable
+            return _of_dict, (kind.__name__, mapping)
+    return None
+
+
+def _memoryview(viewed: memoryview) -> Any:
+    """Return how a memoryview is rebuilt: of the memory that it is a view of."""
+    if not viewed.c_contiguous or viewed.format not in _FORMATS or not viewed.nbytes:
+        raise pickle.PicklingError(
+            f"cannot pickle a memoryview of format {viewed.format!r}, shape {viewed.shape}"
+        )
+    return _memory_of, (np.frombuffer(viewed, np.uint8), viewed.format, viewed.shape, viewed.readonly)
+
+
+def _memory_of(data: Any, code: Any, shape: Any, readonly: bool) -> Any:
+    whole = memoryview(data).cast("B")
+    made = whole.cast(code, shape) if shape else whole.cast(code)
+    return made.toreadonly() if readonly else made
+
+
+def _of_dict(kind: str, mapping: dict[Any, Any]) -> Any:
+    return _OF_DICT[kind](mapping)
+
+
+def _of_kind(kind: Any, array: np.ndarray[Any, Any]) -> Any:
+    if not (isinstance(kind, type) and issubclass(kind, np.ndarray)):
+        raise TypeError(f"{kind!r} is no kind of array")
+    return np.ndarray.view(array, kind)
 
 
 def _as_is(array: np.ndarray[Any, Any], writeable: bool) -> np.ndarray[Any, Any]:

@@ -67,8 +67,8 @@ _SAFE: dict[str, frozenset[str]] = {
         "pyarrow.lib": "_reconstruct_record_batch _reconstruct_table _restore_array chunked_array decimal128 decimal256 "
         "dictionary duration field fixed_size_list large_list list_ map_ py_buffer scalar schema struct time32 time64 "
         "timestamp type_for_alias",
-        "pforge_lab.memory": "view",
-        "pforge_lab.pickler": "_arrow_column _as_is _datetimes _from_arrow _masked",
+        "pforge_lab.memory": "objects view",
+        "pforge_lab.pickler": "_arrow_column _as_is _datetimes _from_arrow _masked _memory_of _of_dict _of_kind",
     }.items()
 }
 

@@ -45,11 +45,14 @@ class Packed:
     shared
         Identities of the mutable objects and of the memory inside, with what keeps them alive, so
         that two variables that hold the same one can be told.
+    blocks
+        Identities of the memory of frames: another frame that has the same copies it on write, an array does not.
     """
 
     stream: bytes
     buffers: tuple[memoryview, ...]
     shared: dict[Hashable, object]
+    blocks: frozenset[Hashable] = frozenset()
 
     @property
     def nbytes(self) -> int:
@@ -94,9 +97,12 @@ def pack(value: object, *, in_band: bool = False, here: bool = False) -> Packed:
     np.int64(99999)
     """
     first = _pickled(value, {}, in_band=in_band, here=here)
-    overlapping = memory.overlapping(first.arrays)
+    overlapping = (
+        memory.overlapping(first.arrays, first.blocks, first.memo.copy().keys()) if first.arrays else {}
+    )
     pickler = _pickled(value, overlapping, in_band=in_band, here=here) if overlapping else first
-    return Packed(unframed(pickler.file.getvalue()), tuple(pickler.buffers), first.shared())
+    blocks = frozenset(map(memory.identity, first.blocks))
+    return Packed(unframed(pickler.file.getvalue()), tuple(pickler.buffers), first.shared(), blocks)
 
 
 def _pickled(

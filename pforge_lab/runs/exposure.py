@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from pforge_lab.late import is_frame
+from pforge_lab.runs.wholeness import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -21,15 +19,6 @@ def _holders(values: Mapping[str, object], name: str) -> int:
 
 
 _ALONE = _holders({"": object()}, "")
-
-
-def _is_whole(value: object) -> bool:
-    """Return whether nobody can change a value in place without holding the value itself."""
-    if isinstance(value, np.ndarray):
-        return value.base is None and not value.dtype.hasobject
-    return is_frame(value) and not any(
-        dtype.hasobject for dtype in value.dtypes if isinstance(dtype, np.dtype)
-    )
 
 
 class Exposure:
@@ -83,5 +72,5 @@ class Exposure:
         self._names = {  # as above, no names for values
             name
             for name in self._names & values.keys()
-            if not _is_whole(values[name]) or _holders(values, name) > _ALONE
+            if not is_whole(values[name]) or _holders(values, name) > _ALONE
         }

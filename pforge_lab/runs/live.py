@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-import types
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pforge_lab.runs.snapshots import ATOMS
+from pforge_lab.runs import changeable
 from pforge_lab.runs.variables import Missing, Pending, Stored
 
 if TYPE_CHECKING:
@@ -17,12 +16,10 @@ if TYPE_CHECKING:
 
 Maker = Callable[[str], str | None]  # variable name -> label of the step that wrote it
 
-_PASSED_OVER = (*ATOMS, Missing, type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
-
 
 def is_open(value: object) -> bool:
-    """Return whether a value can be changed in place."""
-    return not isinstance(value, _PASSED_OVER)
+    """Return whether a value that is there can be changed in place."""
+    return not isinstance(value, Missing) and changeable.is_open(value)
 
 
 class Live:

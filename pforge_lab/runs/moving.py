@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from pforge_lab.errors import PositionError, RunBusy, StateError, StateReadOnly
+from pforge_lab.runs.changeable import is_open
 from pforge_lab.runs.collection import collect_chunks
 from pforge_lab.runs.costs import Costs
-from pforge_lab.runs.snapshots import ATOMS
 
 if TYPE_CHECKING:
     import threading
@@ -132,7 +132,7 @@ class Moving(Costs):
     def took(self, values: Mapping[str, Any]) -> None:
         """Note that the caller may hold these objects, which are the run's now."""
         self._scope.adopt(self._scope.manifest, dict(values))
-        self._scope.expose(*(name for name, value in values.items() if not isinstance(value, ATOMS)))
+        self._scope.expose(*(name for name, value in values.items() if is_open(value)))
 
     @contextmanager
     def holding(self) -> Iterator[None]:

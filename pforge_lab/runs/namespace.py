@@ -9,19 +9,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pforge_lab import meter
-from pforge_lab.late import is_frame
 from pforge_lab.runs.cells import with_child_peak
+from pforge_lab.runs.changeable import is_atom
 from pforge_lab.runs.encoding import encoded
 from pforge_lab.runs.exclusion import Exclusion, told_of
 from pforge_lab.runs.generation import until_kept
 from pforge_lab.runs.ledger import Ledger
 from pforge_lab.runs.readable import Readable
 from pforge_lab.runs.records import StepRecord
-from pforge_lab.runs.snapshots import ATOMS, Snapshots
+from pforge_lab.runs.snapshots import Snapshots
 from pforge_lab.runs.surroundings import Surroundings, changes_at
+from pforge_lab.runs.wholeness import is_whole
 from pforge_lab.state import StateManager
 
 if TYPE_CHECKING:
@@ -250,18 +249,11 @@ class NamespaceRecorder:
             if name in named
             or same.get(name) != id(namespace[name])
             or not (
-                isinstance(namespace[name], (*ATOMS, types.ModuleType))
-                or (_is_whole(namespace[name]) and _holders(namespace, name) <= _ALONE)
+                is_atom(namespace[name])
+                or isinstance(namespace[name], types.ModuleType)
+                or (is_whole(namespace[name]) and _holders(namespace, name) <= _ALONE)
             )
         }
-
-
-def _is_whole(value: object) -> bool:
-    if isinstance(value, np.ndarray):
-        return value.base is None and not value.dtype.hasobject
-    return is_frame(value) and not any(
-        dtype.hasobject for dtype in value.dtypes if isinstance(dtype, np.dtype)
-    )
 
 
 def _holders(values: MutableMapping[str, Any], name: str) -> int:

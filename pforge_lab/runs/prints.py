@@ -66,6 +66,10 @@ def sharing(packs: Mapping[str, Packed]) -> list[tuple[str, ...]]:
             first = owner.setdefault(number, name)
             if first != name:
                 leader[find(name)] = find(first)
+    for name, packed in packs.items():
+        for number in packed.blocks:
+            if number in owner:
+                leader[find(name)] = find(owner[number])
     parts: dict[str, list[str]] = {}
     for name in packs:
         parts.setdefault(find(name), []).append(name)

@@ -78,9 +78,13 @@ class Scope:
         """
         return self._exposure.held(self._live)
 
-    def opened(self) -> set[str]:
-        """Return the names of live variables that can be changed in place."""
-        return self._live.opened()
+    def within_reach(self, names: Collection[str]) -> set[str]:
+        """Return the names of live variables that somebody who is given these may change in place.
+
+        All that can be, where one of these could not be kept: nobody knows which objects it shares with others.
+        """
+        unknown = bool(self.manifest.not_kept) and not self.manifest.not_kept.keys().isdisjoint(names)
+        return self._live.opened() if unknown else self._live.opened().intersection(names)
 
     def examined(self) -> None:
         """Take note that what was `held` was just examined: what nobody can hold any more is free of it."""

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pforge_lab import trust
 from pforge_lab.errors import StateCorrupt
+from pforge_lab.runs.changeable import is_atom
 from pforge_lab.runs.chunks import NOTHING, Chunks, cut_like
 from pforge_lab.runs.manifest import EMPTY, Group, Manifest
 from pforge_lab.runs.prints import cuts_before, fingerprint, packed_atom, place, print_of, sharing
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from pforge_lab.state import StateManager
 
 INLINE = 1024  # bytes of a stream that stay in the manifest
-ATOMS = (int, float, complex, bool, str, bytes, type(None))  # the same object is the same value
 
 
 class Snapshots:
@@ -111,7 +113,7 @@ class Snapshots:
         for name in _in_order(doubtful, variables):
             value = variables[name]
             told[name] = describe(value)
-            if isinstance(value, ATOMS):
+            if is_atom(value):
                 leaders[name], prints[name] = self._atom(name, value)
                 continue
             try:
@@ -156,7 +158,7 @@ class Snapshots:
         known = self._atoms.get(name)
         if known is not None and known[0] is value:
             return known[1:]
-        packed = pack(value, here=self._here) if type(value) not in ATOMS else packed_atom(value)
+        packed = pack(value, here=self._here) if isinstance(value, np.generic) else packed_atom(value)
         stream = packed.stream
         if len(stream) <= INLINE and not packed.buffers:
             group = Group((name,), trust.digest(stream), inline=stream)
@@ -196,7 +198,7 @@ class Snapshots:
         marks = {
             name: self._mark(value, manifest.group((name,)), buffers.get(name, []))
             for name, value in values.items()
-            if not isinstance(value, ATOMS)
+            if not is_atom(value)
         }
         return values, marks
 

@@ -192,7 +192,7 @@ class Stepping:
         outcome = done.outcome
         dead = self._dead[index] if self._drop_unused else frozenset()
         touched = self._touches(index) if outcome.status == "done" else frozenset()
-        examine = self._scope.held().union(touched & self._scope.opened(), outcome.variables)
+        examine = self._scope.held().union(self._scope.within_reach(touched), outcome.variables)
         values = self._scope.values()
         dropped = not dead.isdisjoint(values)
         if outcome.children and (lost := spoilt(self._pipeline.steps[index], outcome)):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import NotKept, VariableNotFound, near_misses
-from pforge_lab.runs.snapshots import ATOMS
+from pforge_lab.runs.changeable import is_open
 
 if TYPE_CHECKING:
     from pforge_lab.runs.glances import VariableRow
@@ -90,7 +90,7 @@ class Variables(Mapping[str, Any]):
             raise VariableNotFound(f"there is no variable {name!r} {self._where}{hint}", name=name) from None
         if isinstance(value, Missing):
             raise value.error()
-        if self._handed_out is not None and not isinstance(value, ATOMS):
+        if self._handed_out is not None and is_open(value):
             self._handed_out(name)
         return value
 
