@@ -11,7 +11,7 @@ from pforge_lab.runs import changeable
 from pforge_lab.runs.variables import Missing, Pending, Stored
 
 if TYPE_CHECKING:
-    from pforge_lab.runs.manifest import Manifest
+    from pforge_lab.runs.manifest import Manifest, Mark
     from pforge_lab.runs.snapshots import Snapshots
 
 Maker = Callable[[str], str | None]  # variable name -> label of the step that wrote it
@@ -65,7 +65,7 @@ class Live:
         manifest: Manifest,
         maker: Maker,
         objects: Mapping[str, Any] | None = None,
-        marks: Mapping[str, str] | None = None,
+        marks: Mapping[str, Mark] | None = None,
     ) -> None:
         """Be in step with a snapshot of which some objects are there; the others are loaded when they are needed."""
         lost = {name: Missing(name, why, maker(name)) for name, why in manifest.not_kept.items() if name}

@@ -11,7 +11,7 @@ from pforge_lab.runs.chunks import NOTHING, Cut
 from pforge_lab.runs.encoding import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
 Buffers = tuple[Cut, ...]
 
@@ -140,6 +140,35 @@ class Manifest:
         doubtful = {*here, *there} if among is None else {*among, *self.not_kept, *other.not_kept}
         return {name for name in doubtful if here.get(name) != there.get(name)}
 
+    def doubtful(self, variables: Mapping[str, object], examine: Collection[str]) -> set[str]:
+        """Return what may not be as it is here: examined, new or gone, or in a group with one of these."""
+        known = self.prints.keys() | self.not_kept.keys() if self.not_kept else self.prints.keys()
+        found = {*examine, *(variables.keys() ^ known)}
+        if self.followers:
+            for name in [*found]:
+                group = self.leaders.get(self.followers.get(name, name))
+                if group is not None:
+                    found.update(group.names)
+        return found
+
+    def regrouped_since(self, other: Manifest) -> set[str]:
+        """Return the names that share other objects than in ``other``, all of them having the same content as there."""
+        if not (self.followers or other.followers):
+            return set()
+        here, there = (
+            {group.names: group for group in each.groups if len(group.names) > 1} for each in (self, other)
+        )
+        differing = [*(here.keys() - there.keys()), *(there.keys() - here.keys())]
+        differing += [
+            names for names in here.keys() & there.keys() if here[names].digest != there[names].digest
+        ]
+        return {
+            name
+            for names in differing
+            if all(self.prints.get(name, "") == other.prints.get(name) for name in names)
+            for name in names
+        }
+
     def with_those_of(self, older: Manifest, names: set[str]) -> Manifest:
         """Return this snapshot with variables that are as they were in ``older`` kept as they are kept there."""
         prints = {name: older.prints[name] if name in names else mark for name, mark in self.prints.items()}
@@ -159,6 +188,11 @@ class Manifest:
             _followers=None,
             _ours=None,
         )
+
+    def mark(self, name: str) -> Mark:
+        """Return what tells the content of a variable, and what it shares with others."""
+        group = self.leaders.get(self.followers.get(name, name))
+        return self.prints.get(name), group.digest if group is not None and len(group.names) > 1 else None
 
     def chunk_ids(self) -> set[str]:
         """Return the ids of all chunks that are needed to load the snapshot."""
@@ -200,6 +234,9 @@ class Manifest:
 
 
 EMPTY = Manifest((), {})
+
+#: The fingerprint of a variable, and the digest of the group that it shares objects with.
+Mark = tuple[str | None, str | None]
 
 
 def with_signature(signature: str, body: bytes) -> bytes:

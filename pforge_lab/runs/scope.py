@@ -195,13 +195,14 @@ class Scope:
         same = {
             name
             for name, mark in marks.items()
-            if values.get(name) is live.get(name) and manifest.prints.get(name) == mark
+            if values.get(name) is live.get(name) and mark == manifest.mark(name)
         }
         return manifest.with_those_of(self.manifest, same) if same else manifest
 
     def changes(self, manifest: Manifest) -> tuple[str, ...]:
         """Return the names of variables that differ from the snapshot they were in step with, sorted."""
-        return tuple(sorted(manifest.changed_since(self.manifest, manifest.looked) - {OUTPUT}))
+        changed = manifest.changed_since(self.manifest, manifest.looked)
+        return tuple(sorted((changed | manifest.regrouped_since(self.manifest)) - {OUTPUT}))
 
     def adopt(
         self, manifest: Manifest, values: dict[str, Any], examined: Collection[str] | None = None

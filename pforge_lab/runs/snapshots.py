@@ -15,7 +15,7 @@ from pforge_lab import trust
 from pforge_lab.errors import StateCorrupt
 from pforge_lab.runs.changeable import is_atom
 from pforge_lab.runs.chunks import NOTHING, Chunks, cut_like
-from pforge_lab.runs.manifest import EMPTY, Group, Manifest
+from pforge_lab.runs.manifest import EMPTY, Group, Manifest, Mark
 from pforge_lab.runs.prints import cuts_before, fingerprint, packed_atom, place, print_of, sharing
 from pforge_lab.runs.surroundings import searched_last
 from pforge_lab.serialization import Packed, pack, unpack
@@ -101,7 +101,7 @@ class Snapshots:
         if examine is not None and not previous.is_ours:
             examine = None  # what somebody else has written is not signed without having been looked at
         base = EMPTY if examine is None else previous
-        doubtful = set(variables) if examine is None else _doubtful(base, variables, examine)
+        doubtful = set(variables) if examine is None else base.doubtful(variables, examine)
         leaders, prints, told = base.leaders.copy(), base.prints.copy(), base.told.copy()
         for name in doubtful:
             leaders.pop(base.followers.get(name, name), None)
@@ -125,8 +125,9 @@ class Snapshots:
             leaders[names[0]] = self._put(names, packs, variables, prints, previous)
         if flush:
             self.chunks.flush()
-        looked = None if examine is None else doubtful
-        return _manifest(leaders, prints, not_kept, told, variables=variables, looked=looked)
+        return _manifest(
+            leaders, prints, not_kept, told, variables=variables, looked=None if examine is None else doubtful
+        )
 
     def _put(
         self,
@@ -191,12 +192,18 @@ class Snapshots:
         """
         return self._load(manifest, names, {})
 
-    def restore(self, manifest: Manifest, names: Iterable[str]) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return what `load` returns, and the fingerprints that `take` would give to those values after ``manifest``."""
+    def restore(self, manifest: Manifest, names: Iterable[str]) -> tuple[dict[str, Any], dict[str, Mark]]:
+        """Return what `load` returns, and the marks that a `take` of those values after ``manifest`` would give them."""
         buffers: dict[str, list[bytearray]] = {}
         values = self._load(manifest, names, buffers)
-        marks = {
-            name: self._mark(value, manifest.group((name,)), buffers.get(name, []))
+        shared = {
+            name: trust.digest(pack({each: values[each] for each in group.names}, here=self._here).stream)
+            for group in manifest.groups
+            if len(group.names) > 1 and group.names[0] in values
+            for name in group.names
+        }
+        marks: dict[str, Mark] = {
+            name: (self._mark(value, manifest.group((name,)), buffers.get(name, [])), shared.get(name))
             for name, value in values.items()
             if not is_atom(value)
         }
@@ -256,18 +263,6 @@ class Snapshots:
                 raise
             with searched_last(folders):
                 return unpack(stream, buffers, trusted=trusted, trust=self._trusted)
-
-
-def _doubtful(base: Manifest, variables: Mapping[str, object], examine: Collection[str]) -> set[str]:
-    """Return what is not as it is in ``base``: examined, new or gone, or in a group with one of these."""
-    known = base.prints.keys() | base.not_kept.keys() if base.not_kept else base.prints.keys()
-    doubtful = {*examine, *(variables.keys() ^ known)}
-    if base.followers:
-        for name in [*doubtful]:
-            group = base.leaders.get(base.followers.get(name, name))
-            if group is not None:
-                doubtful.update(group.names)
-    return doubtful
 
 
 def _in_order(names: set[str], variables: Mapping[str, object]) -> list[str]:
