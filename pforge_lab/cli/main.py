@@ -23,6 +23,7 @@ from pforge_lab.cli import (
 )
 from pforge_lab.cli.group import Grammar
 from pforge_lab.cli.progress import of_terminal
+from pforge_lab.cli.remarks import remarks
 from pforge_lab.cli.session import Session, opened, pass_session
 from pforge_lab.cli.shown import print_record, print_result
 from pforge_lab.cli.store import NAMED
@@ -38,8 +39,6 @@ from pforge_lab.errors import (
     StepError,
     UsageError,
 )
-from pforge_lab.pipeline.dataflow import flows
-from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs.api import open_run
 from pforge_lab.state import open_state
 from pforge_lab.state.existing import check_exists
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pforge_lab.pipeline.loader import Forge
+    from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.state import StateManager
 
 EXIT_CODES: tuple[tuple[type[PforgeError], int], ...] = (
@@ -144,12 +144,10 @@ def open_store(session: Session, url: str) -> StateManager:
 @click.argument("file", type=moving.FILE, shell_complete=completing.files(*completing.PIPELINES))
 @pass_session
 def load(session: Session, file: Path) -> Pipeline | Forge:
-    """Load a FILE: one pipeline, or a forge with many; tell what its data flow is suspicious of."""
+    """Load a FILE: one pipeline, or a forge with many; tell what of it is not used here, and what looks wrong."""
     loaded = session.load(file)
-    for pipeline in [loaded] if isinstance(loaded, Pipeline) else loaded.pipelines.values():
-        for flow in flows(pipeline):
-            for warning in flow.warnings:
-                click.echo(f"{pipeline.name}, {flow.label or 'params'}: {warning}", err=True)
+    for line in remarks(loaded):
+        click.echo(line, err=True)
     return loaded
 
 

@@ -1,110 +1,37 @@
-"""Who reads and writes what: for every step, found from its templates, condition, loop and transitions."""
+"""Who reads and writes what: for every step and its parts, found from templates, conditions, loops and transitions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
-from pforge_lab.errors import near_misses
-
-from .lookup import MISSING
-from .policies import END
-from .steps import AnyStep, Parallel
-from .templates import compile_condition, compile_value, path_of
+from . import suspicions
+from .liveness import live_after, reads, writes
+from .nesting import Nested
+from .reaching import Known, Reaching
+from .steps import Parallel, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
     from .spec import Pipeline
 
-
-def reads(step: AnyStep) -> frozenset[str]:
-    """Return the names that a step reads, in its input, condition, loop and transitions."""
-    names = _needs(step)
-    if step.condition is not None:
-        names |= compile_condition(step.condition).reads
-    if isinstance(step, Parallel):
-        names |= frozenset().union(*(reads(child) for child in step.parallel))
-    written = writes(step)
-    for way in step.next or ():
-        if way.if_ is not None:
-            names |= compile_condition(way.if_).reads - written
-    return names
-
-
-def _needs(step: AnyStep) -> frozenset[str]:
-    """Return the names without which a step fails: those of its input and its loop."""
-    if isinstance(step, Parallel):
-        return frozenset().union(*(_needs(child) for child in step.parallel))
-    if step.foreach is None:
-        return step.compiled_input.reads
-    return compile_value(step.foreach).reads | (step.compiled_input.reads - {step.as_})
-
-
-def writes(step: AnyStep) -> frozenset[str]:
-    """Return the names that a step may write."""
-    if isinstance(step, Parallel):
-        return frozenset().union(*(writes(child) for child in step.parallel))
-    return frozenset({step.output_var} if step.output_var else ())
-
-
-def successors(pipeline: Pipeline) -> tuple[tuple[int, ...], ...]:
-    """Return for each step the steps that may follow it; the number of steps stands for the end."""
-    end = len(pipeline.steps)
-    followers: list[tuple[int, ...]] = []
-    for i, step in enumerate(pipeline.steps):
-        targets = [end if way.goto == END and END not in pipeline.labels else pipeline.labels.index(way.goto)
-                   for way in step.next or ()]  # fmt: skip
-        certain = any(way.if_ is None for way in step.next or ()) and step.condition is None
-        followers.append(tuple(dict.fromkeys([*targets, *([] if certain else [i + 1])])))
-    return tuple(followers)
-
-
-def live_after(pipeline: Pipeline) -> tuple[frozenset[str], ...]:
-    """Return for each step the names that a later step may still read.
-
-    A store that may not happen (a condition, ``continue``) keeps the value before it alive; loops
-    are followed until nothing changes.
-
-    Examples
-    --------
-    >>> from pforge_lab.pipeline.spec import Pipeline
-    >>> def a(x): ...
-    >>> def b(a): ...
-    >>> [sorted(names) for names in live_after(Pipeline.from_functions("p", a, b))]
-    [['a'], []]
-    """
-    followers = successors(pipeline)
-    before: list[frozenset[str]] = [frozenset()] * (len(pipeline.steps) + 1)
-    after: list[frozenset[str]] = [frozenset()] * len(pipeline.steps)
-    changed = True
-    while changed:
-        changed = False
-        for i in reversed(range(len(pipeline.steps))):
-            step = pipeline.steps[i]
-            after[i] = frozenset().union(*(before[k] for k in followers[i]))
-            needed = reads(step) | (after[i] - _surely_written(step))
-            changed = changed or needed != before[i]
-            before[i] = needed
-    return tuple(after)
-
-
-def _surely_written(step: AnyStep) -> frozenset[str]:
-    if step.condition is not None or step.error_policy == "continue":
-        return frozenset()
-    if isinstance(step, Parallel):
-        return frozenset().union(*(_surely_written(child) for child in step.parallel))
-    return writes(step)
+_DEEPEST: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class StepFlow:
-    """The data flow of one step.
+    """The data flow of one step, or of a part of one.
 
     Attributes
     ----------
     step
-        Place in the pipeline, from 1; 0 for the params.
+        Place in the pipeline, from 1; 0 for the params. Parts have that of their step.
+    label
+        The step's label; for a part ``step/part``, for the call with each element of a loop ``step[i]``,
+        for the params of a nested pipeline ``step/params``.
     reads
         Names with the labels of the steps that may have written them; ``params`` for params.
     writes
@@ -113,6 +40,10 @@ class StepFlow:
         Names that no later step reads.
     warnings
         What looks wrong.
+    depth
+        How many steps it is inside of.
+    pipeline
+        The pipeline whose variables these are.
     """
 
     step: int
@@ -122,121 +53,120 @@ class StepFlow:
     writes: tuple[str, ...] = ()
     last_reader_of: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    depth: int = 0
+    pipeline: str = ""
 
 
 def flows(pipeline: Pipeline) -> tuple[StepFlow, ...]:
-    """Return the data flow of the params and of all steps."""
-    reachable, writers = _writers(pipeline)
-    live = live_after(pipeline)
-    read = frozenset().union(*(reads(step) for step in pipeline.steps))
-    params = tuple(pipeline.params) if pipeline.declares_params else tuple(_given(pipeline, writers))
-    unread = [f"param {name!r} is never read" for name in params if name not in read]
-    rows = [StepFlow(0, "params", "", {}, params, (), tuple(unread))]
-    for i, step in enumerate(pipeline.steps):
-        sources = {name: writers[i].get(name, ()) for name in sorted(reads(step))}
-        rows.append(
-            StepFlow(
-                i + 1,
-                pipeline.labels[i],
-                step.tool_name,
-                sources,
-                tuple(sorted(writes(step))),
-                tuple(sorted(reads(step) - live[i] - writes(step))),
-                tuple(_warnings(pipeline, i, read, writers[i], runs=i in reachable)),
-            ),
-        )
-    return tuple(rows)
+    """Return the data flow of the params, of all steps, and after each step that of its parts.
+
+    A nested pipeline that several steps call has its rows below the first of them; those that are
+    nested deeper than any stack reaches have none.
+    """
+    return tuple(_Walk(pipeline).rows(pipeline))
 
 
-def _given(pipeline: Pipeline, writers: list[dict[str, tuple[str, ...]]]) -> list[str]:
+class _Walk:
+    """Goes through a pipeline and those nested in it."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._nested = Nested(pipeline)
+        self._shown: set[str] = set()
+
+    def rows(
+        self,
+        pipeline: Pipeline,
+        inside: tuple[str, ...] = (),
+        step: int = 0,
+        elsewhere: frozenset[str] = frozenset(),
+    ) -> Iterator[StepFlow]:
+        """Yield the rows of one pipeline, of what is inside of steps where it is nested."""
+        flow = Reaching.of(pipeline, nested=bool(inside))
+        live = live_after(pipeline)
+        read = frozenset().union(*map(reads, pipeline.steps))
+        unread = frozenset().union(*map(writes, pipeline.steps)) - read - {*pipeline.keep} - elsewhere
+        names = tuple(pipeline.params) if pipeline.declares_params else _given(flow)
+        told = tuple(f"param {name!r} is never read" for name in names if name not in read)
+        yield StepFlow(step, _path(inside, "params"), "", {}, names, (), told, len(inside), pipeline.name)
+        for i, this in enumerate(pipeline.steps):
+            row = StepFlow(
+                step or i + 1,
+                _path(inside, pipeline.labels[i]),
+                this.tool_name,
+                _sources(reads(this), flow.known[i], inside),
+                tuple(sorted(writes(this))),
+                tuple(sorted(reads(this) - live[i] - writes(this))),
+                tuple(suspicions.of_step(flow, i, unread)),
+                len(inside),
+                pipeline.name,
+            )
+            yield row
+            yield from self._parts(flow, i, inside, row, unread)
+
+    def _parts(
+        self, flow: Reaching, i: int, inside: tuple[str, ...], row: StepFlow, unread: frozenset[str]
+    ) -> Iterator[StepFlow]:
+        """Yield the rows of the parts of a step."""
+        step, here = flow.pipeline.steps[i], (*inside, flow.pipeline.labels[i])
+        if isinstance(step, Parallel):
+            for label, part in zip(step.labels, step.parallel, strict=True):
+                yield replace(
+                    row,
+                    label=_path(here, label),
+                    tool=part.tool_name,
+                    reads=_sources(reads(part), flow.known[i], inside),
+                    writes=tuple(sorted(writes(part))),
+                    last_reader_of=(),
+                    warnings=tuple(suspicions.of_part(flow, i, part, unread)),
+                    depth=len(here),
+                )
+                yield from self._below(part, (*here, label), row.step)
+        elif step.foreach is not None:
+            names = step.compiled_input.reads
+            sources = _sources(names, flow.known[i], inside)
+            yield replace(
+                row,
+                label=f"{row.label}[i]",
+                reads=sources | ({step.as_: (row.label,)} if step.as_ in names else {}),
+                writes=(),
+                last_reader_of=(),
+                warnings=tuple(suspicions.of_element(flow, i, step)),
+                depth=len(here),
+            )
+            yield from self._below(step, (*inside, f"{here[-1]}[i]"), row.step)
+        else:
+            yield from self._below(step, here, row.step)
+
+    def _below(self, step: Step, here: tuple[str, ...], place: int) -> Iterator[StepFlow]:
+        """Yield the rows of the pipeline that a step calls, where it calls one."""
+        inner = self._nested.called(step)
+        if inner is not None and step.tool_name not in self._shown and len(here) <= _DEEPEST:
+            self._shown.add(step.tool_name)
+            yield from self.rows(inner, here, place, self._nested.read_outside(step.tool_name))
+
+
+def _path(inside: tuple[str, ...], label: str) -> str:
+    return "/".join((*inside, label))
+
+
+def _sources(names: frozenset[str], known: Known, inside: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(_path(inside, by) for by in known.get(name, ())) for name in sorted(names)}
+
+
+def _given(flow: Reaching) -> tuple[str, ...]:
     """Return the names that callers may give where no params are declared."""
-    return sorted(
-        {name for i, step in enumerate(pipeline.steps) for name in reads(step) if name not in writers[i]}
-    )
-
-
-def _writers(pipeline: Pipeline) -> tuple[set[int], list[dict[str, tuple[str, ...]]]]:
-    """Return the steps that can run, and for each step who may have written what before it."""
-    followers = successors(pipeline)
-    start: dict[str, tuple[str, ...]] = dict.fromkeys(pipeline.params, ("params",))
-    known: list[dict[str, tuple[str, ...]]] = [{} for _ in range(len(pipeline.steps) + 1)]
-    reachable: set[int] = set()
-    pending: list[tuple[int, dict[str, tuple[str, ...]]]] = [(0, start)]
-    while pending:
-        i, arriving = pending.pop()
-        merged = _merged(known[i], arriving)
-        if i in reachable and merged == known[i]:
-            continue
-        known[i] = merged
-        if i == len(pipeline.steps):
-            continue
-        reachable.add(i)
-        step = pipeline.steps[i]
-        leaving = dict(merged)
-        for name in writes(step):
-            kept = () if name in _surely_written(step) else merged.get(name, ())
-            leaving[name] = (*kept, *(() if pipeline.labels[i] in kept else (pipeline.labels[i],)))
-        pending += [(k, leaving) for k in followers[i]]
-    return reachable, known
-
-
-def _merged(one: dict[str, tuple[str, ...]], other: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    return {
-        name: tuple(dict.fromkeys([*one.get(name, ()), *other.get(name, ())]))
-        for name in dict.fromkeys([*one, *other])
-    }
-
-
-def _warnings(
-    pipeline: Pipeline, index: int, read: frozenset[str], known: dict[str, tuple[str, ...]], *, runs: bool
-) -> list[str]:
-    step = pipeline.steps[index]
-    if not runs:
-        return ["can never run: no step leads to it"]
-    never = _never_holds(pipeline, step, known)
-    if never is not None:
-        return [f"can never run: {never}"]
-    told = [_too_early(pipeline, name, known) for name in sorted(_needs(step)) if name not in known]
-    if index < len(pipeline.steps) - 1:
-        told += [
-            f"{name!r} is never read: a result, or not needed"
-            for name in sorted(writes(step))
-            if name not in read and name not in pipeline.keep
-        ]
-    return [text for text in told if text]
-
-
-def _too_early(pipeline: Pipeline, name: str, known: dict[str, tuple[str, ...]]) -> str:
-    later = [
-        label for label, step in zip(pipeline.labels, pipeline.steps, strict=True) if name in writes(step)
-    ]
-    if later:
-        return f"reads {name!r} before it can exist: {later[0]!r} writes it later"
-    if not pipeline.declares_params:
-        return ""
-    return f"reads {name!r}, which nothing writes{near_misses(name, known)}"
-
-
-def _never_holds(pipeline: Pipeline, step: AnyStep, known: dict[str, tuple[str, ...]]) -> str | None:
-    if step.condition is None:
-        return None
-    condition = compile_condition(step.condition)
-    if not condition.reads:
-        return None if condition.test({}) else f"its condition {step.condition!r} never holds"
-    name = path_of(step.condition)
-    if name is not None and pipeline.declares_params and known.get(name, MISSING) is MISSING:
-        return f"its condition needs {name!r}, which nothing writes before{near_misses(name, known)}"
-    return None
+    steps = enumerate(flow.pipeline.steps)
+    return tuple(sorted({name for i, step in steps for name in reads(step) if name not in flow.known[i]}))
 
 
 def dataflow(pipeline: Pipeline) -> pd.DataFrame:
-    """Return the data flow as a table: one row for the params and one for each step.
+    """Return the data flow as a table: one row for the params, one for each step, and those of its parts.
 
     Returns
     -------
     DataFrame
         ``step label tool reads writes last_reader_of warnings``; ``reads`` says for each name
-        which steps may have written it.
+        which steps may have written it. The parts of a step have its place and ``step/part`` as label.
     """
     import pandas as pd  # noqa: PLC0415 -- loaded for tables
 

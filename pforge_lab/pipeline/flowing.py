@@ -63,7 +63,7 @@ class Flowing:
     @cached_property
     def _flows(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
         """What each step reads, and what it may write."""
-        from .dataflow import reads, writes  # noqa: PLC0415 - dataflow is made of pipelines
+        from .liveness import reads, writes  # noqa: PLC0415 - liveness is one of pipelines
 
         return tuple((reads(step), writes(step)) for step in self.steps)
 

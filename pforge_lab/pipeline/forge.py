@@ -168,7 +168,8 @@ class Forge(Mapping[str, Pipeline]):
 
     def __repr__(self) -> str:
         pipelines = ", ".join(self.pipelines) or "none"
-        return f"<Forge {self.name!r}: {len(self.tools)} tools, pipelines: {pipelines}>"
+        unused = f"; not used here: {', '.join(self.unused)}" if self.unused else ""
+        return f"<Forge {self.name!r}: {len(self.tools)} tools, pipelines: {pipelines}{unused}>"
 
 
 class NoPipeline(SpecError, KeyError):

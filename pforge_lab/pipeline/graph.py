@@ -15,6 +15,7 @@ _ROW: Final = 56
 _BOX: Final = 40
 _LANE: Final = 16
 _CHARACTER: Final = 7.2
+_INDENT: Final = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,17 @@ class Graph:
 
     @classmethod
     def of(cls, name: str, rows: tuple[StepFlow, ...]) -> Graph:
-        """Return the graph of rows; arcs that overlap are in lanes of their own."""
+        """Return the graph of rows; arcs that overlap are in lanes of their own.
+
+        An arc to a block or a loop stands for those to its parts.
+        """
         places = {row.label: i for i, row in enumerate(rows)}
+        told = [{(by, name) for name, bys in row.reads.items() for by in bys} for row in rows]
         spans = sorted(
             (
                 (places[by], i, variable)
                 for i, row in enumerate(rows)
-                for variable, bys in row.reads.items()
-                for by in bys
+                for by, variable in told[i] - _of_enclosing(rows, told, i)
             ),
             key=lambda span: (abs(span[1] - span[0]), span),
         )
@@ -72,7 +76,7 @@ class Graph:
 
     def to_svg(self, *, current: str | None = None) -> str:
         """Return the drawing, with the step of a label marked: no scripts, no fonts, no addresses in it."""
-        wide = max(len(line) for row in self.rows for line in _lines(row)) * _CHARACTER + 24
+        wide = max(_width(row) for row in self.rows)
         lanes = 1 + max((edge.lane for edge in self.edges), default=0)
         size = f'width="{wide + 44 + lanes * _LANE:.0f}" height="{len(self.rows) * _ROW + 8}"'
         opening = (
@@ -101,10 +105,23 @@ class Graph:
         return f"Data flow of {self.name}: {flow or 'nothing is handed on'}"
 
 
+def _of_enclosing(
+    rows: tuple[StepFlow, ...], told: list[set[tuple[str, str]]], place: int
+) -> set[tuple[str, str]]:
+    """Return what the step reads that a row is a part of."""
+    above = (k for k in reversed(range(place)) if rows[k].depth < rows[place].depth)
+    outer = next(above, None)
+    return set() if outer is None else told[outer]
+
+
 def _lines(row: StepFlow) -> tuple[str, str]:
     tool = f"  ({row.tool})" if row.tool and row.tool != row.label else ""
     made = ", ".join(row.writes)
     return f"{row.label}{tool}", f"-> {made}" if made else ""
+
+
+def _width(row: StepFlow) -> float:
+    return max(map(len, _lines(row))) * _CHARACTER + 24 + row.depth * _INDENT
 
 
 def _box(row: StepFlow, top: int, wide: float, *, marked: bool) -> Iterator[str]:
@@ -112,9 +129,10 @@ def _box(row: StepFlow, top: int, wide: float, *, marked: bool) -> Iterator[str]
     mark = ' stroke-width="3"' if marked else ' opacity="0.7"'
     first, second = map(escape, _lines(row))
     yield f"<g><title>{escape('; '.join(row.warnings) or row.label)}</title>"
-    yield f'<rect x="8" y="{top}" width="{wide:.0f}" height="{_BOX}" rx="5" fill="none"{mark}{dashed}/>'
-    yield f'<text x="18" y="{top + 16}" stroke="none" font-weight="bold">{first}</text>'
-    yield f'<text x="18" y="{top + 32}" stroke="none" opacity="0.75">{second}</text></g>'
+    left = row.depth * _INDENT  # parts stand below what they are a part of, and to the right
+    yield f'<rect x="{8 + left}" y="{top}" width="{wide - left:.0f}" height="{_BOX}" rx="5" fill="none"{mark}{dashed}/>'
+    yield f'<text x="{18 + left}" y="{top + 16}" stroke="none" font-weight="bold">{first}</text>'
+    yield f'<text x="{18 + left}" y="{top + 32}" stroke="none" opacity="0.75">{second}</text></g>'
 
 
 def _arc(edge: Edge, right: float) -> str:

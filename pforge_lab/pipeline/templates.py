@@ -30,10 +30,10 @@ __all__ = [
     "Condition",
     "Scope",
     "Template",
+    "bare",
     "compile_condition",
     "compile_pieces",
     "compile_value",
-    "path_of",
 ]
 
 MAX_DEPTH: Final = 60
@@ -94,12 +94,11 @@ def compile_condition(text: str) -> Condition:
     >>> compile_condition("!result").test({})
     True
     """
-    source = _bare(text)
+    source = bare(text)
     if not source:
         raise SpecError.of([Fault("the condition is empty; leave it out, or name a variable")])
     negated = source.startswith("!") and _PATH.fullmatch(source[1:].strip()) is not None
-    bare = source[1:].strip() if negated else source
-    path = _path(bare, source)
+    path = _path(source[1:].strip() if negated else source, source)
     if path is not None:
         return Condition(source, path.reads, _path_condition(path, negated=negated))
     expression = parse_expression(source, CONDITIONS)
@@ -126,12 +125,6 @@ def _comparison(source: str, otherwise: Callable[[Scope], Any]) -> Callable[[Sco
         return otherwise(scope) if value is MISSING else compare(value, constant)
 
     return evaluate
-
-
-def path_of(condition: str) -> str | None:
-    """Return the variable that a condition needs to hold at all, if it is a plain name or path."""
-    path = _path(_bare(condition), condition)
-    return None if path is None else path.name
 
 
 def _path_condition(path: Name | Path, *, negated: bool) -> Callable[[Scope], Any]:
@@ -232,7 +225,14 @@ def _path(expression: str, source: str) -> Name | Path | None:
     return Path(name, parts, source) if parts else Name(name, source)
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
+    """Return the expression of a condition, which may stand in braces.
+
+    Examples
+    --------
+    >>> bare("{{ ready }}"), bare(" ready ")
+    ('ready', 'ready')
+    """
     source = text.strip()
     if source.startswith("{{") and source.endswith("}}") and "{{" not in source[2:]:
         return source[2:-2].strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pforge_lab.pipeline.dataflow import reads
+from pforge_lab.pipeline.liveness import reads
 from pforge_lab.pipeline.steps import Parallel
 
 if TYPE_CHECKING:

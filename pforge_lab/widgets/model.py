@@ -239,7 +239,8 @@ def chart_of(run: Run, highest: int | None = None) -> str:
 
 def graph_of(run: Run) -> str:
     """Return the data flow as SVG with the step the run stands after marked."""
-    if len(run.pipeline.steps) > _DRAWN:
-        return f"<p>{len(run.pipeline.steps):,} steps are too many to draw; run.pipeline.dataflow() lists them.</p>"
+    steps = len(run.pipeline.steps)
+    if steps > _DRAWN or len((graph := run.pipeline.graph()).rows) > 2 * _DRAWN:
+        return f"<p>{steps:,} steps with their parts are too many to draw; run.pipeline.dataflow() lists them.</p>"
     record = run.line_records[run.position - 1] if run.position else None
-    return run.pipeline.graph().to_svg(current=record.label if record else None)
+    return graph.to_svg(current=record.label if record else None)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pforge_lab.pipeline.dataflow import flows, live_after
+import pytest
+
+from pforge_lab.pipeline.dataflow import flows
+from pforge_lab.pipeline.liveness import live_after
 from pforge_lab.pipeline.loader import loads
 
 FLOW = """
@@ -39,12 +42,12 @@ def test_reads_and_writes_of_every_form():
 
 def test_sources_of_a_name():
     """A store that may not happen leaves the one before it in place."""
-    rows = flows(loads(FLOW))
-    assert rows[0].writes == ("source", "limit", "spare")
-    assert rows[2].reads == {"limit": ("params",), "raw": ("load",)}
-    assert rows[3].reads == {"raw": ("load", "clean")}
-    assert rows[5].reads == {"all": ("each",), "n": ("poll",)}
-    assert rows[3].last_reader_of == ("raw",)
+    rows = {row.label: row for row in flows(loads(FLOW))}
+    assert rows["params"].writes == ("source", "limit", "spare")
+    assert rows["clean"].reads == {"limit": ("params",), "raw": ("load",)}
+    assert rows["both"].reads == {"raw": ("load", "clean")}
+    assert rows["poll"].reads == {"all": ("each",), "n": ("poll",)}
+    assert rows["both"].last_reader_of == ("raw",)
 
 
 def test_liveness_follows_loops_and_conditions():
@@ -84,7 +87,7 @@ steps:
         ),
         "two": ("reads 'aa', which nothing writes, did you mean 'a'?",),
         "three": (
-            "can never run: its condition needs 'nowhere', which nothing writes before; there are 'a', 'late', 'r', 'unused'",
+            "can never run: its condition 'nowhere.x' never holds, as nothing writes 'nowhere' before; there are 'a', 'late', 'r', 'unused'",
         ),
         "four": ("can never run: its condition '1 > 2' never holds",),
         "five": (),
@@ -105,12 +108,97 @@ steps:
 
 
 def test_the_table():
-    """One row for the params and one for each step."""
+    """One row for the params, one for each step, and one for each part of a block or a loop."""
     table = loads(FLOW).dataflow()
     assert list(table.columns) == ["step", "label", "tool", "reads", "writes", "last_reader_of", "warnings"]
-    assert table.label.tolist() == ["params", "load", "clean", "both", "each", "poll", "report"]
+    assert table.label.tolist() == [
+        "params", "load", "clean", "both", "both/a:x", "both/a:y", "each", "each[i]", "poll", "report",
+    ]  # fmt: skip
+    assert table.step.tolist() == [0, 1, 2, 3, 3, 3, 4, 4, 5, 6]
     assert table.reads[3] == "raw <- load | clean"
     assert table.warnings[0] == "param 'spare' is never read"
+    assert table.reads.tolist()[5:8] == [
+        "raw <- load | clean",
+        "x <- both, y <- both",
+        "page <- each, y <- both",
+    ]
+    assert table.writes.tolist()[3:6] == ["x, y", "x", "y"]
+
+
+NESTED = """
+name: outer
+params: {}
+tools:
+  - type: pipeline
+    name: inner
+    params: { q: any }
+    steps:
+      - { tool: "builtins:len", input: { obj: "{{ qq }}" }, output_var: dead }
+      - { tool: "builtins:len", label: kept, input: { obj: "ab" }, output_var: live }
+      - { tool: "builtins:len", label: last, condition: "1 > 2" }
+steps:
+  - { tool: inner, label: n, input: { q: 1 }, output_var: out }
+  - { tool: "a:b", label: use, input: { x: "{{ out.variables.live }}" } }
+"""
+
+
+def test_the_steps_of_a_nested_pipeline_have_rows_of_their_own():
+    """Below the step that calls it, with its params, and what each of them reads and writes there."""
+    table = loads(NESTED).dataflow()
+    assert table.label.tolist() == [
+        "params", "n", "n/params", "n/builtins:len", "n/kept", "n/last", "use",
+    ]  # fmt: skip
+    assert table.step.tolist() == [0, 1, 1, 1, 1, 1, 2]
+    assert table.reads.tolist()[3:] == ["qq <- ?", "", "", "out <- n"]
+    assert table.writes.tolist()[1:5] == ["out", "q", "dead", "live"]
+
+
+def test_what_looks_wrong_inside_a_nested_pipeline_is_told_there():
+    """A variable that is read in what it hands back is read."""
+    told = {row.label: row.warnings for row in flows(loads(NESTED)) if row.warnings}
+    assert told == {
+        "n/params": ("param 'q' is never read",),
+        "n/builtins:len": (
+            "reads 'qq', which nothing writes, did you mean 'q'?",
+            "'dead' is never read: a result, or not needed",
+        ),
+        "n/last": ("can never run: its condition '1 > 2' never holds",),
+    }
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        '{ tool: "a:b", input: { x: "{{ out }}" } }',
+        '{ tool: "a:b", input: { x: "{{ out.results.0.output }}" } }',
+        '{ tool: "a:b", condition: "out.variables.dead > 1" }',
+        '{ tool: "a:b", input: { x: "{{ out.variables | length }}" } }',
+    ],
+)
+def test_what_a_nested_pipeline_hands_back_whole_is_read_whole(step):
+    """Then none of its variables is said to be read never."""
+    text = NESTED.partition('  - { tool: "a:b"')[0] + f"  - {step}\n"
+    rows = {row.label: row.warnings for row in flows(loads(text))}
+    assert rows["n/builtins:len"] == ("reads 'qq', which nothing writes, did you mean 'q'?",)
+
+
+def test_a_pipeline_that_is_called_twice_is_shown_once():
+    """So that the rows stay as many as what is written, however pipelines call each other."""
+    tools = "".join(
+        f"  - {{ type: pipeline, name: p{k}, steps: [{{ tool: p{k - 1} }}, {{ tool: p{k - 1} }}] }}\n"
+        for k in range(1, 40)
+    )
+    text = f'tools:\n  - {{ type: pipeline, name: p0, steps: [{{ tool: "a:b" }}] }}\n{tools}steps: [{{ tool: p39 }}]'
+    assert len(flows(loads(text, name="p"))) == 2 + 39 * 3 + 2
+
+
+def test_pipelines_nested_deeper_than_any_stack_reaches():
+    """Are told of as far as they could be executed."""
+    tools = "".join(
+        f"  - {{ type: pipeline, name: p{k}, steps: [{{ tool: p{k - 1} }}] }}\n" for k in range(1, 130)
+    )
+    text = f'tools:\n  - {{ type: pipeline, name: p0, steps: [{{ tool: "a:b" }}] }}\n{tools}steps: [{{ tool: p129 }}]'
+    assert 200 < len(flows(loads(text, name="p"))) < 250
 
 
 def test_the_drawing():
@@ -123,9 +211,20 @@ def test_the_drawing():
     label = root.get("aria-label")
     assert label.startswith("Data flow of a <b> & c: ")
     assert "load gives raw to clean" in label
-    assert len(root.findall(".//{http://www.w3.org/2000/svg}rect")) == 7
+    assert len(root.findall(".//{http://www.w3.org/2000/svg}rect")) == 10
     assert svg.count("http") == 1
     lanes = {}
     for edge in graph.edges:
         for row in range(*sorted((edge.source, edge.target))):
             assert lanes.setdefault((edge.lane, row), edge) is edge
+
+
+def test_the_drawing_of_parts():
+    """They stand to the right of what they are part of, and an arc to a block stands for those to its steps."""
+    graph = loads(FLOW).graph()
+    shown = [(graph.rows[e.source].label, e.name, graph.rows[e.target].label) for e in graph.edges]
+    assert ("load", "raw", "both") in shown
+    assert not any(target.startswith("both/") for _, _, target in shown)
+    assert ("each", "page", "each[i]") in shown
+    assert '<rect x="8"' in graph.to_svg()
+    assert '<rect x="26"' in graph.to_svg()

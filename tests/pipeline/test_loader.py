@@ -195,7 +195,8 @@ def test_a_forge_is_a_mapping_of_its_pipelines(message_of):
     assert "no pipeline 'outr', did you mean 'outer'?" in message_of(SpecError, forge.__getitem__, "outr")
     assert "the tool 'size' is no pipeline" in message_of(SpecError, forge.__getitem__, "size")
     assert "nope" not in forge
-    assert repr(forge) == "<Forge 'shop': 3 tools, pipelines: outer, inner>"
+    unused = ", ".join(forge.unused)
+    assert repr(forge) == f"<Forge 'shop': 3 tools, pipelines: outer, inner; not used here: {unused}>"
 
 
 def test_a_pipeline_of_a_forge_brings_the_tools_it_needs():
