@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
+from jinja2 import StrictUndefined
 from jinja2.filters import FILTERS as DEFAULT_FILTERS
 
-from .lookup import MISSING, lookup
+from .lookup import MISSING, MissingValue, lookup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,23 +31,16 @@ _FROM_JINJA: Final = [
     "length",
     "list",
     "lower",
-    "map",
     "max",
     "min",
-    "reject",
-    "rejectattr",
-    "reverse",
-    "select",
-    "selectattr",
     "sort",
     "string",
     "title",
-    "tojson",
     "trim",
     "truncate",
-    "unique",
     "upper",
 ]
+_MAKING_LISTS: Final = ["map", "reject", "rejectattr", "reverse", "select", "selectattr", "unique"]
 
 
 def limited(length: int) -> None:
@@ -103,23 +99,60 @@ def values(mapping: Mapping[Any, Any]) -> list[Any]:
     return list(mapping.values())
 
 
+def tojson(value: Any, indent: int | None = None) -> str:
+    """Return the value as JSON: plain text, with nothing escaped for HTML."""
+    text = json.dumps(defined(value), sort_keys=True, indent=indent)
+    limited(len(text))
+    return text
+
+
+def defined(value: Any) -> Any:
+    """Return the value.
+
+    Raises
+    ------
+    MissingValue
+        It is undefined, where that is an error.
+    """
+    if isinstance(value, StrictUndefined):
+        str(value)  # raises what is missing
+    return value
+
+
+def _listed(making: Callable[..., Any]) -> Callable[..., Any]:
+    """Return Jinja's filter with its result as a list: a generator could be read once only.
+
+    What is undefined in it is the error that it is elsewhere.
+    """
+
+    @wraps(making)
+    def listed(*args: Any, **options: Any) -> Any:
+        made = making(*args, **options)
+        return made if isinstance(made, str) else [defined(value) for value in made]
+
+    return listed
+
+
 def _part(value: Any, attribute: str | None) -> Any:
     if attribute is None:
         return value
     for name in attribute.split("."):
-        value = lookup(value, int(name) if name.isdigit() else name)
+        owner, key = value, int(name) if name.isdigit() else name
+        value = lookup(owner, key)
         if value is MISSING:
-            raise LookupError(f"there is no {attribute!r}")
+            raise MissingValue(owner, key)
     return value
 
 
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
     **{name: DEFAULT_FILTERS[name] for name in _FROM_JINJA},
+    **{name: _listed(DEFAULT_FILTERS[name]) for name in _MAKING_LISTS},
     "items": items,
     "join": join,
     "keys": keys,
     "replace": replace,
     "round": rounded,
     "sum": total,
+    "tojson": tojson,
     "values": values,
 }

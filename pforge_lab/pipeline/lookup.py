@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.sandbox import SandboxedEnvironment
 
 MISSING: Final = object()
 _SANDBOX = SandboxedEnvironment()
+
+
+class MissingValue(UndefinedError):
+    """Something undefined was used: ``name`` of ``owner`` (or of the scope)."""
+
+    def __init__(self, owner: object, name: object, message: str | None = None) -> None:
+        super().__init__(message)
+        self.owner = owner
+        self.name = name
 
 
 def lookup(value: Any, key: Any) -> Any:

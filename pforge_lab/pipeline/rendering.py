@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from jinja2 import Undefined, UndefinedError
 
-from .lookup import MISSING, lookup
-from .sandbox import MissingValue
+from .lookup import MISSING, MissingValue, lookup
 from .template_errors import Scope, failed, undefined_name, undefined_part
 from .truth import truth
 

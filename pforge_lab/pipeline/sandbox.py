@@ -7,7 +7,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from jinja2 import StrictUndefined, Undefined, UndefinedError, nodes
+from jinja2 import StrictUndefined, Undefined, nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.ext import Extension
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -15,8 +15,8 @@ from jinja2.tests import TESTS as DEFAULT_TESTS
 from jinja2.utils import missing
 from jinja2.visitor import NodeTransformer
 
-from .filters import FILTERS
-from .lookup import MISSING, lookup
+from .filters import FILTERS, defined
+from .lookup import MISSING, MissingValue, lookup
 from .truth import truth
 
 if TYPE_CHECKING:
@@ -52,15 +52,6 @@ _SAFE_TESTS: Final = [
     "undefined",
     "upper",
 ]
-
-
-class MissingValue(UndefinedError):
-    """Something undefined was used: ``name`` of ``owner`` (or of the scope)."""
-
-    def __init__(self, owner: object, name: object, message: str | None = None) -> None:
-        super().__init__(message)
-        self.owner = owner
-        self.name = name
 
 
 class _Strict(StrictUndefined):
@@ -197,7 +188,7 @@ class Environment(ImmutableSandboxedEnvironment):
         )
         self.globals.clear()
         self.filters = dict(FILTERS)
-        self.filters["__defined"] = _defined
+        self.filters["__defined"] = defined
         self.tests = {name: DEFAULT_TESTS[name] for name in _SAFE_TESTS}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -231,13 +222,6 @@ def power(base: Any, exponent: Any) -> Any:
     if isinstance(base, int) and isinstance(exponent, int) and base.bit_length() * abs(exponent) > MAX_BITS:
         raise ValueError(f"the result of '**' would have more than {MAX_BITS} bits")
     return base**exponent
-
-
-def _defined(value: Any) -> Any:
-    """Raise for an undefined value where Jinja would hide it in a container."""
-    if isinstance(value, _Strict):
-        str(value)
-    return value
 
 
 class Contained(NodeTransformer):

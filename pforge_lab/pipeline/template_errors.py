@@ -9,7 +9,7 @@ from jinja2.utils import missing
 
 from pforge_lab.errors import TemplateError, near_misses
 
-from .sandbox import MissingValue
+from .lookup import MissingValue
 
 Scope = Mapping[str, object]
 
@@ -45,11 +45,11 @@ def failed(source: str, error: Exception, scope: Scope) -> TemplateError:
     """Return the error for whatever an expression raised."""
     if isinstance(error, TemplateError):
         return error
-    if isinstance(error, MissingValue):
+    if isinstance(error, MissingValue) and not (error.owner is missing and error.name is None):
         if error.owner is missing:
             return undefined_name(source, str(error.name), scope)
         return undefined_part(source, error.owner, error.name, scope)
-    kind = "" if isinstance(error, SecurityError) else f"{type(error).__name__}: "
+    kind = "" if isinstance(error, SecurityError | MissingValue) else f"{type(error).__name__}: "
     defined = tuple(sorted(map(str, scope)))
     return TemplateError(f"{short(source)!r}: {kind}{error}", expression=source, name=None, defined=defined)
 
