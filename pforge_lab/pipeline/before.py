@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 
 class Before:
@@ -33,16 +33,18 @@ class Before:
     def __init__(self, scope: Mapping[str, Any], names: Iterable[str]) -> None:
         self._scope = dict(scope)
         self._names = [name for name in names if name in scope]
-        self._copies = self._copied(self._scope)
+        self._copies = self._copied(self._scope, self._names)
 
-    def scope(self) -> dict[str, Any]:
-        """Return the variables as they were; each time anew."""
-        return self._scope | self._copied(self._copies)
+    def scope(self, names: Collection[str] | None = None) -> dict[str, Any]:
+        """Return the variables as they were, or those of these names; each time anew."""
+        if names is None:
+            return self._scope | self._copied(self._copies, self._names)
+        return self._copied(self._copies, [name for name in self._names if name in names])
 
-    def _copied(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _copied(self, values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
         copies: dict[str, Any] = {}
         memo: dict[int, Any] = {}  # one for all, so that what they share stays shared
-        for name in self._names:
+        for name in names:
             try:
                 copies[name] = deepcopy(values[name], memo)
             except Exception:  # noqa: BLE001 - whatever an object says that cannot be copied

@@ -28,7 +28,8 @@ class Param(Model):
         is no integer. An integer is a float, a boolean is no integer; ``array`` takes lists,
         tuples, sets and numpy or pandas sequences, ``object`` mappings and instances.
     required
-        Whether a value must be given; by default one must, unless there is a default.
+        Whether a value must be given; by default one must, unless there is a default. (To pforge a mapping
+        without ``required`` is optional: its files say ``required: false`` here.)
     default
         The value where none is given; null is one.
     description

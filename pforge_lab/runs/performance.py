@@ -39,22 +39,29 @@ class Performance:
     log: Log
 
 
-class _Announcements:
-    """Listens to the engine: lines of child processes go to the log, failed attempts too."""
+class Shown:
+    """Listens to the engine: shows the lines of child processes."""
+
+    def attempt_started(self, label: str, number: int) -> None:
+        """Nothing to show."""
+
+    def attempt_failed(self, label: str, number: int, error: BaseException) -> None:
+        """Nothing to show."""
+
+    def output_line(self, label: str, stream: str, text: str) -> None:  # noqa: ARG002 - the engine's protocol
+        """Show a line that a child process wrote; in a run, what is shown is kept."""
+        print(text, file=sys.stderr if stream == "stderr" else sys.stdout)
+
+
+class _Announcements(Shown):
+    """Shows the lines of child processes, and keeps why attempts failed in the log."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
 
-    def attempt_started(self, label: str, number: int) -> None:
-        """Nothing to keep: the record has the number of attempts."""
-
     def attempt_failed(self, label: str, number: int, error: BaseException) -> None:
         """Keep why an attempt failed that was followed by another one."""
         self._log.write("stderr", f"attempt {number} of {label} failed: {one_line(error)}\n")
-
-    def output_line(self, label: str, stream: str, text: str) -> None:  # noqa: ARG002 - the engine's protocol
-        """Show a line that a child process wrote: what is shown is kept."""
-        print(text, file=sys.stderr if stream == "stderr" else sys.stdout)
 
 
 def perform(

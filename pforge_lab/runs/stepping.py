@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from pforge_lab import meter
 from pforge_lab.errors import RunError, SpecError, one_line
 from pforge_lab.pipeline.outcome import highest_child
+from pforge_lab.pipeline.spoilt import spoilt
 from pforge_lab.runs.dropping import carried_on, dead_after_steps
 from pforge_lab.runs.keeping import Keeper
 from pforge_lab.runs.looks import Looks, settled
 from pforge_lab.runs.performance import culprit, perform, record_of, step_error
 from pforge_lab.runs.records import StepRecord
-from pforge_lab.runs.spoilt import spoilt
 from pforge_lab.runs.stopping import Stopper
 from pforge_lab.runs.tracing import trace_file, tracing
 from pforge_lab.runs.watching import Watchers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ from pforge_lab.errors import RunError, one_line
 from pforge_lab.pipeline.before import Before
 from pforge_lab.pipeline.engine import plan_of
 from pforge_lab.pipeline.planned import Execution
+from pforge_lab.pipeline.spoilt import spoilt
 from pforge_lab.runs.dropping import dead_after_steps
 from pforge_lab.runs.output import PipelineOutput, StepResult
-from pforge_lab.runs.performance import culprit, step_error
+from pforge_lab.runs.performance import Shown, culprit, step_error
 from pforge_lab.runs.variables import Variables
 from pforge_lab.state import StateManager
 from pforge_lab.state.memory import MemoryStateManager
@@ -33,7 +35,8 @@ def run_unrecorded(
 ) -> PipelineOutput:
     """Execute a pipeline as plain function calls: no run, no records, no meter, no snapshots.
 
-    Conditions, retries, timeouts, error policies and transitions work as in a run. A step that is
+    Conditions, retries, timeouts, error policies and transitions work as in a run, and ``stream`` shows
+    the lines of commands. A step that is
     retried, or may fail under ``continue``, leaves its inputs as they were: those are copied before
     it. Costs some microseconds a step.
 
@@ -96,7 +99,7 @@ def executed(
     Parameters and errors as `run_unrecorded`.
     """
     store = MemoryStateManager() if state is None else state
-    around = Execution({StateManager: store})
+    around = Execution({StateManager: store}, Shown())
     steps, most = plan_of(pipeline).steps, pipeline.most_steps
     dead = dead_after_steps(pipeline) if drop_unused else ()
     place = taken = 0
@@ -106,13 +109,15 @@ def executed(
         planned, how, before = steps[place], around, None
         if planned.may_repeat:
             before = Before(scope, pipeline.reads(place))
-            how = Execution(around.resources, before_retry=before.scope)
+            how = replace(around, before_retry=before.scope)
         outcome = planned.execute(scope, how)
         if outcome.error is not None:
             if not planned.tolerant:
                 _fail(pipeline, place, outcome.error)
             if before is not None:
                 scope.update(before.scope())
+        elif before is not None and (lost := spoilt(pipeline.steps[place], outcome)):
+            scope.update(before.scope(lost))
         scope.update(outcome.variables)
         if dead and not dead[place].isdisjoint(scope):
             for name in dead[place]:

@@ -76,6 +76,40 @@ def test_what_only_a_failed_part_of_a_block_has_read_is_as_before(place):
     assert run.at(3).variables["own"] == [1]
 
 
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("record", [True, False])
+def test_what_a_failed_part_shares_with_others_is_as_before(place, record, nested):
+    """Whichever of them was first: what the one has changed before it failed, and what the other one has."""
+    changed = threading.Event()
+
+    def breaks(data):
+        data.append("spoilt")
+        changed.set()
+        raise ValueError("broken")
+
+    def counts(data):
+        assert changed.wait(30)
+        data.append("counted")
+        return "counted"
+
+    block = {
+        "parallel": [
+            {"tool": "breaks", "input": {"data": "{{ data }}"}, "error_policy": "continue"},
+            {"tool": "counts", "input": {"data": "{{ data }}"}, "output_var": "n"},
+        ]
+    }
+    functions = {"breaks": breaks, "counts": counts, "made": _made}
+    steps = [{"tool": "made", "output_var": "data"}, block]
+    definition = {"name": "p", "steps": steps}
+    if nested:
+        inner = {"type": "pipeline", "name": "inner", "steps": steps}
+        definition = {"name": "p", "tools": [inner], "steps": [{"tool": "inner", "output_var": "out"}]}
+    pipeline = pf.Pipeline.from_dict(definition, functions=functions)
+    variables = dict(pipeline.run(record=record, **({"state": place} if record else {})).variables)
+    found = variables["out"]["variables"] if nested else variables
+    assert (found["data"], found["n"]) == ([1], "counted")
+
+
 def test_an_element_that_was_abandoned_holds_nothing_but_orphans(place, overrunning):
     """The loop goes on under ``continue`` as long as one element was done."""
     slow, let = overrunning

@@ -170,3 +170,17 @@ def test_options_that_only_a_record_can_have_are_refused(sums, options):
         pf.UsageError, match=f"with record=False nothing is kept, so there is no {names}; leave it out"
     ):
         sums.run({"n": 4}, record=False, **options)
+
+
+def test_lines_of_a_streaming_command_are_shown_as_in_a_run(capfd):
+    """Each as the command writes it."""
+    command = {
+        "type": "cli",
+        "name": "says",
+        "command": "sh",
+        "args": ["-c", "echo out; echo err >&2"],
+        "stream": True,
+    }
+    pf.Pipeline("p", tools=[command], steps=[pf.Step("says")]).run(record=False)
+    shown = capfd.readouterr()
+    assert (shown.out, shown.err) == ("out\n", "err\n")

@@ -16,6 +16,7 @@ from pforge_lab.pipeline.digests import hash_of
 from pforge_lab.pipeline.models import Faults, inside_validator
 from pforge_lab.pipeline.outcome import ChildOutcome
 from pforge_lab.pipeline.planned import Execution
+from pforge_lab.pipeline.spoilt import spoilt
 from pforge_lab.pipeline.steps import AnyStep, read_steps
 
 from .definition import Definition
@@ -118,8 +119,9 @@ class PipelineTool:
             before = Before(scope, self.pipeline.reads(place)) if planned.may_repeat else None
             restored = None if before is None else before.scope
             outcome = planned.execute_part(scope, replace(around, before_retry=restored))
-            if outcome.status == "failed" and before is not None:
-                scope = before.scope()
+            if before is not None:
+                lost = spoilt(self.pipeline.steps[place], outcome)
+                scope = before.scope() if outcome.status == "failed" else scope | before.scope(lost)
             taken += 1
             call.abandoned = call.abandoned or outcome.abandoned
             call.children.append(ChildOutcome.of(planned.label, planned.tool, outcome))
