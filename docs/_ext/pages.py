@@ -6,6 +6,7 @@ import inspect
 import re
 import shutil
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import click
 from pforge_lab.cli.main import EPILOG, cli
 from pforge_lab.pipeline.docstrings import parameter_descriptions
 from pforge_lab.pipeline.forge import ForgeMetadata, StateSettings
-from pforge_lab.pipeline.head import Memory
+from pforge_lab.pipeline.head import Head, Memory
 from pforge_lab.pipeline.kinds.cli import CliDefinition
 from pforge_lab.pipeline.kinds.http import HttpDefinition
 from pforge_lab.pipeline.kinds.native import NativeDefinition
@@ -46,25 +47,93 @@ MODELS: tuple[tuple[str, str, type[Any]], ...] = (
 )
 
 
-def fields(model: type[Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield name, default and description of each field a definition may have."""
+WIDER = {
+    "tool": "text",
+    "input": "mapping, or text: one template",
+    "foreach": "list, or text: one template",
+    "params": "mapping; each a type, or a mapping",
+    "retry": "mapping, or whole number",
+    "next": "text, mapping, or list of mappings",
+    "condition": "text, or `true`, `false`",
+    "version": "text, or number",
+    "items": "text: a type, or a mapping",
+    "steps": "list of mappings",
+    "tools": "list of mappings",
+    "parallel": "list of mappings",
+}
+"""Types of fields that have more forms than the schema tells: the short ones are read before it."""
+
+TYPES = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "`true` or `false`",
+    "array": "list",
+    "object": "mapping",
+}
+MANY = {"string": "texts", "integer": "whole numbers"}
+BOUNDS = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "above"}
+
+
+@dataclass(frozen=True)
+class FieldRow:
+    """What the reference says of one field."""
+
+    name: str
+    type: str
+    default: str
+    text: str
+
+
+def fields(model: type[Any]) -> Iterator[FieldRow]:
+    """Yield each field that a definition may have."""
     told = {
         name: text for kind in reversed(model.__mro__) for name, text in parameter_descriptions(kind).items()
     }
-    if not hasattr(model, "model_fields"):  # `Pipeline` reads its fields by hand
-        for name, parameter in list(inspect.signature(model).parameters.items()):
+    if model is Pipeline:  # it reads its fields by hand
+        types = _types(Head)
+        for name, parameter in inspect.signature(model).parameters.items():
             default = parameter.default
             empty = default is inspect.Parameter.empty or default in (None, ())
-            yield name, "" if empty else repr(default), told.get(name, "")
+            yield FieldRow(
+                name, types.get(name) or WIDER[name], "" if empty else repr(default), told.get(name, "")
+            )
         return
+    types = _types(model)
     for name, field in model.model_fields.items():
+        shown = field.alias or name
         empty = field.is_required() or field.default is None or field.default_factory is not None
-        shown = "required" if field.is_required() else "" if empty else str(field.default)
-        yield (
-            field.alias or name,
-            shown,
-            told.get(name, told.get(field.alias or name, field.description or "")),
-        )
+        plain = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+        default = "required" if field.is_required() else "" if empty else plain
+        text = told.get(name, told.get(shown, field.description or ""))
+        yield FieldRow(shown, types[shown], default, text)
+
+
+def _types(model: type[Any]) -> dict[str, str]:
+    """Return the types of a model's fields in plain words."""
+    schema = model.model_json_schema()
+    if "$ref" in schema:  # a model that has fields of its own kind
+        schema = schema["$defs"][schema["$ref"].rpartition("/")[2]]
+    return {name: WIDER.get(name) or words(field) for name, field in schema["properties"].items()}
+
+
+def words(schema: dict[str, Any]) -> str:
+    """Return the type that a JSON schema tells, in plain words."""
+    if "anyOf" in schema:
+        several = (words(each) for each in schema["anyOf"] if each.get("type") != "null")
+        return " or ".join(dict.fromkeys(several))
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "enum" in schema:
+        return f"one of {', '.join(f'`{value}`' for value in schema['enum'])}"
+    if "$ref" in schema:
+        return "mapping"
+    kind = schema.get("type")
+    if kind is None:
+        return "any value"
+    of = MANY.get(schema.get("items", {}).get("type", ""))
+    bounds = [f", {word} {schema[name]:g}" for name, word in BOUNDS.items() if name in schema]
+    return TYPES[kind] + (f" of {of}" if of else "") + "".join(bounds)
 
 
 def yaml_page() -> str:
@@ -72,13 +141,22 @@ def yaml_page() -> str:
     parts = [
         "# Fields of a pipeline file",
         "",
-        "Made from the schema that reads the files. An unknown field is an error that names what is near.",
+        "Made from the schema that reads the files. An unknown field is an error that names what is near. Texts of",
+        "`input`, `foreach`, `args` and the like may be templates.",
     ]
     for title, where, model in MODELS:
-        parts += ["", f"## {title}", "", where, "", "| field | default | what it says |", "|---|---|---|"]
         parts += [
-            f"| `{name}` | {f'`{default}`' if default else ''} | {_cell(text)} |"
-            for name, default, text in fields(model)
+            "",
+            f"## {title}",
+            "",
+            where,
+            "",
+            "| field | type | default | what it says |",
+            "|---|---|---|---|",
+        ]
+        parts += [
+            f"| `{row.name}` | {row.type} | {f'`{row.default}`' if row.default else ''} | {_cell(row.text)} |"
+            for row in fields(model)
         ]
     return "\n".join(parts) + "\n"
 
@@ -88,13 +166,12 @@ def _cell(text: str) -> str:
 
 
 def commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
-    """Yield every command below a group with its full name."""
+    """Yield every group and command below a group with its full name."""
     for name in sorted(group.commands):
         command = group.commands[name]
+        yield f"{path} {name}", command
         if isinstance(command, click.Group):
             yield from commands(command, f"{path} {name}")
-        else:
-            yield f"{path} {name}", command
 
 
 def commands_page() -> str:
@@ -105,18 +182,35 @@ def commands_page() -> str:
         "What follows `pforge-lab` in a shell follows `%pforge` in a cell, where a command returns its object.",
         "",
         " ".join(EPILOG.split()),
+        "",
+        "## Options of all commands",
+        "",
+        "They stand before the command, in a shell.",
+        *_block(_options(cli, "pforge-lab")),
     ]
     for name, command in commands(cli, "pforge-lab"):
-        with click.Context(command, info_name=name) as context:
-            parts += [
-                "",
-                f"## {name.removeprefix('pforge-lab ')}",
-                "",
-                "```text",
-                command.get_help(context),
-                "```",
-            ]
+        parts += ["", f"## {name.removeprefix('pforge-lab ')}", *_block(_help(command, name))]
     return "\n".join(parts) + "\n"
+
+
+def _block(text: str) -> list[str]:
+    return ["", "```text", text, "```"]
+
+
+def _help(command: click.Command, name: str) -> str:
+    """Return the help of a command, as the program prints it."""
+    with click.Context(cli, info_name="pforge-lab", **cli.context_settings) as above:
+        below = name.removeprefix("pforge-lab ")
+        with click.Context(command, info_name=below, parent=above, **command.context_settings) as context:
+            return command.get_help(context)
+
+
+def _options(command: click.Command, name: str) -> str:
+    """Return the part of a command's help that tells its options."""
+    with click.Context(command, info_name=name, **command.context_settings) as context:
+        formatter = context.make_formatter()
+        click.Command.format_options(command, context, formatter)
+        return formatter.getvalue().strip("\n")
 
 
 def guarantees_page(tests: Path) -> str:

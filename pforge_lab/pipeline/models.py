@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
 from pforge_lab.errors import Fault, SpecError, near_misses
 
@@ -162,13 +162,15 @@ def _not_negative(value: Any) -> Any:
     return value
 
 
-Number = Annotated[Any, PlainValidator(_number)]
+Number = Annotated[Any, PlainValidator(_number, json_schema_input_type=float)]
 """An integer or a float, kept as it is."""
 
-Positive = Annotated[Any, PlainValidator(_above_zero)]
+Positive = Annotated[Any, PlainValidator(_above_zero, json_schema_input_type=Annotated[float, Field(gt=0)])]
 """A number above 0, kept as it is."""
 
-NotNegative = Annotated[Any, PlainValidator(_not_negative)]
+NotNegative = Annotated[
+    Any, PlainValidator(_not_negative, json_schema_input_type=Annotated[float, Field(ge=0)])
+]
 """A number from 0, kept as it is."""
 
 

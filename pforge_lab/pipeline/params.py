@@ -28,8 +28,7 @@ class Param(Model):
         is no integer. An integer is a float, a boolean is no integer; ``array`` takes lists,
         tuples, sets and numpy or pandas sequences, ``object`` mappings and instances.
     required
-        Whether a value must be given; by default one must, unless there is a default. (To pforge a mapping
-        without ``required`` is optional: its files say ``required: false`` here.)
+        Whether a value must be given; by default, other than in pforge, one must unless there is a default.
     default
         The value where none is given; null is one.
     description

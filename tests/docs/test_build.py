@@ -48,9 +48,29 @@ def test_every_command_and_field_has_its_place(pages):
 def test_every_field_of_a_file_is_told_of(pages):
     """By whoever defines it, beside its type: none has an empty cell in the reference."""
     page = (ROOT / "docs" / "reference" / "yaml.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \|.*\| *(.*?) *\|$", page, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| .*?\| *(.*?) *\|$", page, re.MULTILINE)
     assert len(rows) > 80
-    assert [name for name, told in rows if not told] == []
+    assert [name for name, kind, told in rows if not kind or not told] == []
+    types = {(name, kind) for name, kind, _ in rows}
+    assert types >= {
+        ("timeout_ms", "number, above 0"),
+        ("method", "one of `GET`, `POST`, `PUT`, `DELETE`, `PATCH`, `HEAD`"),
+        ("stream", "`true` or `false`"),
+        ("max_parallel", "whole number, at least 1"),
+        ("keep", "list of texts"),
+        ("output_var", "text"),
+        ("default", "any value"),
+    }
+
+
+def test_every_option_of_a_command_is_told_of_as_the_program_does(pages):
+    """Those of all commands and of groups included."""
+    page = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+    for option in ("--state URL", "--run ID", "--version"):
+        assert option in page
+    assert page.count("-h, --help") == page.count("```text")
+    assert "\n## state\n" in page
+    assert "pforge-lab state get [OPTIONS]" in page
 
 
 def test_proofs_that_the_pages_name_exist():
