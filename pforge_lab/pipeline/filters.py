@@ -6,7 +6,7 @@ import json
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
-from jinja2 import StrictUndefined
+from jinja2 import StrictUndefined, Undefined
 from jinja2.filters import FILTERS as DEFAULT_FILTERS
 
 from .lookup import MISSING, MissingValue, lookup
@@ -128,7 +128,11 @@ def _listed(making: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(making)
     def listed(*args: Any, **options: Any) -> Any:
         made = making(*args, **options)
-        return made if isinstance(made, str) else [defined(value) for value in made]
+        if isinstance(made, str):
+            return made
+        if "default" in options:  # a default of null is one, which Jinja takes for none
+            return [None if isinstance(value, Undefined) else value for value in made]
+        return [defined(value) for value in made]
 
     return listed
 

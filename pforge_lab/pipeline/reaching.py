@@ -97,6 +97,8 @@ class Reaching:
 
 
 def _merged(one: Known, other: Known) -> Known:
+    if not one:
+        return other
     return {
         name: tuple(dict.fromkeys([*one.get(name, ()), *other.get(name, ())]))
         for name in dict.fromkeys([*one, *other])

@@ -40,6 +40,7 @@ def test_what_is_undefined_inside_of_a_result_is_an_error(template, told, messag
 def test_ways_to_do_without_an_attribute():
     """A default, and asking first."""
     assert render("{{ rows | map(attribute='b', default=0) }}", rows=ROWS) == [{"c": 2}, 0]
+    assert render("{{ rows | map(attribute='b', default=none) }}", rows=ROWS) == [{"c": 2}, None]
     assert render("{{ rows | selectattr('b', 'defined') | map(attribute='a') }}", rows=ROWS) == [1]
 
 
