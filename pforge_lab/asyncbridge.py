@@ -1,9 +1,11 @@
 """Run coroutines from synchronous code anywhere: in a script, in a running kernel, in a thread.
 
 By default one background thread runs one event loop, shared by everybody. It needs no patching,
-keeps printed output in the right cell, and is interrupted like any call. Objects bound to the
-kernel's own loop (a client made in a cell with ``await``) need the *nested* mode, which runs on
-that loop and patches it with nest-asyncio2 on first use.
+keeps printed output in the right cell, and is interrupted like any call. Sync code that a coroutine
+of ours calls blocks the loop of that coroutine; its own coroutines run one loop further, on a thread
+of its own, so that nothing waits for itself. Objects bound to the kernel's own loop (a client made in
+a cell with ``await``) need the *nested* mode, which runs on that loop and patches it with
+nest-asyncio2 on first use.
 """
 
 from __future__ import annotations
@@ -22,21 +24,21 @@ from pforge_lab.errors import UsageError, near_misses
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["THREAD_NAME", "CancelledError", "Mode", "Overrun", "in_thread", "run", "submit", "use_mode"]
+__all__ = ["CancelledError", "Mode", "Overrun", "in_thread", "run", "submit", "use_mode", "wait"]
 
 T = TypeVar("T")
 Mode = Literal["background", "nested"]
-THREAD_NAME: Final = "pforge-lab-loop"
-"""Name of the thread that the background loop runs in."""
+MODES: tuple[Mode, ...] = ("background", "nested")
 
 _AGAIN: Final = 0.05  # seconds
 _host: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("pforge_lab_host_loop", default=None)
-MODES: tuple[Mode, ...] = ("background", "nested")
+_depth: ContextVar[int] = ContextVar("pforge_lab_depth", default=0)
+"""How many coroutines of ours this code is inside of: the loops of all of them may be blocked by it."""
 
 
 @dataclass(slots=True)
 class _Loop:
-    """The background loop and the process it belongs to: threads do not survive a fork."""
+    """A background loop and the process it belongs to: threads do not survive a fork."""
 
     loop: asyncio.AbstractEventLoop
     thread: threading.Thread
@@ -44,7 +46,7 @@ class _Loop:
 
 
 class _Bridge:
-    """What this process has: the mode, and the loop once it was needed."""
+    """What this process has: the mode, and a loop for each depth once it was needed."""
 
     def __init__(self) -> None:
         self.mode: Mode = "background"
@@ -53,14 +55,14 @@ class _Bridge:
     def forget(self) -> None:
         """Start afresh in a forked process: no thread is left, and a lock may be held by nobody."""
         self.lock = threading.Lock()
-        self.background: _Loop | None = None
+        self.background: dict[int, _Loop] = {}
 
-    def loop(self) -> _Loop:
+    def loop(self, depth: int) -> asyncio.AbstractEventLoop:
         with self.lock:
-            known = self.background
+            known = self.background.get(depth)
             if known is None or known.pid != os.getpid() or not known.thread.is_alive():
-                known = self.background = _start_loop()
-            return known
+                known = self.background[depth] = _start_loop()
+            return known.loop
 
 
 _bridge = _Bridge()
@@ -70,7 +72,7 @@ if hasattr(os, "register_at_fork"):
 
 def _start_loop() -> _Loop:
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name=THREAD_NAME, daemon=True)
+    thread = threading.Thread(target=loop.run_forever, name="pforge-lab-loop", daemon=True)
     thread.start()
     return _Loop(loop, thread, os.getpid())
 
@@ -129,12 +131,7 @@ def run(awaitable: Awaitable[T], *, timeout: float | None = None) -> T:
     running = _running_loop()
     if running is not None and _bridge.mode == "nested":
         return _run_nested(running, awaitable, timeout)
-    if running is None and _host.get() is not None:
-        return _wait(submit(awaitable, timeout=timeout))
-    background = _bridge.loop()
-    if threading.current_thread() is background.thread:
-        return _run_aside(awaitable, timeout)
-    return _wait(submit(awaitable, timeout=timeout))
+    return wait(submit(awaitable, timeout=timeout))
 
 
 class Overrun(Exception):
@@ -142,12 +139,13 @@ class Overrun(Exception):
 
 
 def submit(awaitable: Awaitable[T], *, timeout: float | None = None) -> Future[T]:
-    """Start an awaitable on the background loop and return its future at once.
+    """Start an awaitable on a background loop and return its future at once.
 
-    Inside of what `in_thread` calls, it is started on the loop that waits there. Cancelling the
-    future cancels the coroutine.
+    Inside of what `in_thread` calls, it is started on the loop that waits there. The loop is never one that
+    the caller blocks when it waits for the future: sync code called by a coroutine of ours, and threads that
+    it starts with its context, have the next one. Cancelling the future cancels the coroutine.
     """
-    loop = _host.get() or _bridge.loop().loop
+    loop = _host.get() or _bridge.loop(_depth.get())
     return asyncio.run_coroutine_threadsafe(_limited(awaitable, timeout), loop)
 
 
@@ -195,6 +193,8 @@ async def in_thread(function: Callable[[], T], stop: Callable[[], object]) -> T:
 
 
 async def _limited(awaitable: Awaitable[T], seconds: float | None) -> T:
+    _depth.set(_depth.get() + 1)  # in the context of this task alone
+    _host.set(None)
     limit = asyncio.timeout(seconds)
     try:
         async with limit:
@@ -205,7 +205,8 @@ async def _limited(awaitable: Awaitable[T], seconds: float | None) -> T:
         raise
 
 
-def _wait(future: Future[T]) -> T:
+def wait(future: Future[T]) -> T:
+    """Return what a coroutine that was submitted returns; an interrupt cancels it."""
     try:
         return future.result()
     except CancelledError:
@@ -228,17 +229,3 @@ def _run_nested(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T], timeou
     nest_asyncio2.apply(loop)
     result: T = loop.run_until_complete(_limited(awaitable, timeout))
     return result
-
-
-def _run_aside(awaitable: Awaitable[T], timeout: float | None) -> T:
-    """Run on a loop of its own: the caller is a coroutine's own code, and waiting for its loop would never end."""
-    future: Future[T] = Future()
-
-    def work() -> None:
-        try:
-            future.set_result(asyncio.run(_limited(awaitable, timeout)))
-        except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
-            future.set_exception(error)
-
-    threading.Thread(target=work, name="pforge-lab-aside", daemon=True).start()
-    return _wait(future)

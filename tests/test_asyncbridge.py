@@ -8,12 +8,12 @@ import os
 import subprocess
 import sys
 import threading
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 
 import pytest
 
 from pforge_lab import asyncbridge
-from pforge_lab.asyncbridge import Overrun, run, submit, use_mode
+from pforge_lab.asyncbridge import Overrun, in_thread, run, submit, use_mode
 from pforge_lab.errors import UsageError
 
 place = ContextVar("place", default="nowhere")
@@ -95,6 +95,32 @@ def test_from_a_coroutine_of_the_bridge_itself():
         return run(double(5))
 
     assert run(outer(), timeout=20) == 10
+
+
+@pytest.mark.timeout(30)
+def test_sync_code_of_coroutines_never_waits_for_itself():
+    """However deep, in whichever way, and on threads that it starts with its context."""
+
+    async def outer(way, depth):
+        return way(outer(way, depth - 1)) if depth else 5
+
+    def submitted(coroutine):
+        return submit(coroutine).result()
+
+    def on_a_thread(coroutine):
+        results, context = [], copy_context()
+        thread = threading.Thread(target=lambda: results.append(context.run(run, coroutine)))
+        thread.start()
+        thread.join()
+        return results[0]
+
+    async def awaiting(way):
+        return await in_thread(lambda: run(outer(way, 3)), lambda: None)
+
+    for way in (run, submitted, on_a_thread):
+        assert run(outer(way, 3)) == 5
+        assert asyncio.run(awaiting(way)) == 5
+        assert run(awaiting(way)) == 5
 
 
 def test_a_timeout_cancels():

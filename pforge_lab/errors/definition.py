@@ -98,7 +98,8 @@ class TemplateError(PforgeError):
 class ToolError(PforgeError):
     """A command or a request failed. ``exit_code`` is the command's, ``status`` the answer's.
 
-    ``retry_after`` is how many seconds the server asks to wait, where it says so.
+    ``retry_after`` is how many seconds the server asks to wait, where it says so. ``final`` is whether the same
+    call would fail again in the same way: it is not retried.
 
     Examples
     --------
@@ -113,3 +114,4 @@ class ToolError(PforgeError):
     stderr: str | None = None
     status: int | None = None
     retry_after: float | None = None
+    final: bool = False

@@ -1,23 +1,20 @@
-"""HTTP requests on one event loop and one pool of connections."""
+"""HTTP requests: what is sent, to whom, and what is answered."""
 
 from __future__ import annotations
 
-import atexit
 import json
-import logging
 import os
-from concurrent.futures import CancelledError
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
-from pforge_lab import asyncbridge
 from pforge_lab.errors import ToolError
 
-from .calls import Call, Cancelled
+from .clients import client, unlogged
+from .coroutines import awaited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,10 +22,22 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from .calls import Call
+
+_LAST_PORT: Final = 65_535
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, ready to be sent. Not shown: it carries secrets."""
+    """A request, ready to be sent. Not shown: it carries secrets.
+
+    Attributes
+    ----------
+    private
+        Names of headers that are for the server of the URL alone.
+    private_body
+        Whether the body is, too.
+    """
 
     method: str
     url: str
@@ -36,6 +45,8 @@ class Request:
     query: list[tuple[str, str]] = field(repr=False)
     body: Any = field(repr=False)
     basic: tuple[str, str] | None = field(repr=False)
+    private: frozenset[str]
+    private_body: bool
     stream_to: Path | None
     max_bytes: int
 
@@ -69,48 +80,91 @@ def send(request: Request, call: Call, tool: str) -> Answer:
     StepTimeout
         It took longer than ``call.timeout``.
     """
-    future = asyncbridge.submit(_exchange(request, tool), timeout=call.timeout)
-    forget = call.stop.add(future.cancel) if call.stop is not None else None
-    try:
-        return future.result()
-    except asyncbridge.Overrun:
-        raise call.overrun(tool, "was cancelled") from None
-    except CancelledError:
-        raise Cancelled from None
-    except BaseException:
-        future.cancel()
-        raise
-    finally:
-        if forget is not None:
-            forget()
+    return awaited(_exchange(request, tool), call, tool)
 
 
 async def _exchange(request: Request, tool: str) -> Answer:
     import httpx  # noqa: PLC0415 -- loaded when a request is sent
 
+    url = _url(request, tool)
     try:
-        async with _client().stream(
-            request.method, request.url, headers=dict(request.headers), params=cast("Any", request.query or None),
-            auth=request.basic, **_content(request.body),
-        ) as response:  # fmt: skip
-            file = request.stream_to
-            body = await (_into_file(response, file) if file is not None else _read(response, request, tool))
-            return Answer(
-                response.status_code,
-                dict(response.headers),
-                body,
-                file,
-                retry_after(response.headers.get("retry-after")),
-            )
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        raise ToolError(f"{tool!r}: {request.url!r} is no URL: {error}", tool=tool) from None
-    except httpx.HTTPError as error:
+        with unlogged():
+            async with (await client()).stream(
+                request.method, url, headers=dict(request.headers), params=cast("Any", request.query or None),
+                auth=request.basic, extensions={"pforge_lab": _Guard(request, url, tool)}, **_content(request.body),
+            ) as response:  # fmt: skip
+                return await _answer(response, request, tool)
+    except httpx.UnsupportedProtocol as error:
+        raise _no_url(request, tool, str(error)) from None
+    except (httpx.HTTPError, UnicodeError) as error:  # the latter where it redirects to a name that is none
         reason = str(error) or type(error).__name__
         raise ToolError(f"{tool!r}: {request.method} {request.url} failed: {reason}", tool=tool) from None
     except OSError as error:
         raise ToolError(
             f"{tool!r}: cannot write {str(request.stream_to)!r}: {error.strerror}", tool=tool
         ) from None
+
+
+def _url(request: Request, tool: str) -> httpx.URL:
+    import httpx  # noqa: PLC0415 -- loaded when a request is sent
+
+    try:
+        url = httpx.URL(request.url)
+        url.host  # noqa: B018 -- a name that is none is found when it is read
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise _no_url(request, tool, str(error)) from None
+    if not _has_port(url):
+        raise _no_url(request, tool, f"there is no port {url.port}")
+    return url
+
+
+def _has_port(url: httpx.URL) -> bool:
+    return url.port is None or url.port <= _LAST_PORT
+
+
+def _no_url(request: Request, tool: str, why: str) -> ToolError:
+    return ToolError(f"{tool!r}: the endpoint {request.url!r} is no URL: {why}", tool=tool, final=True)
+
+
+class _Guard:
+    """Looks at what is sent, redirects included: what is private does not go to another server.
+
+    The same host is another server on another port or scheme, except from http to https.
+    """
+
+    def __init__(self, request: Request, home: httpx.URL, tool: str) -> None:
+        self._request = request
+        self._home = home
+        self._tool = tool
+
+    def __call__(self, sent: httpx.Request) -> None:
+        url = sent.url
+        if not _has_port(url):
+            self._refuse(sent, f"there is no port {url.port}")
+        if self._is_home(url):
+            return
+        for name in self._request.private & sent.headers.keys():
+            del sent.headers[name]
+        if self._request.private_body and "content-length" in sent.headers:
+            self._refuse(sent, "the server redirects to another one, and the body has a secret")
+
+    def _is_home(self, url: httpx.URL) -> bool:
+        home = self._home
+        if (url.scheme, url.host, url.port) == (home.scheme, home.host, home.port):
+            return True
+        upgraded = (home.scheme, url.scheme) == ("http", "https") and home.port is url.port is None
+        return upgraded and home.host == url.host
+
+    def _refuse(self, sent: httpx.Request, why: str) -> NoReturn:
+        where = f"{sent.url.scheme}://{sent.url.netloc.decode()}"
+        raise ToolError(f"{self._tool!r}: nothing is sent to {where}: {why}", tool=self._tool, final=True)
+
+
+async def _answer(response: httpx.Response, request: Request, tool: str) -> Answer:
+    file = request.stream_to
+    body = await (_into_file(response, file) if file is not None else _read(response, request, tool))
+    wait = retry_after(response.headers.get("retry-after"))
+    return Answer(response.status_code, dict(response.headers), body, file, wait)
 
 
 def _content(body: Any) -> dict[str, Any]:
@@ -128,7 +182,7 @@ async def _read(response: httpx.Response, request: Request, tool: str) -> Any:
             raise ToolError(
                 f"{tool!r}: the body has more than {request.max_bytes:,} bytes; "
                 "raise max_bytes, or let it go to a file with stream_to",
-                tool=tool, status=response.status_code,
+                tool=tool, status=response.status_code, final=True,
             )  # fmt: skip
         parts.append(part)
     return _decoded(b"".join(parts), response.headers.get("content-type", ""), response.encoding)
@@ -173,43 +227,11 @@ def retry_after(value: str | None) -> float | None:
     """
     if value is None:
         return None
-    if value.strip().isdigit():
+    if re.fullmatch(r"\s*[0-9]+\s*", value):
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return max((aware - datetime.now(UTC)).total_seconds(), 0.0)
-
-
-_clients: dict[int, Any] = {}
-
-
-class _Ours(logging.Filter):
-    """Keeps what httpx logs of our requests out of the logs: it names whole URLs, secrets in them included."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Let pass what others request."""
-        return record.threadName != asyncbridge.THREAD_NAME
-
-
-def _client() -> httpx.AsyncClient:
-    """Return the client of this process; it keeps connections, but no cookies."""
-    import httpx  # noqa: PLC0415 -- loaded when a request is sent
-
-    if os.getpid() not in _clients:
-        _clients.clear()  # those of a parent process belong to its loop
-        logging.getLogger("httpx").addFilter(_Ours())
-        jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        _clients[os.getpid()] = httpx.AsyncClient(cookies=jar, follow_redirects=True, timeout=None)  # noqa: S113 - the call has its own timeout
-    client: httpx.AsyncClient = _clients[os.getpid()]
-    return client
-
-
-@atexit.register
-def close_client() -> None:
-    """Close the connections that are kept."""
-    client = _clients.pop(os.getpid(), None)
-    if client is not None:
-        asyncbridge.run(client.aclose(), timeout=5)

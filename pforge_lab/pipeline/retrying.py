@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pforge_lab.errors import ParamError, SpecError, TemplateError
+from pforge_lab.errors import ParamError, SpecError, TemplateError, ToolError
 
 from .calls import Cancelled, Stop
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .policies import Retry
 
 T = TypeVar("T")
+LONGEST_WAIT: Final = 300.0
+"""Seconds that a ``retry_after`` is waited for at most."""
 
 _FINAL = (ParamError, SpecError, TemplateError, Cancelled)  # the same call would fail in the same way
 
@@ -22,7 +24,8 @@ _FINAL = (ParamError, SpecError, TemplateError, Cancelled)  # the same call woul
 def with_retries(attempt: Callable[[int], T], retry: Retry, stop: Stop | None) -> T:
     """Call ``attempt(number)`` until it succeeds, at most ``retry.attempts`` times.
 
-    An error with a ``retry_after`` (seconds) is waited for at least that long.
+    An error with a ``retry_after`` (seconds) is waited for at least that long; one that asks for more than
+    `LONGEST_WAIT` is raised at once, as is what would fail again in the same way.
 
     Raises
     ------
@@ -37,14 +40,12 @@ def with_retries(attempt: Callable[[int], T], retry: Retry, stop: Stop | None) -
 
     def wait(state: Any) -> float:
         error = state.outcome.exception() if state.outcome is not None else None
-        return max(backoff(state), float(getattr(error, "retry_after", None) or 0.0))
+        return max(backoff(state), _asked(error))
 
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(retry.attempts),
         wait=wait,
-        retry=tenacity.retry_if_exception(
-            lambda error: isinstance(error, Exception) and not isinstance(error, _FINAL)
-        ),
+        retry=tenacity.retry_if_exception(_may_change),
         sleep=time.sleep if stop is None else lambda seconds: _pause(seconds, stop),
         reraise=True,
     )
@@ -56,6 +57,17 @@ def with_retries(attempt: Callable[[int], T], retry: Retry, stop: Stop | None) -
         return attempt(number)
 
     return retrying(call)
+
+
+def _asked(error: BaseException | None) -> float:
+    return float(getattr(error, "retry_after", None) or 0.0)
+
+
+def _may_change(error: BaseException) -> bool:
+    if not isinstance(error, Exception) or isinstance(error, _FINAL):
+        return False
+    final = isinstance(error, ToolError) and error.final
+    return not final and _asked(error) <= LONGEST_WAIT
 
 
 def _pause(seconds: float, stop: Stop) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from pforge_lab.errors import PforgeError
 from pforge_lab.pipeline.engine import execute
 from pforge_lab.pipeline.loader import loads
-from pforge_lab.pipeline.requests import close_client
-from tests.pipeline.server import Server
+from tests.pipeline.server import serving
 
 
 class Heard:
@@ -82,12 +79,12 @@ def one_step():
 @pytest.fixture
 def server():
     """Return a real server, which ends with the test."""
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield server
-    server.hold.set()
-    close_client()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def other():
+    """Return a second server."""
+    with serving() as server:
+        yield server

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from pforge_lab.pipeline.clients import close_clients
 
 
 class Server(ThreadingHTTPServer):
@@ -58,3 +61,19 @@ class Handler(BaseHTTPRequestHandler):
 
 for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"):
     setattr(Handler, f"do_{method}", Handler.answer)
+
+
+@contextmanager
+def serving():
+    """Give a server that answers until the end of the block."""
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.hold.set()
+        close_clients()
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from pforge_lab.errors import ToolError
+from pforge_lab.errors import ParamError, ToolError
 from pforge_lab.pipeline.engine import execute
 from pforge_lab.pipeline.loader import loads
 
@@ -121,6 +121,49 @@ def test_busy_servers_are_asked_again_as_they_wish(server, monkeypatch):
     assert (outcome.status, outcome.output["status"], outcome.output["body"]) == ("done", 502, "still")
 
 
+@pytest.mark.parametrize(
+    ("status", "attempts"), [(408, 1), (429, 2), (500, 2), (501, 1), (505, 1), (520, 2), (599, 2)]
+)
+def test_which_answers_are_retried(server, status, attempts):
+    """Too many requests, and what a server may get over."""
+    server.answers.append((status, {}, b"{}"))
+    request(server, "retry: { attempts: 2, backoff: 0 }")
+    assert len(server.asked) == attempts
+
+
+@pytest.mark.parametrize(("asked", "told"), [("301", "301"), ("9" * 400, "inf"), ("9" * 20, "1e+20")])
+def test_a_server_that_asks_to_wait_too_long(server, asked, told):
+    """It is not waited for: the error says how long it would be."""
+    server.answers.append((503, {"retry-after": asked}, b"{}"))
+    error = request(server, "retry: { attempts: 2, backoff: 0 }").error
+    assert str(error) == (
+        f"'it': the server answered 503 and asks to wait {told} s; "
+        "a retry waits 300 s at most, so run it again then"
+    )
+    assert error.retry_after > 300
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "asked", ["\xb2", "1.5", "-5", "soon", "Wed, 21 Oct 99999999999999999999 07:28:00 GMT"]
+)
+def test_a_retry_after_that_is_none(server, asked):
+    """It is as if there were none."""
+    server.answers.append((429, {"retry-after": asked}, b"{}"))
+    assert request(server, "retry: { attempts: 2, backoff: 0 }").attempts == 2
+
+
+def test_what_cannot_change_is_not_retried(server, monkeypatch):
+    """A body that is too large, a variable that is not set, an endpoint that is no URL."""
+    monkeypatch.delenv("PFORGE_TEST_UNSET", raising=False)
+    retry = "retry: { attempts: 3, backoff: 0 }"
+    assert request(server, f"max_bytes: 1, {retry}").attempts == 1
+    assert len(server.asked) == 1
+    assert request(server, f"headers: {{ X: '${{PFORGE_TEST_UNSET}}' }}, {retry}").attempts == 1
+    server.url = "ftp://x"
+    assert request(server, retry).attempts == 1
+
+
 def test_a_connection_that_breaks_is_tried_again(server):
     """As any failure."""
     server.answers += [(None, {}, b""), (200, {}, b'"ok"')]
@@ -148,7 +191,10 @@ def test_a_large_body_goes_to_a_file(server, tmp_path):
 @pytest.mark.parametrize(
     ("fields", "value", "told"),
     [
-        ("headers: { X: '{{ x }}' }", "a\nb", "the header must be one line of text"),
+        ("headers: { X: '{{ x }}' }", "a\nb", "X: the header of 'it' must be one line of text"),
+        ("headers: { X: '{{ x }}' }", "a ", "X: the header of 'it' must neither begin nor end with a space"),
+        ("headers: { X: ['{{ x }}'] }", "a", "X: the header of 'it' must be one line of text, not a mapping"),
+        ("headers: { 'X Y': '{{ x }}' }", "a", "X Y: the header of 'it' has a name that is none"),
         ("query: { q: { a: 1 } }", "x", "a query value must be text, a number or a list"),
         ("method: POST, body: { a: .nan }", "x", "holds nan, which JSON has no word for"),
     ],
@@ -160,13 +206,45 @@ def test_requests_that_cannot_be_sent(server, fields, value, told):
     assert server.asked == []
 
 
-@pytest.mark.parametrize("url", ["no url at all", "ftp://x/", "http://"])
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ("method: GET", "endpoint"),
+        ("query: { q: '{{ x }}' }", "query.q"),
+        ("method: POST, body: '{{ x }}'", "body"),
+        ("method: POST, body: { a: ['{{ x }}'] }", "body"),
+        ("auth: { type: basic, username: u, password: '{{ x }}' }", "auth.password"),
+    ],
+)
+def test_text_that_no_encoding_has_bytes_for(server, fields, field):
+    """It is refused by the name of the tool and the field."""
+    text = f"tools: [{{ type: http, name: it, endpoint: '{server.url}/{{{{ x }}}}', {fields} }}]\nsteps: [{{ tool: it, input: {{ x: '{{{{ v }}}}' }} }}]"
+    if field != "endpoint":
+        text = text.replace("/{{ x }}", "/")
+    error = execute(loads(text, name="p"), 0, {"v": "a\ud800"}).error
+    assert f"{field}: the text of 'it' cannot be sent: character 1 is half of a surrogate pair" in str(error)
+    assert isinstance(error, ParamError)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "url", ["no url at all", "ftp://x/", "http://", "http://127.0.0.1:99999999", "http://xn--/"]
+)
 def test_an_endpoint_that_is_no_url(url):
     """It is told as such."""
     text = f"tools: [{{ type: http, name: it, endpoint: '{url}' }}]\nsteps: [{{ tool: it }}]"
     error = execute(loads(text, name="p"), 0, {}).error
     assert isinstance(error, ToolError)
-    assert "is no URL" in str(error)
+    assert f"'it': the endpoint {url!r} is no URL" in str(error)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999999", "http://xn--/", "http://" + "a" * 300])
+def test_a_redirect_to_what_is_no_url(server, url):
+    """It is an error of the request."""
+    server.answers.append((302, {"location": url}, b""))
+    error = request(server, "method: GET").error
+    assert isinstance(error, ToolError)
+    assert str(error).startswith("'it': ")
 
 
 def test_cookies_do_not_travel_between_requests(server):

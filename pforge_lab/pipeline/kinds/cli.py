@@ -118,8 +118,7 @@ class CliTool:
         """None: the definition says it all."""
 
     def _reads(self) -> set[str]:
-        names = {name for nested in (*self._args, self._env) for name in nested.reads}
-        return names | {name for text in (self._cwd, self._stdin) if text is not None for name in text.reads}
+        return {name for text in self._texts() for name in text.reads}
 
     def _further(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Take pforge's own ``args`` and ``env`` out of the arguments: they are added to the definition's."""
@@ -145,7 +144,8 @@ class CliTool:
             self._folder if self._cwd is None else self._folder / Path(self._cwd.render(scope)).expanduser()
         )
         if not directory.is_dir():
-            raise ToolError(f"{self.name!r}: there is no directory {str(directory)!r}", tool=self.name)
+            shown = concealed(repr(str(directory)), self._texts())
+            raise ToolError(f"{self.name!r}: there is no directory {shown}", tool=self.name)
         return directory
 
     def _output(self, finished: Finished) -> Any:
@@ -160,15 +160,15 @@ class CliTool:
         return {"stdout": finished.stdout, "stderr": finished.stderr, "exit_code": finished.exit_code}
 
     def _failed(self, finished: Finished) -> ToolError:
-        texts = [text for nested in (*self._args, self._env) for text in nested.texts]
-        said = concealed(finished.stderr.strip() or finished.stdout.strip(), texts)
+        facts = self._facts(finished)
+        said = facts["stderr"].strip() or facts["stdout"].strip()
         last = said.splitlines()[-1][:200] if said else "it printed nothing"
         how = (
             f"exit code {finished.exit_code}" if finished.exit_code >= 0 else f"signal {-finished.exit_code}"
         )
         return ToolError(
             f"{self.name!r}: {self._definition.command!r} ended with {how}: {last}",
-            tool=self.name, exit_code=finished.exit_code, stdout=finished.stdout, stderr=finished.stderr,
+            tool=self.name, exit_code=finished.exit_code, **facts,
         )  # fmt: skip
 
     def _json(self, finished: Finished) -> Any:
@@ -178,8 +178,17 @@ class CliTool:
             raise ToolError(
                 f"{self.name!r}: what {self._definition.command!r} printed is no JSON ({error}); "
                 "leave 'parse' out to see it",
-                tool=self.name, exit_code=finished.exit_code, stdout=finished.stdout, stderr=finished.stderr,
+                tool=self.name, exit_code=finished.exit_code, **self._facts(finished),
             ) from None  # fmt: skip
+
+    def _facts(self, finished: Finished) -> dict[str, str]:
+        """Return what the command said, for an error."""
+        texts = self._texts()
+        return {"stdout": concealed(finished.stdout, texts), "stderr": concealed(finished.stderr, texts)}
+
+    def _texts(self) -> list[SecretText]:
+        further = [text for text in (self._cwd, self._stdin) if text is not None]
+        return [*(text for nested in (*self._args, self._env) for text in nested.texts), *further]
 
 
 def _texts(value: Any, tool: str) -> list[str]:

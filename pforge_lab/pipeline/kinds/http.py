@@ -13,16 +13,18 @@ from pydantic import Field, StrictInt, StrictStr, field_validator, model_validat
 from pforge_lab.errors import Fault, ParamError, ToolError, near_misses
 from pforge_lab.pipeline.models import Model, describe, inside_validator, read
 from pforge_lab.pipeline.requests import Answer, Request, send
+from pforge_lab.pipeline.retrying import LONGEST_WAIT
 
 from .arguments import scope_of
 from .definition import Definition
+from .headers import encodable, header
 from .text import Nested, SecretText, concealed
 
 if TYPE_CHECKING:
     from pforge_lab.pipeline.calls import Box, Call
 
-RETRIED: Final = frozenset({429, 500, 502, 503, 504})
-"""Statuses after which another attempt is made, if there is one."""
+_FINAL: Final = frozenset({501, 505})
+"""Statuses that say what the server cannot do at all."""
 
 
 class Bearer(Model):
@@ -66,11 +68,13 @@ class HttpDefinition(Definition):
     method
         ``GET`` without one.
     headers
-        By name, with templates, and ``${NAME}`` for environment variables.
+        By name, with templates, and ``${NAME}`` for environment variables. Those with ``${NAME}``, and the one
+        of `auth`, are not sent on when the server redirects to another one.
     query
         By name, as `headers`. A value that is a list is repeated, one that is null is left out.
     body
-        As `headers`; a text is sent as it is, anything else as JSON.
+        A text is sent as it is, anything else as JSON; templates and ``${NAME}`` as in `headers`. A redirect to
+        another server that would take a body with ``${NAME}`` along is an error.
     auth
         A mapping of ``type`` ``bearer`` with ``token``, ``basic`` with ``username`` and ``password``, or ``api_key``
         with ``key`` and ``header``; ``${NAME}`` in them never reaches records, snapshots, logs or reprs.
@@ -158,15 +162,19 @@ class HttpTool:
             answer = send(request, call, self.name)
         except ToolError as error:
             raise ToolError(concealed(str(error), self._texts), **error.__dict__) from None
-        if answer.status in RETRIED and not call.last:
-            raise ToolError(
-                f"{self.name!r}: the server answered {answer.status}",
-                tool=self.name, status=answer.status, retry_after=answer.retry_after,
-            )  # fmt: skip
+        if _retried(answer.status) and not call.last:
+            raise self._busy(answer)
         return {"status": answer.status, "body": _body(answer), "headers": answer.headers}
 
     def fingerprint(self) -> str | None:
         """None: the definition says it all."""
+
+    def _busy(self, answer: Answer) -> ToolError:
+        asked = answer.retry_after
+        told = f"{self.name!r}: the server answered {answer.status}"
+        if asked is not None and asked > LONGEST_WAIT:
+            told += f" and asks to wait {asked:g} s; a retry waits {LONGEST_WAIT:g} s at most, so run it again then"
+        return ToolError(told, tool=self.name, status=answer.status, retry_after=asked)
 
     def _further(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Take pforge's own ``body`` and ``query`` out of the arguments, where the definition has none."""
@@ -183,8 +191,12 @@ class HttpTool:
         return further
 
     def _request(self, scope: Mapping[str, Any], further: Mapping[str, Any]) -> Request:
-        headers = {name: _header(value, name) for name, value in self._parts["headers"].render(scope).items()}
-        auth = {name: text.render(scope) for name, text in self._auth.items()}
+        headers = self._parts["headers"].render(scope)
+        auth = {
+            name: encodable(text.render(scope), f"auth.{name}", self.name)
+            for name, text in self._auth.items()
+        }
+        private = {name for name, text in self._parts["headers"].value.items() if _secret(text)}
         basic = None
         match self._definition.auth:
             case Bearer():
@@ -193,16 +205,19 @@ class HttpTool:
                 basic = (auth["username"], auth["password"])
             case ApiKey():
                 headers[auth["header"]] = auth["key"]
+                private.add(auth["header"])
         body = self._parts["body"].render(scope) if self._definition.body is not None else further["body"]
         query = self._parts["query"].render(scope) | dict(further["query"])
         path = self._parts["stream_to"].render(scope)
         return Request(
             method=self._definition.method,
             url=self._url(scope),
-            headers=headers,
-            query=[pair for name, value in query.items() for pair in _pairs(name, value)],
+            headers={name: header(value, name, self.name) for name, value in headers.items()},
+            query=[pair for name, value in query.items() for pair in _pairs(name, value, self.name)],
             body=_checked(body, self.name),
             basic=basic,
+            private=frozenset(name.lower() for name in private),
+            private_body=any(text.names for text in self._parts["body"].texts),
             stream_to=None if path is None else self._folder / Path(str(path)).expanduser(),
             max_bytes=self._definition.max_bytes,
         )
@@ -214,31 +229,33 @@ class HttpTool:
         def escaped(value: Any) -> str:
             nonlocal first
             whole, first = first and self._definition.endpoint.lstrip().startswith("{{"), False
-            return str(value) if whole else quote(str(value), safe="")
+            text = encodable(value, "endpoint", self.name)
+            return text if whole else quote(text, safe="")
 
-        return self._endpoint.render(scope, escaped)
+        return encodable(self._endpoint.render(scope, escaped), "endpoint", self.name)
 
 
 def _body(answer: Answer) -> Any:
     return str(answer.file) if answer.file is not None else answer.body
 
 
-def _header(value: Any, name: str) -> str:
-    text = str(value)
-    if isinstance(value, Mapping | list) or "\r" in text or "\n" in text:
-        raise ParamError.of(
-            [Fault(f"the header must be one line of text, not {describe(value)}", field=name)]
-        )
-    return text
+def _retried(status: int) -> bool:
+    """Return whether another attempt is made after an answer, if there is one."""
+    return status == 429 or (500 <= status <= 599 and status not in _FINAL)
 
 
-def _pairs(name: str, value: Any) -> list[tuple[str, str]]:
+def _secret(text: Any) -> bool:
+    return isinstance(text, SecretText) and bool(text.names)
+
+
+def _pairs(name: str, value: Any, tool: str) -> list[tuple[str, str]]:
     if value is None:
         return []
     if isinstance(value, Mapping):
         raise ParamError.of([Fault("a query value must be text, a number or a list of these", field=name)])
     values = value if isinstance(value, list | tuple) else [value]
-    return [(name, str(item).lower() if isinstance(item, bool) else str(item)) for item in values]
+    texts = [str(item).lower() if isinstance(item, bool) else str(item) for item in values]
+    return [(encodable(name, "query", tool), encodable(text, f"query.{name}", tool)) for text in texts]
 
 
 def _checked(body: Any, tool: str) -> Any:
@@ -246,9 +263,11 @@ def _checked(body: Any, tool: str) -> Any:
     if isinstance(body, float) and not math.isfinite(body):
         raise ParamError.of([Fault(f"the body of {tool!r} holds {body}, which JSON has no word for")])
     if isinstance(body, Mapping):
-        return {str(name): _checked(item, tool) for name, item in body.items()}
+        return {encodable(name, "body", tool): _checked(item, tool) for name, item in body.items()}
     if isinstance(body, list | tuple):
         return [_checked(item, tool) for item in body]
     if body is not None and not isinstance(body, bool | int | float | str):
         raise ParamError.of([Fault(f"the body of {tool!r} must be plain data, not {describe(body)}")])
+    if isinstance(body, str):
+        encodable(body, "body", tool)
     return body

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, StrictStr
 
-from pforge_lab import asyncbridge
 from pforge_lab.errors import Fault, ParamError
 from pforge_lab.pipeline import resources
-from pforge_lab.pipeline.calls import Box, Call, Cancelled, interruptible, within
+from pforge_lab.pipeline.calls import Box, Call, interruptible, within
+from pforge_lab.pipeline.coroutines import awaited
 from pforge_lab.pipeline.fingerprints import code_fingerprint
 from pforge_lab.pipeline.models import Model
 from pforge_lab.pipeline.params import Param, check_values
@@ -96,7 +96,7 @@ class NativeTool:
             self._hand_out(signature, given, call)
         positional = [given.pop(name) for name in signature.positional if name in given]
         if signature.is_async:
-            return self._await(function(*positional, **given), call)
+            return awaited(function(*positional, **given), call, self.name)
         if call.timeout is None:
             return self._finished(interruptible(partial(function, *positional, **given), call.stop), call)
         ended, result = within(call.timeout, partial(function, *positional, **given), call.stop)
@@ -110,22 +110,7 @@ class NativeTool:
 
     def _finished(self, result: Any, call: Call) -> Any:
         """Wait for a coroutine that a plain function (a partial, a decorated one) returned."""
-        return self._await(result, call) if inspect.iscoroutine(result) else result
-
-    def _await(self, coroutine: Any, call: Call) -> Any:
-        try:
-            if call.stop is None:
-                return asyncbridge.run(coroutine, timeout=call.timeout)
-            future = asyncbridge.submit(coroutine, timeout=call.timeout)
-            forget = call.stop.add(future.cancel)
-            try:
-                return future.result()
-            except asyncbridge.CancelledError:
-                raise Cancelled from None
-            finally:
-                forget()
-        except asyncbridge.Overrun:
-            raise call.overrun(self.name, "was cancelled") from None
+        return awaited(result, call, self.name) if inspect.iscoroutine(result) else result
 
     def _hand_out(self, signature: Signature, given: dict[str, Any], call: Call) -> None:
         for name, annotation, optional in signature.resources:

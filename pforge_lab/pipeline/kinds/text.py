@@ -6,9 +6,10 @@ says so: a value that looks like it is never expanded.
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from pforge_lab.errors import ToolError, near_misses
@@ -90,7 +91,7 @@ class _Variable:
             hint = near_misses(self.name, os.environ)
             close = hint if hint.startswith(",") else "; set it before the run"
             raise ToolError(
-                f"the environment variable {self.name} is not set{close}", name=self.name
+                f"the environment variable {self.name} is not set{close}", name=self.name, final=True
             ) from None
 
 
@@ -148,10 +149,26 @@ class Nested:
         return value
 
 
-def concealed(text: str, texts: list[SecretText]) -> str:
-    """Return a message without the values of environment variables that the texts name."""
-    for value, shown in sorted(
-        (pair for item in texts for pair in item.secrets()), key=lambda pair: -len(pair[0])
-    ):
-        text = text.replace(value, shown)
+def concealed(text: str, texts: Iterable[SecretText]) -> str:
+    """Return a message without the values of environment variables that the texts name.
+
+    They are found as they are, escaped as in a ``repr`` or in JSON, and percent-encoded; with and without the
+    space around them.
+    """
+    secrets = {value.strip(): shown for item in texts for value, shown in item.secrets() if value.strip()}
+    for value in sorted(secrets, key=len, reverse=True):
+        text = re.sub("".join(map(_forms, value)), secrets[value], text)
     return text
+
+
+def _forms(character: str) -> str:
+    """Return a pattern of what a character may look like in a message."""
+    encoded = character.encode(errors="surrogateescape")
+    escaped = {
+        character, repr(character)[1:-1], ascii(character)[1:-1], json.dumps(character)[1:-1], repr(encoded)[2:-1],
+        "".join(f"\\x{byte:02x}" for byte in encoded), f"\\{character}",
+    }  # fmt: skip
+    percent = "".join(f"%{byte:02X}" for byte in encoded)
+    plus = {"+"} if character == " " else set()
+    shapes = "|".join(re.escape(shape) for shape in sorted(escaped | plus, key=len, reverse=True))
+    return f"(?:{shapes}|(?i:{percent}))"
