@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pforge_lab.errors import ToolError
 
@@ -90,8 +90,8 @@ async def _exchange(request: Request, tool: str) -> Answer:
     try:
         with unlogged():
             async with (await client()).stream(
-                request.method, url, headers=dict(request.headers), params=cast("Any", request.query or None),
-                auth=request.basic, extensions={"pforge_lab": _Guard(request, url, tool)}, **_content(request.body),
+                request.method, url, headers=dict(request.headers), auth=request.basic,
+                extensions={"pforge_lab": _Guard(request, url, tool)}, **_content(request.body),
             ) as response:  # fmt: skip
                 return await _answer(response, request, tool)
     except httpx.UnsupportedProtocol as error:
@@ -115,7 +115,9 @@ def _url(request: Request, tool: str) -> httpx.URL:
         raise _no_url(request, tool, str(error)) from None
     if not _has_port(url):
         raise _no_url(request, tool, f"there is no port {url.port}")
-    return url
+    if not request.query:
+        return url
+    return url.copy_with(params=httpx.QueryParams([*url.params.multi_items(), *request.query]))
 
 
 def _has_port(url: httpx.URL) -> bool:

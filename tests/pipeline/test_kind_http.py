@@ -40,6 +40,14 @@ def test_pforges_own_body_and_query(server):
     assert (server.asked[0]["path"], json.loads(server.asked[0]["body"])) == ("/?q=z", {"a": 1})
 
 
+def test_a_query_is_added_to_the_one_of_the_endpoint(server):
+    """Neither replaces the other."""
+    server.url += "/?p=1&q=%26"
+    text = f"tools: [{{ type: http, name: it, endpoint: '{server.url}', query: {{ q: 2 }} }}]\nsteps: [{{ tool: it }}]"
+    execute(loads(text, name="p"), 0, {})
+    assert server.asked[0]["path"] == "/?p=1&q=%26&q=2"
+
+
 def test_a_server_in_a_variable(server):
     """A value at the very start is taken as it is; later ones cannot add parts to the URL."""
     text = "tools: [{ type: http, name: it, endpoint: '{{ base }}/u/{{ n }}' }]\n"

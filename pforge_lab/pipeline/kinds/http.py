@@ -71,7 +71,8 @@ class HttpDefinition(Definition):
         By name, with templates, and ``${NAME}`` for environment variables. Those with ``${NAME}``, and the one
         of `auth`, are not sent on when the server redirects to another one.
     query
-        By name, as `headers`. A value that is a list is repeated, one that is null is left out.
+        By name, as `headers`; added to what the endpoint has. A value that is a list is repeated, one that is null is
+        left out.
     body
         A text is sent as it is, anything else as JSON; templates and ``${NAME}`` as in `headers`. A redirect to
         another server that would take a body with ``${NAME}`` along is an error.
