@@ -24,11 +24,16 @@ from pforge_lab.errors import UsageError, near_misses
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["CancelledError", "Mode", "Overrun", "in_thread", "run", "submit", "use_mode", "wait"]
+    _Stop = Callable[[Callable[[], object]], Callable[[], object]]
+
+__all__ = ["CancelledError", "Mode", "Overrun", "in_thread", "run", "submit", "use_mode"]
 
 T = TypeVar("T")
 Mode = Literal["background", "nested"]
 MODES: tuple[Mode, ...] = ("background", "nested")
+
+GRACE: Final = 1.0
+"""Seconds that a coroutine has to end when its time is over, and a loop to answer when a coroutine did not."""
 
 _AGAIN: Final = 0.05  # seconds
 _host: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("pforge_lab_host_loop", default=None)
@@ -43,6 +48,17 @@ class _Loop:
     loop: asyncio.AbstractEventLoop
     thread: threading.Thread
     pid: int
+    suspect: bool = False
+
+    def answers(self) -> bool:
+        """Return whether it can be used: a coroutine that was given up may block it for ever."""
+        if self.pid != os.getpid() or not self.thread.is_alive():
+            return False
+        if self.suspect:
+            answer = threading.Event()
+            self.loop.call_soon_threadsafe(answer.set)
+            self.suspect = not answer.wait(GRACE)
+        return not self.suspect
 
 
 class _Bridge:
@@ -60,9 +76,14 @@ class _Bridge:
     def loop(self, depth: int) -> asyncio.AbstractEventLoop:
         with self.lock:
             known = self.background.get(depth)
-            if known is None or known.pid != os.getpid() or not known.thread.is_alive():
+            if known is None or not known.answers():
                 known = self.background[depth] = _start_loop()
             return known.loop
+
+    def suspect(self) -> None:
+        """Have loops asked whether they answer before they are used again."""
+        for known in list(self.background.values()):
+            known.suspect = True
 
 
 _bridge = _Bridge()
@@ -97,7 +118,9 @@ def use_mode(mode: Mode) -> None:
     _bridge.mode = mode
 
 
-def run(awaitable: Awaitable[T], *, timeout: float | None = None) -> T:
+def run(
+    awaitable: Awaitable[T], *, timeout: float | None = None, stop: _Stop | None = None,
+) -> T:  # fmt: skip
     """Wait for an awaitable and return its result.
 
     Parameters
@@ -105,7 +128,9 @@ def run(awaitable: Awaitable[T], *, timeout: float | None = None) -> T:
     awaitable
         A coroutine, or anything else that can be awaited.
     timeout
-        Seconds; the coroutine is cancelled when they are over.
+        Seconds; the coroutine is cancelled when they are over, and abandoned when it does not end then.
+    stop
+        Called with the function that cancels the coroutine from another thread; returns the one that forgets it.
 
     Returns
     -------
@@ -116,6 +141,8 @@ def run(awaitable: Awaitable[T], *, timeout: float | None = None) -> T:
     ------
     Overrun
         The time was over. A ``TimeoutError`` of the coroutine's own passes through as it is.
+    CancelledError
+        It was cancelled.
 
     Notes
     -----
@@ -130,12 +157,28 @@ def run(awaitable: Awaitable[T], *, timeout: float | None = None) -> T:
     """
     running = _running_loop()
     if running is not None and _bridge.mode == "nested":
-        return _run_nested(running, awaitable, timeout)
-    return wait(submit(awaitable, timeout=timeout))
+        return _run_nested(running, awaitable, timeout, stop)
+    future = submit(awaitable, timeout=timeout)
+    forget = None if stop is None else stop(future.cancel)
+    try:
+        return _wait(future, timeout)
+    finally:
+        if forget is not None:
+            forget()
 
 
 class Overrun(Exception):
-    """A coroutine took longer than it may."""
+    """A coroutine took longer than it may.
+
+    Parameters
+    ----------
+    abandoned
+        Whether it goes on: it ignores that it was cancelled, or blocks its loop.
+    """
+
+    def __init__(self, *, abandoned: bool = False) -> None:
+        super().__init__()
+        self.abandoned = abandoned
 
 
 def submit(awaitable: Awaitable[T], *, timeout: float | None = None) -> Future[T]:
@@ -205,14 +248,20 @@ async def _limited(awaitable: Awaitable[T], seconds: float | None) -> T:
         raise
 
 
-def wait(future: Future[T]) -> T:
-    """Return what a coroutine that was submitted returns; an interrupt cancels it."""
+def _wait(future: Future[T], timeout: float | None) -> T:
+    limit = None if timeout is None else min(timeout + GRACE, threading.TIMEOUT_MAX)
     try:
-        return future.result()
-    except CancelledError:
-        raise
-    except BaseException:
+        return future.result(limit)
+    except BaseException as error:
+        over = isinstance(error, TimeoutError)
+        if future.done() and not future.cancelled():
+            if over:
+                return future.result()  # its own, or it ended just now
+            raise
         future.cancel()
+        _bridge.suspect()
+        if over:
+            raise Overrun(abandoned=True) from None
         raise
 
 
@@ -223,9 +272,18 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def _run_nested(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T], timeout: float | None) -> T:
+def _run_nested(
+    loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T], timeout: float | None, stop: _Stop | None
+) -> T:
     import nest_asyncio2  # noqa: PLC0415 -- patches asyncio, so only when it was asked for
 
     nest_asyncio2.apply(loop)
-    result: T = loop.run_until_complete(_limited(awaitable, timeout))
-    return result
+    task = loop.create_task(_limited(awaitable, timeout))
+    forget = None if stop is None else stop(lambda: loop.call_soon_threadsafe(task.cancel))
+    try:
+        return loop.run_until_complete(task)
+    except asyncio.CancelledError:
+        raise CancelledError from None
+    finally:
+        if forget is not None:
+            forget()

@@ -52,7 +52,8 @@ def test_inside_a_running_loop():
 
 NESTED = """
 import asyncio
-from pforge_lab.asyncbridge import run, use_mode
+import pforge_lab as pf
+from pforge_lab.asyncbridge import CancelledError, run, use_mode
 
 async def loop():
     return asyncio.get_running_loop()
@@ -60,10 +61,29 @@ async def loop():
 async def cell():
     return run(loop()) is asyncio.get_running_loop(), run(asyncio.sleep(0, 5), timeout=5)
 
+async def where():
+    return id(asyncio.get_running_loop())
+
+async def step():
+    return pf.Pipeline.from_functions("p", where).run(state="memory:").variables["where"] == await where()
+
+def at_once(cancel):
+    cancel()
+    return lambda: print("forgotten")
+
+async def stopped():
+    try:
+        run(asyncio.Event().wait(), stop=at_once)
+    except CancelledError:
+        return "stopped"
+
 main = asyncio.new_event_loop()
 print(main.run_until_complete(cell()))
+print(main.run_until_complete(step()))
 use_mode("nested")
 print(main.run_until_complete(cell()))
+print(main.run_until_complete(step()))
+print(main.run_until_complete(stopped()))
 print(run(asyncio.sleep(0, 6)))
 main.close()
 """
@@ -74,7 +94,9 @@ def test_nested_mode_uses_the_loop_that_runs():
     done = subprocess.run(
         [sys.executable, "-c", NESTED], capture_output=True, text=True, timeout=60, check=True
     )
-    assert done.stdout.splitlines() == ["(False, 5)", "(True, 5)", "6"]
+    assert done.stdout.splitlines() == [
+        "(False, 5)", "False", "(True, 5)", "True", "forgotten", "stopped", "6",
+    ]  # fmt: skip
 
 
 def test_from_threads():

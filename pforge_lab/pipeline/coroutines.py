@@ -17,6 +17,8 @@ T = TypeVar("T")
 def awaited(awaitable: Awaitable[T], call: Call, tool: str) -> T:
     """Wait for a coroutine, as long as its call may take.
 
+    One that does not end when it is cancelled, or blocks its loop, is abandoned.
+
     Raises
     ------
     StepTimeout
@@ -24,16 +26,13 @@ def awaited(awaitable: Awaitable[T], call: Call, tool: str) -> T:
     Cancelled
         The call was stopped.
     """
+    stop = call.stop
     try:
-        if call.stop is None:
-            return asyncbridge.run(awaitable, timeout=call.timeout)
-        future = asyncbridge.submit(awaitable, timeout=call.timeout)
-        forget = call.stop.add(future.cancel)
-        try:
-            return asyncbridge.wait(future)
-        except asyncbridge.CancelledError:
+        return asyncbridge.run(awaitable, timeout=call.timeout, stop=None if stop is None else stop.add)
+    except asyncbridge.CancelledError:
+        if stop is not None and stop.event.is_set():
             raise Cancelled from None
-        finally:
-            forget()
-    except asyncbridge.Overrun:
-        raise call.overrun(tool, "was cancelled") from None
+        raise  # by itself
+    except asyncbridge.Overrun as overrun:
+        what = "goes on although it was cancelled" if overrun.abandoned else "was cancelled"
+        raise call.overrun(tool, what, abandoned=overrun.abandoned) from None

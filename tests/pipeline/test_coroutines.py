@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import threading
 import weakref
 
 import pytest
@@ -102,3 +104,62 @@ def test_a_timeout_holds_within_a_coroutine(server):
         return type(outcome.error), outcome.error.seconds
 
     assert outcome_of(pf.Step(outer)).output == (StepTimeout, 0.1)
+
+
+def test_a_coroutine_that_blocks_its_loop_is_abandoned(server):
+    """Its timeout holds all the same, and the next coroutine has a loop that answers."""
+
+    async def outer():
+        return execute(asking(server.url + "/hold"), 0, {}).output
+
+    outcome = outcome_of(pf.Step(outer, timeout_ms=100))
+    assert (type(outcome.error), outcome.abandoned) == (StepTimeout, True)
+    assert "'outer' took longer than 0.1 s and goes on although it was cancelled" in str(outcome.error)
+    assert outcome_of(pf.Step(one)).output == 1
+
+
+def test_a_coroutine_that_goes_on_although_it_was_cancelled_is_abandoned():
+    """The loop is used further: it answers."""
+    release = []
+
+    async def stubborn():
+        release.append((asyncio.get_running_loop(), asyncio.Event()))
+        while not release[0][1].is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await release[0][1].wait()
+
+    async def free():
+        release[0][1].set()
+        return asyncio.get_running_loop() is release[0][0]
+
+    outcome = outcome_of(pf.Step(stubborn, timeout_ms=50))
+    assert (type(outcome.error), outcome.abandoned) == (StepTimeout, True)
+    assert outcome_of(pf.Step(free)).output is True
+
+
+def test_a_coroutine_that_blocks_its_loop_is_stopped_beside_one_that_fails(server):
+    """The block ends, and the next coroutine has a loop that answers."""
+    begun = threading.Event()
+
+    async def outer():
+        begun.set()
+        return execute(asking(server.url + "/hold"), 0, {}).output
+
+    def failing():
+        assert begun.wait(20)
+        raise ValueError("no")
+
+    outcome = outcome_of(pf.Parallel(pf.Step(outer), pf.Step(failing)))
+    assert (outcome.status, str(outcome.error)) == ("failed", "no")
+    assert outcome_of(pf.Step(one)).output == 1
+
+
+def test_a_coroutine_that_cancels_itself_has_failed():
+    """Nobody stopped it."""
+
+    async def own():
+        raise asyncio.CancelledError
+
+    run = pf.Pipeline("p", steps=[pf.Step(own)]).start(state="memory:")
+    with pytest.raises(pf.StepError, match="CancelledError"):
+        run.step()
