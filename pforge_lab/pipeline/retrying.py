@@ -60,7 +60,8 @@ def with_retries(attempt: Callable[[int], T], retry: Retry, stop: Stop | None) -
 
 
 def _asked(error: BaseException | None) -> float:
-    return float(getattr(error, "retry_after", None) or 0.0)
+    seconds = getattr(error, "retry_after", None)  # of whatever library's error
+    return seconds if isinstance(seconds, int | float) and seconds > 0 else 0.0
 
 
 def _may_change(error: BaseException) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+
+import pytest
 
 from pforge_lab.pipeline.steps import Step
 from pforge_lab.pipeline.tools import tool
@@ -99,6 +102,21 @@ def test_the_wait_before_a_retry_grows_and_honours_what_the_error_asks(monkeypat
 
     outcome_of(Step(busy, retry={"attempts": 2, "backoff": 1, "jitter": 0}))
     assert waits == [7]
+
+
+@pytest.mark.parametrize(
+    ("asked", "attempts"), [(300.5, 1), (math.inf, 1), (math.nan, 2), (-1, 2), ("soon", 2), (None, 2)]
+)
+def test_what_an_error_asks_to_wait_is_bounded(asked, attempts):
+    """Above five minutes it is not tried again; what is no time is as if there were none."""
+
+    def busy():
+        error = ConnectionError("busy")
+        error.retry_after = asked
+        raise error
+
+    outcome = outcome_of(Step(busy, retry={"attempts": 2, "backoff": 0}))
+    assert (outcome.attempts, str(outcome.error)) == (attempts, "busy")
 
 
 def test_options_of_the_tool_hold_unless_the_step_has_its_own():
