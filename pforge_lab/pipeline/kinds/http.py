@@ -162,7 +162,12 @@ class HttpTool:
         try:
             answer = send(request, call, self.name)
         except ToolError as error:
-            raise ToolError(concealed(str(error), self._texts), **error.__dict__) from None
+            failed = ToolError(concealed(str(error), self._texts), **error.__dict__)
+        else:
+            return self._output(answer, call)
+        raise failed  # not while the other is handled: it would hold it, secrets included
+
+    def _output(self, answer: Answer, call: Call) -> dict[str, Any]:
         if _retried(answer.status) and not call.last:
             raise self._busy(answer)
         return {"status": answer.status, "body": _body(answer), "headers": answer.headers}
