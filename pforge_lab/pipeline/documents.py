@@ -103,7 +103,7 @@ def parse(text: str, filename: str) -> Document:
 def _yaml() -> Any:
     from ruamel.yaml import YAML  # noqa: PLC0415 -- loaded where YAML is read
 
-    return YAML(typ="rt", pure=True)
+    return YAML(typ="safe", pure=True)
 
 
 def _check_depth(text: str, filename: str) -> None:

@@ -149,6 +149,58 @@ def test_scalars_follow_yaml_1_2(text, value):
     assert pipeline.steps[0].input["obj"] == value
 
 
+FOLDED = """\
+name: x
+description: >
+  one
+  two
+
+  "three"
+params:
+  text: { type: string, default: "a\\ab" }
+tools:
+  - type: cli
+    name: say
+    command: echo
+    args:
+      - >-
+        hello
+        big
+        world
+    parse: text
+steps:
+  - tool: say
+    output_var: said
+    condition: >
+      text == text and
+      1 < 2
+  - tool: builtins:len
+    input:
+      obj: >+
+        aa
+        bb
+
+    output_var: n
+"""
+
+
+def test_folded_scalars_are_the_text_with_spaces_for_line_breaks(run_all):
+    """In descriptions, arguments, conditions and inputs; what an escape stands for in a quoted text stays."""
+    pipeline = loads(FOLDED)
+    assert pipeline.description == 'one two\n"three"\n'
+    assert pipeline.params["text"].default == "a\x07b"
+    variables = run_all(pipeline, {"text": "a"})[0]
+    assert (variables["said"], variables["n"]) == ("hello big world\n", len("aa bb\n\n"))
+    assert loads(pipeline.to_yaml()) == pipeline
+
+
+def test_lines_of_faults_after_folded_scalars(message_of):
+    """A fold is a line of the file all the same."""
+    assert "day.yaml:31: steps.1.output_vra" in message_of(
+        SpecError, loads, FOLDED.replace("output_var: n", "output_vra: n"), filename="day.yaml"
+    )
+
+
 def test_anchors_may_be_used(run_all):
     """An alias stands for the same data twice."""
     pipeline = loads(
