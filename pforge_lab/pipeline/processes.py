@@ -1,11 +1,10 @@
-"""Child processes: run to the end, or ended with all their children."""
+"""Child processes: run to the end, or ended with all that come from them."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import queue
-import signal
 import subprocess
 import threading
 import time
@@ -16,13 +15,17 @@ from pforge_lab.errors import ToolError
 from pforge_lab.meter.children import Child, spawn
 
 from .calls import Call, Cancelled
+from .family import GRACE, Family, Mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-GRACE: Final = 2.0
-"""Seconds between asking a process to end and ending it."""
+_Lines = queue.SimpleQueue[tuple[str, bytes | None]]
+"""What the pipes give: their name and a line, or None at their end."""
+
+_STOPPED: Final = "stopped"
+"""Stands among the names of the pipes where the call was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +47,33 @@ class Finished:
 
 
 def execute_command(
-    command: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdin: str | None, stream: bool, tool: str,
+    command: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdin: bytes | None, stream: bool, tool: str,
     call: Call,
 ) -> Finished:  # fmt: skip
     """Run a command and return what it left.
+
+    It is over when it has ended and nobody holds its output open any more.
 
     Raises
     ------
     ToolError
         It cannot be started.
     StepTimeout
-        It took longer than ``call.timeout``; it was ended, with its children.
+        It took longer than ``call.timeout``; it was ended, with all that come from it.
     """
-    child = _started(command, cwd, env, tool, piped=stdin is not None)
-    ended = _Ender(child.process)
-    forget = call.stop.add(ended) if call.stop is not None else None
+    mark, lines = Mark(), _Lines()
+    child = _started(command, cwd, mark.on(env), tool, piped=stdin is not None)
+    family = Family(child.process, mark)
+
+    def stop() -> None:
+        family.end()
+        lines.put((_STOPPED, None))
+
+    forget = call.stop.add(stop) if call.stop is not None else None
     try:
-        return _watch(child, ended, stdin, stream=stream, tool=tool, call=call)
+        return _watch(child, lines, stdin, stream=stream, tool=tool, call=call)
     except BaseException:
-        ended()
+        family.end()
         raise
     finally:
         if forget is not None:
@@ -92,14 +103,13 @@ def _started(command: Sequence[str], cwd: Path, env: Mapping[str, str], tool: st
 
 
 def _watch(
-    child: Child, ended: _Ender, stdin: str | None, *, stream: bool, tool: str, call: Call,
+    child: Child, lines: _Lines, stdin: bytes | None, *, stream: bool, tool: str, call: Call,
 ) -> Finished:  # fmt: skip
     process = child.process
-    lines: queue.SimpleQueue[tuple[str, bytes | None]] = queue.SimpleQueue()
     for name, pipe in (("stdout", process.stdout), ("stderr", process.stderr)):
         threading.Thread(target=_read, args=(name, pipe, lines), daemon=True).start()
     if stdin is not None and process.stdin is not None:
-        threading.Thread(target=_write, args=(process.stdin, stdin.encode()), daemon=True).start()
+        threading.Thread(target=_write, args=(process.stdin, stdin), daemon=True).start()
     deadline = None if call.timeout is None else time.monotonic() + call.timeout
     kept: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
     open_pipes = 2
@@ -107,8 +117,9 @@ def _watch(
         try:
             name, line = lines.get(timeout=None if deadline is None else max(deadline - time.monotonic(), 0))
         except queue.Empty:
-            ended()
             raise call.overrun(tool, "was ended with its children") from None
+        if name == _STOPPED:
+            raise Cancelled
         if line is None:
             open_pipes -= 1
             continue
@@ -119,98 +130,28 @@ def _watch(
     if call.stop is not None and call.stop.event.is_set():
         raise Cancelled
     if left is None:
-        ended()
         raise call.overrun(tool, "was ended with its children")
     stdout, stderr = (b"".join(kept[name]).decode(errors="replace") for name in ("stdout", "stderr"))
     return Finished(stdout, stderr, left.exit_code, left.peak)
 
 
-def _read(name: str, pipe: IO[bytes] | None, lines: queue.SimpleQueue[tuple[str, bytes | None]]) -> None:
-    with contextlib.suppress(ValueError, OSError):  # the pipe is closed when the process is ended
-        for line in pipe or ():
-            lines.put((name, line))
+def _read(name: str, pipe: IO[bytes] | None, lines: _Lines) -> None:
+    """Hand on what a pipe gives, and close it: only who reads a pipe can, the others would wait for the next line."""
+    if pipe is not None:
+        with contextlib.suppress(OSError), pipe:
+            for line in pipe:
+                lines.put((name, line))
     lines.put((name, None))
 
 
 def _write(pipe: IO[bytes], data: bytes) -> None:
-    with (
-        contextlib.suppress(BrokenPipeError, ValueError, OSError),
-        pipe,
-    ):  # a command need not read all its input
+    with contextlib.suppress(OSError), pipe:  # a command need not read all its input
         pipe.write(data)
 
 
-class _Ender:
-    """Ends a process and its children: asks first, then insists."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-        self._lock = threading.Lock()
-
-    def __call__(self) -> None:
-        with self._lock:
-            if self._process.returncode is not None:
-                return
-            family = _family(self._process.pid)
-            self._signal(family, force=False)
-            if not _gone(family, GRACE):
-                self._signal(family, force=True)
-                _gone(family, GRACE)
-
-    def _signal(self, family: list[object], *, force: bool) -> None:
-        import psutil  # noqa: PLC0415 -- loaded when a process has to be ended
-
-        if os.name == "posix":
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL if force else signal.SIGTERM)
-        for member in family:
-            if isinstance(member, psutil.Process):
-                with contextlib.suppress(psutil.Error):
-                    member.kill() if force else member.terminate()
-
-
-def _family(pid: int) -> list[object]:
-    """Return a process and its descendants."""
-    import psutil  # noqa: PLC0415 -- loaded when a process has to be ended
-
-    try:
-        parent = psutil.Process(pid)
-        return [parent, *parent.children(recursive=True)]
-    except psutil.Error:
-        return []
-
-
-def _gone(family: list[object], seconds: float) -> bool:
-    """Wait until all have ended; return whether they have."""
-    import psutil  # noqa: PLC0415 -- loaded when a process has to be ended
-
-    deadline = time.monotonic() + seconds
-    while True:
-        alive = [m for m in family if isinstance(m, psutil.Process) and _alive(m)]
-        if not alive:
-            return True
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(0.01)
-
-
-def _alive(process: object) -> bool:
-    import psutil  # noqa: PLC0415 -- loaded when a process has to be ended
-
-    assert isinstance(process, psutil.Process)  # noqa: S101 -- what _family returns
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
-
-
 def _close(child: Child) -> None:
-    process = child.process
+    """Give the process back to the system; the pipes are closed by the threads that use them."""
     child.close()
-    if process.returncode is None:
+    if child.process.returncode is None:
         with contextlib.suppress(ChildProcessError, subprocess.TimeoutExpired):
-            process.wait(GRACE)
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        if pipe is not None:
-            with contextlib.suppress(OSError, ValueError):
-                pipe.close()
+            child.process.wait(GRACE)

@@ -9,7 +9,10 @@ import sys
 import psutil
 import pytest
 
-from pforge_lab.errors import StepTimeout
+from pforge_lab.errors import ParamError, SpecError, StepTimeout
+from pforge_lab.pipeline.engine import execute
+from pforge_lab.pipeline.spec import Pipeline
+from pforge_lab.pipeline.steps import Step
 
 PYTHON = json.dumps(sys.executable)
 
@@ -170,3 +173,31 @@ def test_the_peak_of_a_child_is_told(one_step):
     text = f"tools: [{{ type: cli, name: it, command: {PYTHON}, args: ['-c', \"x = b'1' * {{{{ n }}}}\"] }}]\nsteps: [{{ tool: it, input: {{ n: '{{{{ n }}}}' }} }}]"
     assert one_step(text, {"n": 10**9}).child_peak > 10**9
     assert one_step(text, {"n": 1}).child_peak < 50 * 10**6
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"args": ["ok", "\ud800"]}, "args.1: an argument of 'it' holds half a character, '\\ud800'"),
+        ({"args": ["{{ a }}"]}, "args.0: an argument of 'it' holds a character of code 0"),
+        ({"env": {"A": "\ud800"}}, "env.A: an argument of 'it' holds half a character"),
+        ({"stdin": "x\ud800"}, "stdin: what 'it' reads holds half a character"),
+    ],
+)
+def test_texts_that_no_command_can_be_given(fields, told):
+    """They are told with the field, before anything is started."""
+    data = {"type": "cli", "name": "it", "command": "echo", **fields}
+    pipeline = Pipeline(
+        "p", tools=[data], steps=[Step("it", input={"a": "\0"} if "{{ a }}" in str(fields) else {})]
+    )
+    error = execute(pipeline, 0, {}).error
+    assert isinstance(error, ParamError)
+    assert told in str(error)
+
+
+def test_names_that_no_environment_variable_can_have(one_step, message_of):
+    """They are told when the file is loaded, and those of arguments when the tool is called."""
+    text = 'tools: [{ type: cli, name: it, command: echo, env: { "A=B": 1 } }]\nsteps: [{ tool: it }]'
+    assert "tools.0.env: 'A=B' is no name of an environment variable" in message_of(SpecError, one_step, text)
+    text = 'tools: [{ type: cli, name: it, command: echo }]\nsteps: [{ tool: it, input: { env: { "": a } } }]'
+    assert str(one_step(text).error) == "step 'it': env: '' is no name of an environment variable for 'it'"

@@ -62,7 +62,16 @@ class CliDefinition(Definition):
     def _fixed(cls, command: str) -> str:
         if "{{" in command:
             raise ValueError("the command is fixed; templates belong into 'args'")
+        if (reason := _refused(command)) is not None:
+            raise ValueError(f"no command's name {reason}")
         return command
+
+    @field_validator("env")
+    @classmethod
+    def _named(cls, env: dict[str, Any]) -> dict[str, Any]:
+        for name in _misnamed(env):
+            raise ValueError(f"{name!r} is no name of an environment variable")
+        return env
 
     @field_validator("args", "env", "cwd", "stdin")
     @classmethod
@@ -95,18 +104,13 @@ class CliTool:
         arguments = dict(arguments)
         further = self._further(arguments)
         scope = scope_of(self.name, self._definition.params, arguments, self._reads())
-        command = [
-            self._program(),
-            *(text for arg in self._args for text in _texts(arg.render(scope), self.name)),
-        ]
-        environment = {name: _text(value, self.name) for name, value in self._env.render(scope).items()}
+        args = [text for i, arg in enumerate(self._args) for text in self._texts(arg.render(scope), i)]
+        environment = self._env.render(scope) | further["env"]
         finished = execute_command(
-            command + [_text(arg, self.name) for arg in further["args"]],
+            [self._program(), *args, *(self._text(arg, "args") for arg in further["args"])],
             cwd=self._directory(scope),
-            env=os.environ
-            | environment
-            | {name: _text(value, self.name) for name, value in further["env"].items()},
-            stdin=None if self._stdin is None else self._stdin.render(scope),
+            env=os.environ | {name: self._text(value, f"env.{name}") for name, value in environment.items()},
+            stdin=self._input(scope),
             stream=self._definition.stream,
             tool=self.name,
             call=call,
@@ -131,7 +135,37 @@ class CliTool:
                     wanted = "a list" if kind is list else "a mapping"
                     raise ParamError.of([Fault(f"must be {wanted}, not {describe(value)}", field=name)])
                 further[name] = value
+        for name in _misnamed(further["env"]):
+            message = f"{name!r} is no name of an environment variable for {self.name!r}"
+            raise ParamError.of([Fault(message, field="env")])
         return further
+
+    def _input(self, scope: Mapping[str, Any]) -> bytes | None:
+        """Return what the command reads."""
+        if self._stdin is None:
+            return None
+        try:
+            return self._stdin.render(scope).encode()
+        except UnicodeEncodeError as error:
+            raise ParamError.of([Fault(f"what {self.name!r} reads {_half(error)}", field="stdin")]) from None
+
+    def _texts(self, value: Any, place: int) -> list[str]:
+        """Return the texts that one of the definition's arguments stands for."""
+        values = [] if value is None else value if isinstance(value, list | tuple) else [value]
+        return [self._text(item, f"args.{place}") for item in values]
+
+    def _text(self, value: Any, field: str) -> str:
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if value is None or isinstance(value, Mapping | list | tuple | set):
+            told = f"must be text or a number, not {describe(value)}"
+        else:
+            text = str(value)
+            reason = _refused(text)
+            if reason is None:
+                return text
+            told = reason
+        raise ParamError.of([Fault(f"an argument of {self.name!r} {told}", field=field)])
 
     def _program(self) -> str:
         """Return the program; one with a separator is relative to the file."""
@@ -191,18 +225,25 @@ class CliTool:
         return [*(text for nested in (*self._args, self._env) for text in nested.texts), *further]
 
 
-def _texts(value: Any, tool: str) -> list[str]:
-    if value is None:
-        return []
-    return [_text(item, tool) for item in value] if isinstance(value, list | tuple) else [_text(value, tool)]
+def _refused(text: str) -> str | None:
+    """Return why the system takes no such text for a command, or None."""
+    if "\x00" in text:
+        return "holds a character of code 0"
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as error:
+        return _half(error)
+    return None
 
 
-def _text(value: Any, tool: str) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = value if isinstance(value, str) else str(value)
-    if value is None or isinstance(value, Mapping | list | tuple | set) or "\x00" in text:
-        raise ParamError.of(
-            [Fault(f"an argument of {tool!r} must be text or a number, not {describe(value)}")]
-        )
-    return text
+def _half(error: UnicodeEncodeError) -> str:
+    return f"holds half a character, {error.object[error.start]!r}, which has no encoding"
+
+
+def _misnamed(env: Mapping[Any, Any]) -> list[str]:
+    """Return the names that no environment variable can have."""
+    return [
+        name
+        for name in env
+        if not isinstance(name, str) or not name or "=" in name or _refused(name) is not None
+    ]
