@@ -17,7 +17,7 @@ import threading
 from concurrent.futures import CancelledError, Future
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from pforge_lab.errors import UsageError, near_misses
 
@@ -238,14 +238,27 @@ async def in_thread(function: Callable[[], T], stop: Callable[[], object]) -> T:
 async def _limited(awaitable: Awaitable[T], seconds: float | None) -> T:
     _depth.set(_depth.get() + 1)  # in the context of this task alone
     _host.set(None)
+    task = asyncio.current_task()
+    if task is not None:
+        task.add_done_callback(_looked_at)
     limit = asyncio.timeout(seconds)
     try:
         async with limit:
-            return await awaitable
+            result = await awaitable
     except TimeoutError:
         if limit.expired():
             raise Overrun from None
         raise
+    when = limit.when()
+    if when is not None and asyncio.get_running_loop().time() > when:
+        raise Overrun  # it took no notice of being cancelled, or left the loop no moment to do so
+    return result
+
+
+def _looked_at(task: asyncio.Task[Any]) -> None:
+    """Take note of how a coroutine has ended: for one that was abandoned nobody else does."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _wait(future: Future[T], timeout: float | None) -> T:

@@ -1,13 +1,11 @@
-"""One call of a tool: how long it may take, what it is handed, and how it is stopped."""
+"""One call of a tool: how long it may take, what it is handed, and what stops it."""
 
 from __future__ import annotations
 
-import contextvars
-import ctypes
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pforge_lab.errors import StepTimeout
 
@@ -19,11 +17,28 @@ if TYPE_CHECKING:
     from .outcome import ChildOutcome, Listener
     from .policies import Retry
 
-T = TypeVar("T")
+
+GRACE: Final = 1.0
+"""Seconds that a function has to end once it is stopped; one that does not is abandoned."""
 
 
 class Cancelled(Exception):
-    """The call was stopped because a step beside it failed."""
+    """The call was stopped because a step beside it failed.
+
+    Attributes
+    ----------
+    abandoned
+        Whether it goes on all the same: the objects it was given are not to be used again.
+    """
+
+    abandoned = False
+
+    @classmethod
+    def left(cls, tool: str, where: str) -> Cancelled:
+        """Return the error for a call that goes on although it was stopped."""
+        error = cls(f"{tool!r} did not end when it was stopped and was abandoned on its {where}")
+        error.abandoned = True
+        return error
 
 
 class Stop:
@@ -31,7 +46,7 @@ class Stop:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._actions: list[tuple[Callable[[], object], bool]] = []
+        self._actions: list[tuple[Callable[[], object], int | None]] = []
         self.event = threading.Event()
 
     def __call__(self) -> None:
@@ -52,14 +67,31 @@ class Stop:
         >>> forget = stop.add(lambda: None)
         >>> stop.ends_at_once
         True
-        >>> forget = stop.add(lambda: None, at_once=False)
+        >>> forget = stop.add(lambda: None, thread=1)
         >>> stop.ends_at_once
         False
         """
         with self._lock:
             actions = list(self._actions)
         return bool(actions) and all(
-            action.ends_at_once if isinstance(action, Stop) else at_once for action, at_once in actions
+            action.ends_at_once if isinstance(action, Stop) else thread is None for action, thread in actions
+        )
+
+    def waits_for(self, thread: int | None) -> bool:
+        """Return whether a function that can be stopped has not ended in a thread.
+
+        Examples
+        --------
+        >>> stop = Stop()
+        >>> forget = stop.add(lambda: None, thread=1)
+        >>> stop.waits_for(1), stop.waits_for(2)
+        (True, False)
+        """
+        with self._lock:
+            actions = list(self._actions)
+        return any(
+            action.waits_for(thread) if isinstance(action, Stop) else of is not None and of == thread
+            for action, of in actions
         )
 
     @contextmanager
@@ -72,16 +104,16 @@ class Stop:
             if forget is not None:
                 forget()
 
-    def add(self, action: Callable[[], object], *, at_once: bool = True) -> Callable[[], None]:
+    def add(self, action: Callable[[], object], *, thread: int | None = None) -> Callable[[], None]:
         """Register what stops a call; returns the function that forgets it again.
 
         Parameters
         ----------
-        at_once
-            Whether the call ends at once then, as a process that is killed does; a Python function goes on to
-            its next bytecode.
+        thread
+            Where a Python function runs, which goes on to its next bytecode; None for a call that ends at
+            once, as a process that is killed does.
         """
-        registered = (action, at_once)
+        registered = (action, thread)
         with self._lock:
             self._actions.append(registered)
             stopped = self.event.is_set()
@@ -187,82 +219,3 @@ class Tool(Protocol):
 
     def fingerprint(self) -> str | None:
         """Return a hash of the tool's code as it is now, or None if it has none."""
-
-
-def interrupt(thread: int | None) -> None:
-    """Raise ``KeyboardInterrupt`` in another thread, at its next bytecode."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread or 0), ctypes.py_object(KeyboardInterrupt)
-    )
-
-
-def interruptible(function: Callable[[], T], stop: Stop | None) -> T:
-    """Call a function that ``stop`` ends at its next bytecode.
-
-    Raises
-    ------
-    Cancelled
-        It was stopped.
-    """
-    if stop is None:
-        return function()
-    thread, lock, over = threading.get_ident(), threading.Lock(), False
-
-    def end() -> None:
-        nonlocal over
-        with lock:  # not once it has returned: its thread does other things then
-            if not over:
-                over = True  # nor twice: the second would meet the thread while it takes note of the first
-                interrupt(thread)
-
-    try:
-        forget = stop.add(end, at_once=False)
-        try:
-            return function()
-        finally:
-            with lock:
-                over = True
-            forget()
-    except KeyboardInterrupt:
-        if stop.event.is_set():
-            raise Cancelled from None
-        raise
-
-
-def within(seconds: float, function: Callable[[], T], stop: Stop | None = None) -> tuple[bool, T | None]:
-    """Call a function on a thread and wait so long; return whether it ended, and its result.
-
-    The thread of a function that overruns is abandoned: Python cannot end it.
-
-    Raises
-    ------
-    Cancelled
-        It was stopped meanwhile.
-    """
-    box: list[T] = []
-    failure: list[BaseException] = []
-    context = contextvars.copy_context()
-    over = threading.Event()
-
-    def work() -> None:
-        try:
-            box.append(context.run(interruptible, function, stop))
-        except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
-            failure.append(error)
-        finally:
-            over.set()
-
-    thread = threading.Thread(target=work, name="pforge-lab-step", daemon=True)
-    thread.start()
-
-    forget = None if stop is None else stop.add(over.set)
-    try:
-        over.wait(seconds)
-    finally:
-        if forget is not None:
-            forget()
-    if not box and stop is not None and stop.event.is_set():
-        raise Cancelled
-    if failure:
-        raise failure[0]
-    return (True, box[0]) if box else (False, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from pforge_lab import asyncbridge
@@ -26,13 +27,23 @@ def awaited(awaitable: Awaitable[T], call: Call, tool: str) -> T:
     Cancelled
         The call was stopped.
     """
-    stop = call.stop
+    stop, begun, ended = call.stop, threading.Event(), threading.Event()
+
+    async def told() -> T:
+        begun.set()
+        try:
+            return await awaitable
+        finally:
+            ended.set()
+
     try:
-        return asyncbridge.run(awaitable, timeout=call.timeout, stop=None if stop is None else stop.add)
+        return asyncbridge.run(told(), timeout=call.timeout, stop=None if stop is None else stop.add)
     except asyncbridge.CancelledError:
-        if stop is not None and stop.event.is_set():
+        if stop is None or not stop.event.is_set():
+            raise  # by itself
+        if not begun.is_set() or ended.wait(asyncbridge.GRACE):
             raise Cancelled from None
-        raise  # by itself
+        raise Cancelled.left(tool, "loop") from None
     except asyncbridge.Overrun as overrun:
-        what = "goes on although it was cancelled" if overrun.abandoned else "was cancelled"
-        raise call.overrun(tool, what, abandoned=overrun.abandoned) from None
+        how = "was abandoned on its loop" if overrun.abandoned else "was cancelled"
+        raise call.overrun(tool, how, abandoned=overrun.abandoned) from None

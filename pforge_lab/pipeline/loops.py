@@ -55,7 +55,8 @@ class Loop(Planned):
             return outcome
 
         with stop.within(outer):
-            outcomes = execute_parts([partial(element, i) for i in range(len(values))], self.at_once, stop)
+            parts = [partial(element, i) for i in range(len(values))]
+            outcomes = execute_parts(parts, self.at_once, stop, lambda _: _left(self.tool))
         _check_whole(outcomes, outer)
         children = tuple(
             _child(f"{self.label}[{i}]", self.tool, outcome) for i, outcome in enumerate(outcomes)
@@ -116,7 +117,7 @@ class Block(Planned):
 
         parts = [partial(execute_child, child) for child in self.children]
         with stop.within(outer):
-            outcomes = execute_parts(parts, self.at_once, stop)
+            outcomes = execute_parts(parts, self.at_once, stop, lambda i: _left(self.children[i].tool))
         _check_whole(outcomes, outer)
         children = tuple(
             _child(c.label, c.tool, outcome) for c, outcome in zip(self.children, outcomes, strict=True)
@@ -156,9 +157,17 @@ def _elements(values: Any, label: str) -> list[Any]:
     return list(values)
 
 
+def _left(tool: str) -> Outcome:
+    """Return the outcome of a part whose thread goes on."""
+    return Outcome("failed", error=Cancelled.left(tool, "thread"), abandoned=True)
+
+
 def _child(label: str, tool: str, outcome: Outcome | None) -> ChildOutcome:
-    if outcome is None or isinstance(outcome.error, Cancelled):
-        return ChildOutcome(label, tool, "skipped", 0.0 if outcome is None else outcome.seconds, 0)
+    if outcome is None:
+        return ChildOutcome(label, tool, "skipped", 0.0, 0)
+    if isinstance(outcome.error, Cancelled):
+        told = outcome.error if outcome.abandoned else None
+        return ChildOutcome(label, tool, "skipped", outcome.seconds, 0, told)
     return ChildOutcome.of(label, tool, outcome)
 
 
@@ -175,7 +184,9 @@ def _check_whole(outcomes: list[Outcome | None], outer: Stop | None) -> None:
     """Raise `Cancelled` where what encloses the parts was stopped before all of them had ended."""
     stopped = outer is not None and outer.event.is_set()
     if stopped and any(outcome is None or isinstance(outcome.error, Cancelled) for outcome in outcomes):
-        raise Cancelled
+        error = Cancelled()
+        error.abandoned = _abandoned(outcomes)
+        raise error
 
 
 def _abandoned(outcomes: list[Outcome | None]) -> bool:

@@ -145,6 +145,40 @@ def test_the_first_error_cancels_the_rest_of_a_block():
     assert [child.status for child in outcome.children] == ["skipped", "failed", "skipped"]
 
 
+def test_a_part_that_cannot_be_stopped_is_left_behind():
+    """A function in a C call does not hold up a block that has failed; the outcome says that its thread goes on."""
+    locks, begun, over = [], threading.Event(), threading.Event()
+
+    def waits():
+        lock = locks[-1]
+        begun.set()
+        try:
+            lock.acquire()
+        finally:
+            over.set()
+
+    def breaks():
+        assert begun.wait(20)
+        raise ValueError("broken")
+
+    for parts in (
+        (Step(waits), Step(breaks)),
+        (Step(waits, timeout_ms=100_000), Step(breaks)),
+        (Step(waits, foreach=[1], max_parallel=2), Step(breaks)),
+    ):
+        begun.clear()
+        over.clear()
+        locks.append(threading.Lock())
+        with locks[-1]:
+            outcome = outcome_of(Parallel(*parts))
+            assert not over.is_set()
+        assert over.wait(20)
+        assert (str(outcome.error), outcome.abandoned) == ("broken", True)
+        assert [child.status for child in outcome.children] == ["skipped", "failed"]
+        left = "'waits' did not end when it was stopped and was abandoned on its thread"
+        assert str(outcome.children[0].error) == left
+
+
 def test_a_step_of_a_block_may_fail_when_it_says_so():
     """``continue`` of one step, or of the whole block, lets the others finish."""
     one = Parallel(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import math
 import threading
 import time
 
 import pytest
 
-from pforge_lab.pipeline.steps import Step
+from pforge_lab.errors import StepTimeout
+from pforge_lab.pipeline.steps import Parallel, Step
 from pforge_lab.pipeline.tools import tool
 from tests.pipeline.outcomes import add, fail, outcome_of
 
@@ -40,6 +43,79 @@ def test_a_sync_function_that_overruns_is_abandoned():
     assert (outcome.error.label, outcome.error.seconds) == ("s", 0.02)
     release.set()
     assert ended.wait(10)
+
+
+def test_a_coroutine_that_blocks_is_abandoned():
+    """The loop that it blocks is left to it: what is awaited later has another one."""
+    release, ended = threading.Event(), threading.Event()
+
+    async def blocks():
+        release.wait(30)
+        ended.set()
+
+    async def answers():
+        return 1
+
+    outcome = outcome_of(Step(blocks, timeout_ms=20, label="s"))
+    assert (outcome.status, outcome.abandoned) == ("failed", True)
+    assert "'blocks' took longer than 0.02 s and was abandoned on its loop" in str(outcome.error)
+    assert outcome_of(Step(answers)).output == 1
+    assert not ended.is_set()
+    release.set()
+    assert ended.wait(10)
+
+
+def test_a_coroutine_that_takes_no_notice_of_its_end_is_abandoned():
+    """It may swallow that it was cancelled."""
+    release, ended = threading.Event(), threading.Event()
+
+    async def stubborn():
+        while not release.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.01)
+        ended.set()
+
+    outcome = outcome_of(Step(stubborn, timeout_ms=20))
+    assert (type(outcome.error), outcome.abandoned) == (StepTimeout, True)
+    release.set()
+    assert ended.wait(10)
+
+
+def test_a_coroutine_that_ends_too_late_is_not_done():
+    """Although it had a result before it was given up."""
+
+    async def late():
+        threading.Event().wait(0.1)
+        return 1
+
+    async def deaf():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return 1
+
+    for function in (late, deaf):
+        outcome = outcome_of(Step(function, timeout_ms=20))
+        assert (type(outcome.error), outcome.output, outcome.abandoned) == (StepTimeout, None, False)
+
+
+def test_a_coroutine_that_blocks_does_not_hold_up_a_block_that_has_failed():
+    """It is told that it goes on."""
+    release, begun = threading.Event(), threading.Event()
+
+    async def blocks():
+        begun.set()
+        release.wait(30)
+
+    def breaks():
+        assert begun.wait(20)
+        raise ValueError("broken")
+
+    outcome = outcome_of(Parallel(Step(blocks), Step(breaks)))
+    release.set()
+    assert (str(outcome.error), outcome.abandoned) == ("broken", True)
+    assert "'blocks' did not end when it was stopped and was abandoned on its loop" in str(
+        outcome.children[0].error
+    )
 
 
 def test_a_function_within_its_time():

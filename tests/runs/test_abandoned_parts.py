@@ -131,3 +131,31 @@ def test_an_element_that_was_abandoned_holds_nothing_but_orphans(place, overrunn
     let()
     assert run["data"] == before
     assert run["all"] == [None, 2]
+
+
+def test_a_part_that_is_left_behind_when_a_block_fails_holds_nothing_but_orphans(place):
+    """The failed attempt says that it goes on; what it changes later is nobody's variable."""
+    held, begun, over = threading.Lock(), threading.Event(), threading.Event()
+
+    def waits(data):
+        data.append("spoilt")
+        begun.set()
+        try:
+            held.acquire()
+        finally:
+            data.append("late")
+            over.set()
+
+    def breaks():
+        assert begun.wait(20)
+        raise ValueError("broken")
+
+    block = pf.Parallel(_part(waits, "data"), pf.Step(breaks))
+    run = pf.Pipeline("block", steps=[pf.Step(_made, output_var="data"), block]).start(state=place)
+    run.step()
+    with held, pytest.raises(pf.StepError, match="broken"):
+        run.step()
+    assert over.wait(20)
+    assert run["data"] == [1]
+    left = run.attempt.children[0]
+    assert (left.status, "was abandoned on its thread" in left.error) == ("skipped", True)

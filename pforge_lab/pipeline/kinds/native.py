@@ -10,18 +10,19 @@ from pydantic import Field, StrictStr
 
 from pforge_lab.errors import Fault, ParamError
 from pforge_lab.pipeline import resources
-from pforge_lab.pipeline.calls import Box, Call, interruptible, within
 from pforge_lab.pipeline.coroutines import awaited
 from pforge_lab.pipeline.fingerprints import code_fingerprint
 from pforge_lab.pipeline.models import Model
 from pforge_lab.pipeline.params import Param, check_values
 from pforge_lab.pipeline.signatures import Signature, signature_of
+from pforge_lab.pipeline.threads import interruptible, within
 
 from .definition import Definition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pforge_lab.pipeline.calls import Box, Call
     from pforge_lab.pipeline.functions import Function, Source
     from pforge_lab.pipeline.policies import Retry
 
@@ -97,9 +98,10 @@ class NativeTool:
         positional = [given.pop(name) for name in signature.positional if name in given]
         if signature.is_async:
             return awaited(function(*positional, **given), call, self.name)
+        bound = partial(function, *positional, **given)
         if call.timeout is None:
-            return self._finished(interruptible(partial(function, *positional, **given), call.stop), call)
-        ended, result = within(call.timeout, partial(function, *positional, **given), call.stop)
+            return self._finished(interruptible(bound, call.stop), call)
+        ended, result = within(call.timeout, bound, call.stop, self.name)
         if not ended:
             raise call.overrun(self.name, "was abandoned on its thread", abandoned=True)
         return self._finished(result, call)
