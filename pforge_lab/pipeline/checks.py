@@ -11,7 +11,7 @@ from .names import check_variable
 from .steps import AnyStep, Parallel, read_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from .kinds.definition import Definition
     from .models import Faults
@@ -36,14 +36,22 @@ def check_params_names(params: Mapping[str, Param], faults: Faults) -> None:
             faults.add(str(error), f"params.{name}")
 
 
-def check_known(steps: Sequence[AnyStep | None], box: ToolBox, faults: Faults) -> None:
-    """Note steps whose tool is not known in this process."""
+def check_known(
+    steps: Sequence[AnyStep | None], box: ToolBox, faults: Faults, declared: Collection[object] = ()
+) -> None:
+    """Note steps whose tool is not known in this process.
+
+    Parameters
+    ----------
+    declared
+        Names of tools that are declared, although they may have faults of their own.
+    """
     for i, step in enumerate(steps):
         if step is None:
             continue
         parts = step.parallel if isinstance(step, Parallel) else (step,)
         for k, part in enumerate(parts):
-            if not box.knows(part.tool_name):
+            if part.tool_name not in declared and not box.knows(part.tool_name):
                 at = f"steps.{i}.parallel.{k}.tool" if isinstance(step, Parallel) else f"steps.{i}.tool"
                 with faults.collect(at):
                     raise box.unknown(part.tool_name)

@@ -56,6 +56,12 @@ def read_tool(data: Any) -> Definition:
     return read(known[kind], data)
 
 
+def declared(data: Any) -> list[str]:
+    """Return the names of the tools that are declared, whether they can be read or not."""
+    names = [item.get("name") for item in data if isinstance(item, Mapping)] if isinstance(data, list) else []
+    return [name for name in names if isinstance(name, str)]
+
+
 def plain_definition(definition: Definition) -> dict[str, Any]:
     """Return a declared tool as plain data."""
     return definition.plain()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .checks import check_known, check_params_names, check_recursion, listed
 from .composing import compose
-from .definitions import reachable, read_tools
+from .definitions import declared, reachable, read_tools
 from .digests import hash_of
 from .head import Head, Memory, read_head
 from .inputs import Inputs
@@ -195,7 +195,7 @@ class Pipeline(Startable, Inputs, Written):
         self._plan: Plan | None = None
         named = [None if step is None else self._named(step) for step in read]
         if check:
-            check_known(named, self._box, faults)
+            check_known(named, self._box, faults, declared(tools))
         self.steps: tuple[AnyStep, ...] = tuple(step for step in named if step is not None)
         check_recursion(self.tools, self.steps, faults)
         faults.raise_if_any()

@@ -37,6 +37,15 @@ def test_functions_of_one_name_stay_apart(run_all):
     assert run_all(rebuilt)[0] == {"a": 1, "b": 2, "c": 1.0}
 
 
+def test_a_tool_with_a_fault_of_its_own_is_no_unknown_tool(message_of):
+    """Its fault is told alone."""
+    text = "name: p\ntools:\n  - {type: cli, name: a}\nsteps:\n  - tool: a\n  - tool: zz_none\n"
+    message = message_of(SpecError, loads, text)
+    assert "tools.0.command: the field 'command' is missing" in message
+    assert "unknown tool 'a'" not in message
+    assert "unknown tool 'zz_none'" in message
+
+
 def test_all_faults_are_told_at_once():
     """Fields, templates, labels, transitions, tools and params in one `SpecError`, in terms of the definition."""
     with pytest.raises(SpecError) as caught:
