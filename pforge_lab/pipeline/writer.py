@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from pforge_lab.errors import Fault, SpecError
+
+from .documents import MAX_DEPTH, MAX_DIGITS
+from .models import join
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PLAIN: Final = re.compile(r"[^\W\d_][\w./ ()+*=<>-]*[\w)]|[^\W\d_]")
 """Texts that need no quotes to be read well; whether they need them all the same, the emitter knows."""
@@ -12,6 +20,11 @@ _PLAIN: Final = re.compile(r"[^\W\d_][\w./ ()+*=<>-]*[\w)]|[^\W\d_]")
 
 def to_yaml(data: dict[str, Any]) -> str:
     """Return plain data as YAML 1.2.
+
+    Raises
+    ------
+    SpecError
+        With all that no file can hold: integers of too many digits, halves of characters, too many levels.
 
     Examples
     --------
@@ -21,6 +34,9 @@ def to_yaml(data: dict[str, Any]) -> str:
       - tool: load
         condition: yes
     """
+    faults = list(_unwritable(data, "", 1))
+    if faults:
+        raise SpecError.of(faults)
     from ruamel.yaml import YAML  # noqa: PLC0415 -- loaded where YAML is read
     from ruamel.yaml.representer import SafeRepresenter  # noqa: PLC0415 -- as above
 
@@ -49,3 +65,30 @@ def to_yaml(data: dict[str, Any]) -> str:
     stream = io.StringIO()
     yaml.dump(data, stream)
     return stream.getvalue()
+
+
+def _unwritable(value: object, at: str, depth: int) -> Iterator[Fault]:
+    """Yield what would not load again."""
+    if isinstance(value, dict | list):
+        if depth > MAX_DEPTH:
+            yield Fault(f"nested more than {MAX_DEPTH} levels deep, which no file can hold", field=at)
+            return
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, item in pairs:
+            path = join(at, str(name)) or ""
+            if isinstance(name, str):
+                yield from _half(name, path)
+            yield from _unwritable(item, path, depth + 1)
+    elif isinstance(value, str):
+        yield from _half(value, at)
+    elif isinstance(value, int) and not -(10 ** (MAX_DIGITS - 1)) < value < 10**MAX_DIGITS:
+        told = f"an integer of more digits than a file can hold ({MAX_DIGITS} with its sign); give it as text"
+        yield Fault(told, field=at)
+
+
+def _half(text: str, at: str) -> Iterator[Fault]:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        shown = ascii(text[error.start])
+        yield Fault(f"holds half a character, {shown}, which no file can hold", field=ascii(at)[1:-1])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given, settings, strategies as st
 
+from pforge_lab.errors import SpecError
 from pforge_lab.pipeline.loader import loads
 from pforge_lab.pipeline.spec import Pipeline
 
@@ -131,3 +133,36 @@ def test_input_values_keep_their_types(value):
     again = loads(pipeline.to_yaml()).steps[0].input["v"]
     assert json.dumps(again) == json.dumps(value)
     assert pipeline.steps[0].compiled_input.render({})["v"] == value
+
+
+def nested(levels):
+    """Return a list of lists of lists."""
+    value = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (10**100, "an integer of more digits than a file can hold (100 with its sign); give it as text"),
+        (-(10**200), "an integer of more digits"),
+        ("a\ud800", r"holds half a character, '\ud800', which no file can hold"),
+        (nested(47), "nested more than 50 levels deep"),
+    ],
+)
+def test_what_no_file_can_hold_is_refused_when_it_is_written(value, told):
+    """Not when it is loaded: the text would be lost."""
+    pipeline = Pipeline.from_dict({"name": "p", "steps": [{"tool": "a:b", "input": {"v": value}}]})
+    with pytest.raises(SpecError) as caught:
+        pipeline.to_yaml()
+    assert "steps.0.input.v" in str(caught.value)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [10**100 - 1, -(10**99) + 1, nested(46)])
+def test_what_a_file_can_just_hold_is_written(value):
+    """The bounds of writing are those of reading."""
+    pipeline = Pipeline.from_dict({"name": "p", "steps": [{"tool": "a:b", "input": {"v": value}}]})
+    assert loads(pipeline.to_yaml()) == pipeline
