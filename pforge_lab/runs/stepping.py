@@ -269,9 +269,18 @@ class Stepping:
             f"step {record.step} {record.label!r} failed: {one_line(error)}"
             + (f" (in {where})" if where else "")
             + (f"; it could not be kept with the run ({lost}): define it here" if lost else "")
-            + f"; the run is at position {self._timeline.position} with the variables as before the step: "
-            "mend it and step again"
+            + f"; the run is at position {self._timeline.position} with the variables as before the step"
+            + self._but(record)
+            + ": mend it and step again"
         )
         raise step_error(
             message, error, run=self._run, step=record.step, label=record.label, tool=record.tool
         ) from error
+
+    def _but(self, record: StepRecord) -> str:
+        """Return which variables may not be as before a step: those it reads that no snapshot could keep."""
+        read = self._pipeline.reads((record.step or 1) - 1)
+        stay = sorted(read & self._scope.manifest.not_kept.keys() & self._scope.loaded().keys())
+        if not stay:
+            return ""
+        return f" (but for {', '.join(map(repr, stay))}, not kept and so as the step has left it)"

@@ -132,3 +132,30 @@ def test_the_rest_of_the_variables_is_kept_beside_one_that_is_not(place):
     run.finish()
     run.goto("rest")
     assert run["rest"] == {"a": [1]}
+
+
+def test_a_failure_tells_which_variables_are_not_as_before(place):
+    """What no snapshot could keep is as the step that failed has left it; what the step did not read is no matter."""
+
+    class Holder:
+        def __init__(self):
+            self.lock, self.values = threading.Lock(), [1]
+
+    def held():
+        return Holder()
+
+    def breaks(held):
+        held.values.append("spoilt")
+        raise ValueError("broken")
+
+    steps = [
+        pf.Step(held, output_var="held"),
+        pf.Step(held, label="other", output_var="other"),
+        pf.Step(breaks, input={"held": "{{ held }}"}),
+    ]
+    run = pf.Pipeline("p", steps=steps).start(state=place)
+    run.step(2)
+    told = r"as before the step \(but for 'held', not kept and so as the step has left it\): mend it"
+    with pytest.raises(pf.StepError, match=told):
+        run.step()
+    assert run["held"].values == [1, "spoilt"]
