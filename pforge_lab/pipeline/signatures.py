@@ -6,6 +6,7 @@ import inspect
 import types
 import typing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -123,7 +124,8 @@ def _examine(function: Callable[..., Any]) -> Signature:
         return Signature(frozenset(), frozenset(), open=True, positional=(), resources=(), params={})
     annotations = _annotations(function)
     named = [p for p in parameters if p.kind not in {_KINDS.VAR_POSITIONAL, _KINDS.VAR_KEYWORD}]
-    held = [p for p in named if resources.is_resource(annotations.get(p.name))]
+    bound = _bound(function)
+    held = [p for p in named if p.name not in bound and resources.is_resource(annotations.get(p.name))]
     own = [p for p in named if p not in held]
     told = parameter_descriptions(function) if own else {}
     return Signature(
@@ -140,7 +142,14 @@ def _examine(function: Callable[..., Any]) -> Signature:
 
 def _is_wrapped(function: Callable[..., Any]) -> bool:
     """Return whether a decorator stands before the function, which may convert what it is given."""
+    while isinstance(function, partial):
+        function = function.func
     return inspect.unwrap(function) is not function
+
+
+def _bound(function: Callable[..., Any]) -> frozenset[str]:
+    """Return the names that a partial gives itself."""
+    return frozenset(function.keywords) if isinstance(function, partial) else frozenset()
 
 
 def _kinds(
@@ -161,6 +170,8 @@ def _kinds(
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
     """Return the annotations as objects, each on its own: one that cannot be resolved hides no other."""
     inner = inspect.unwrap(function)
+    while isinstance(inner, partial):
+        inner = inspect.unwrap(inner.func)
     inner = getattr(inner, "__func__", inner)
     if isinstance(inner, type):
         inner = vars(inner).get("__init__", inner)
@@ -172,12 +183,18 @@ def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
-    if not isinstance(annotation, str):
+    """Return an annotation as an object; None for one that is of no use, its text where it names a resource."""
+    if isinstance(annotation, typing.ForwardRef):
+        annotation = annotation.__forward_arg__
+    if isinstance(annotation, str):
+        try:
+            return _resolved(eval(annotation, names), names)  # noqa: S307 -- as Python itself evaluates the annotation of this function
+        except Exception:  # noqa: BLE001 -- names that only type checkers see
+            return typing.ForwardRef(annotation) if resources.names_resource(annotation) else None
+    if typing.get_origin(annotation) not in {typing.Union, types.UnionType}:
         return annotation
-    try:
-        return _resolved(eval(annotation, names), names)  # noqa: S307 -- as Python itself evaluates the annotation of this function
-    except Exception:  # noqa: BLE001 -- names that only type checkers see: an annotation of no use to us
-        return None
+    parts = [_resolved(part, names) for part in typing.get_args(annotation)]
+    return None if any(part is None for part in parts) else typing.Union[tuple(parts)]  # noqa: UP007 -- of so many parts
 
 
 def _param(parameter: inspect.Parameter, annotation: Any, description: str | None) -> Param:

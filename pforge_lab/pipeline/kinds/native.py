@@ -120,7 +120,9 @@ class NativeTool:
             if kind is not None:
                 given[name] = call.resources[kind]
             elif not optional:
-                wanted = getattr(annotation, "__name__", str(annotation))
+                wanted = getattr(annotation, "__name__", None) or getattr(
+                    annotation, "__forward_arg__", annotation
+                )
                 raise ParamError.of(
                     [Fault(f"{self.name!r} needs a {wanted}, and this run has none to hand out", field=name)],
                 )
