@@ -104,7 +104,7 @@ class CliTool:
         arguments = dict(arguments)
         further = self._further(arguments)
         scope = scope_of(self.name, self._definition.params, arguments, self._reads())
-        args = [text for i, arg in enumerate(self._args) for text in self._texts(arg.render(scope), i)]
+        args = [text for i, arg in enumerate(self._args) for text in self._words(arg.render(scope), i)]
         environment = self._env.render(scope) | further["env"]
         finished = execute_command(
             [self._program(), *args, *(self._text(arg, "args") for arg in further["args"])],
@@ -149,7 +149,7 @@ class CliTool:
         except UnicodeEncodeError as error:
             raise ParamError.of([Fault(f"what {self.name!r} reads {_half(error)}", field="stdin")]) from None
 
-    def _texts(self, value: Any, place: int) -> list[str]:
+    def _words(self, value: Any, place: int) -> list[str]:
         """Return the texts that one of the definition's arguments stands for."""
         values = [] if value is None else value if isinstance(value, list | tuple) else [value]
         return [self._text(item, f"args.{place}") for item in values]
