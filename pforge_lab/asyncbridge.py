@@ -238,8 +238,7 @@ async def in_thread(function: Callable[[], T], stop: Callable[[], object]) -> T:
 async def _limited(awaitable: Awaitable[T], seconds: float | None) -> T:
     _depth.set(_depth.get() + 1)  # in the context of this task alone
     _host.set(None)
-    task = asyncio.current_task()
-    if task is not None:
+    if (task := asyncio.current_task()) is not None:
         task.add_done_callback(_looked_at)
     limit = asyncio.timeout(seconds)
     try:
@@ -249,8 +248,7 @@ async def _limited(awaitable: Awaitable[T], seconds: float | None) -> T:
         if limit.expired():
             raise Overrun from None
         raise
-    when = limit.when()
-    if when is not None and asyncio.get_running_loop().time() > when:
+    if (when := limit.when()) is not None and asyncio.get_running_loop().time() > when:
         raise Overrun  # it took no notice of being cancelled, or left the loop no moment to do so
     return result
 
