@@ -5,7 +5,9 @@
 >>> def count(words): return len(words)
 >>> pipeline = pf.Pipeline.from_functions("demo", words, count)
 >>> run = pipeline.start({"text": "to be or not to be"}, state="memory:")
->>> run.step(), run.step()  # doctest: +SKIP
+>>> record = run.step()
+>>> record.label, run["words"]
+('words', ['to', 'be', 'or', 'not', 'to', 'be'])
 >>> run.finish().variables["count"]
 6
 >>> run.back()

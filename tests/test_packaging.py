@@ -73,6 +73,7 @@ def test_the_sdist_can_be_tested(built):
         "pyproject.toml",
         "README.md",
         "LICENSE",
+        "conftest.py",
         "tests/test_packaging.py",
         "notebooks/flights.yaml",
     } <= inside

@@ -1,12 +1,10 @@
-"""The public names: those of the design, described, cheap to import; errors that travel."""
+"""The public names: those of the design, cheap to import; errors that travel."""
 
 from __future__ import annotations
 
-import inspect
 import pickle
 import subprocess
 import sys
-from functools import cached_property
 
 import pytest
 
@@ -45,76 +43,6 @@ def test_the_names_of_the_contract_are_public():
 def test_every_public_name_is_there_and_listed_once():
     assert len(set(pf.__all__)) == len(pf.__all__)
     assert all(hasattr(pf, name) for name in pf.__all__)
-
-
-def test_every_public_name_is_described():
-    undescribed = [
-        name for name in pf.__all__ if name != "__version__" and not inspect.getdoc(getattr(pf, name))
-    ]
-    assert undescribed == []
-
-
-def test_every_public_name_shows_an_example():
-    """Examples run as doctests; errors show what raises them."""
-    without = [
-        name
-        for name in pf.__all__
-        if name != "__version__" and ">>> " not in (inspect.getdoc(getattr(pf, name)) or "")
-    ]
-    assert without == []
-
-
-CLASSES = [
-    kind
-    for kind in map(pf.__dict__.get, pf.__all__)
-    if isinstance(kind, type) and not issubclass(kind, Exception)
-]
-
-
-def members(owner):
-    """Yield the public members of a class that are written in this package, inherited ones included."""
-    for name in dir(owner):
-        home = next((kind for kind in owner.__mro__ if name in vars(kind)), None)
-        ours = home is not None and home.__module__.startswith("pforge_lab")
-        if ours and not name.startswith(("_", "model_")):
-            member = inspect.getattr_static(owner, name)
-            if callable(member) or isinstance(member, property | cached_property | classmethod):
-                yield name
-
-
-@pytest.mark.parametrize("owner", CLASSES)
-def test_every_public_member_is_described(owner):
-    assert [name for name in members(owner) if not inspect.getdoc(getattr(owner, name))] == []
-
-
-#: Members that other parts of the package call, and programs have no use for
-WITHIN = {
-    *(
-        "adopt",
-        "describe_live",
-        "follow",
-        "holding",
-        "live_sizes",
-        "note_edits",
-        "timeline",
-        "took",
-    ),  # of runs
-    *("check_guard", "storing"),  # of stores, for backends
-    *("compiled_condition", "compiled_input", "field_names"),  # of steps
-}
-
-
-def shown(owner, name):
-    """Return whether a member has an example of its own, or is used in that of a small class."""
-    of_class = "" if owner in {pf.Pipeline, pf.Run, pf.StateManager} else inspect.getdoc(owner)
-    examples = [line for line in of_class.splitlines() if line.startswith((">>> ", "... "))]
-    return ">>> " in inspect.getdoc(getattr(owner, name)) or any(f".{name}" in line for line in examples)
-
-
-@pytest.mark.parametrize("owner", CLASSES)
-def test_every_public_member_shows_an_example(owner):
-    """Examples run as doctests; the members of a small class may share that of the class."""
-    assert [name for name in members(owner) if name not in WITHIN and not shown(owner, name)] == []
 
 
 def test_a_run_has_what_the_contract_names():

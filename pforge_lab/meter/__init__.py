@@ -23,8 +23,9 @@ from __future__ import annotations
 
 from pforge_lab.meter.allocators import AllocatorTotals, allocators, return_freed_memory
 from pforge_lab.meter.limit import memory_limit
+from pforge_lab.meter.measurement import Measurement, enter, exit, lifetime_peak, measure  # noqa: A004 - pairs with enter
 from pforge_lab.meter.reading import Reading
-from pforge_lab.meter.scopes import Measurement, Meter, Scope, enter, exit, lifetime_peak, measure  # noqa: A004 - pairs with enter
+from pforge_lab.meter.scopes import Meter, Scope
 
 __all__ = [
     "AllocatorTotals",

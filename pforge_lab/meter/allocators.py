@@ -20,6 +20,12 @@ class AllocatorTotals:
         Python's own small objects are not in it: they live in arenas of their own.
     arrow
         What Arrow's default pool has handed out.
+
+    Examples
+    --------
+    >>> totals = allocators()
+    >>> totals.malloc_used is None or totals.malloc_used > 0  # bytes; None where it cannot be asked
+    True
     """
 
     malloc_used: int | None

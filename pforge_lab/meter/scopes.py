@@ -5,12 +5,10 @@ Resetting the mark is process-global, so before every reset the mark is folded i
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from contextvars import ContextVar
 from time import perf_counter
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from pforge_lab.errors import UsageError
 from pforge_lab.meter.allocators import allocators, arrow_bytes
@@ -18,8 +16,6 @@ from pforge_lab.meter.gauge import choose
 from pforge_lab.meter.reading import Reading
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from pforge_lab.meter.gauge import Gauge
 
 _WORTH = 100  # times that a scope lasts longer than it takes to ask the heap for its total
@@ -29,7 +25,27 @@ _current: ContextVar[Scope | None] = ContextVar("pforge_lab_meter_scope", defaul
 
 
 class Scope:
-    """What ``enter`` hands out and ``exit`` takes back."""
+    """What ``enter`` hands out and ``exit`` takes back.
+
+    Attributes
+    ----------
+    started
+        When, by ``time.perf_counter``, in seconds.
+    before, peak
+        Resident memory at its beginning, and the highest so far, in bytes.
+    parent
+        The scope that contains it, or None.
+    certain
+        Whether the peak is known to have been reached within the scope.
+
+    Examples
+    --------
+    >>> from pforge_lab.meter import enter, exit
+    >>> scope = enter()
+    >>> scope.peak >= scope.before, scope.inside(scope)
+    (True, True)
+    >>> reading = exit(scope)
+    """
 
     shared = lost = closed = False
 
@@ -57,6 +73,13 @@ class Meter:
     ----------
     gauge
         How to measure; by default the best way that works here, tested at the first use.
+
+    Examples
+    --------
+    >>> meter = Meter()
+    >>> reading = meter.exit(meter.enter())
+    >>> reading.peak >= reading.before > 0  # bytes
+    True
     """
 
     def __init__(self, gauge: Gauge | None = None) -> None:
@@ -74,6 +97,13 @@ class Meter:
         within
             The scope that contains this one. By default the one that is open in this context
             (thread or asyncio task); a worker thread names the scope it works for.
+
+        Examples
+        --------
+        >>> from pforge_lab.meter import enter, exit
+        >>> reading = exit(enter())
+        >>> reading.after > 0
+        True
         """
         parent = within or _current.get()
         with self._lock:
@@ -93,12 +123,19 @@ class Meter:
         return scope
 
     def exit(self, scope: Scope) -> Reading:
-        """Close the scope and say what happened in it.
+        """Close ``scope`` and say what happened in it, in bytes.
 
         Raises
         ------
         UsageError
             When the scope has been closed before.
+
+        Examples
+        --------
+        >>> from pforge_lab.meter import enter, exit
+        >>> scope = enter()
+        >>> exit(scope).peak >= scope.before
+        True
         """
         with self._lock:
             if scope.closed:
@@ -140,7 +177,14 @@ class Meter:
         return allocated
 
     def lifetime_peak(self) -> int:
-        """Return the highest resident memory of the process so far, in bytes, resets notwithstanding."""
+        """Return the highest resident memory of the process so far, in bytes, resets notwithstanding.
+
+        Examples
+        --------
+        >>> from pforge_lab.meter import lifetime_peak
+        >>> lifetime_peak() > 1_000_000
+        True
+        """
         with self._lock:
             gauge = self._gauge or self._choose()
             self._lifetime = max(self._lifetime, gauge.lifetime())
@@ -209,57 +253,3 @@ class Meter:
             except OSError:
                 self._replace()
         self._lock.release()
-
-
-class Measurement:
-    """A scope as a context manager; see ``measure``."""
-
-    def __init__(self, meter: Meter) -> None:
-        self._meter = meter
-        self._scope: Scope | None = None
-        self._reading: Reading | None = None
-
-    @property
-    def reading(self) -> Reading:
-        """What happened between the beginning and the end of the block."""
-        if self._reading is None:
-            raise UsageError("the measurement is not over yet: read it after the with block")
-        return self._reading
-
-    def __enter__(self) -> Self:
-        self._scope = self._meter.enter()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._scope is not None:
-            self._reading = self._meter.exit(self._scope)
-
-
-_meter = Meter()
-if sys.platform != "win32":
-    os.register_at_fork(
-        before=_meter.before_fork,
-        after_in_parent=_meter.after_fork_in_parent,
-        after_in_child=_meter.after_fork_in_child,
-    )
-enter = _meter.enter
-exit = _meter.exit  # noqa: A001 - pairs with enter
-lifetime_peak = _meter.lifetime_peak
-
-
-def measure() -> Measurement:
-    """Measure the block of a ``with`` statement.
-
-    Examples
-    --------
-    >>> with measure() as measured:
-    ...     total = sum(range(1000))
-    >>> measured.reading.peak >= measured.reading.before
-    True
-    """
-    return Measurement(_meter)

@@ -25,7 +25,14 @@ _IMPORT = f"try:\n    __import__({_MODULE!r})\nexcept Exception:\n    pass"
 
 
 class RecordingFailed(PforgeError):
-    """The job was not recorded, and ``strict`` asks for it, or it cannot go on without."""
+    """The job was not recorded, and ``strict`` asks for it, or it cannot go on without.
+
+    Examples
+    --------
+    >>> raise RecordingFailed("the notebook was executed, but not recorded: the disk is full")
+    Traceback (most recent call last):
+    pforge_lab.papermill_engine.client.RecordingFailed: the notebook was executed, but not recorded: the disk is full
+    """
 
 
 class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is untyped

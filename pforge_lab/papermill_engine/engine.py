@@ -26,7 +26,25 @@ if TYPE_CHECKING:
 
 
 class PforgeEngine(NBClientEngine):  # type: ignore[misc] # papermill is untyped
-    """papermill's engine ``pforge``."""
+    """papermill's engine ``pforge``: what executes ``papermill IN OUT --engine pforge``.
+
+    Examples
+    --------
+    >>> import tempfile, nbformat, papermill
+    >>> from nbformat.v4 import new_code_cell, new_notebook
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> day, done = Path(folder.name, "day.ipynb"), Path(folder.name, "done.ipynb")
+    >>> nbformat.write(new_notebook(cells=[new_code_cell("answer = 6 * 7")]), day)
+    >>> executed = papermill.execute_notebook(
+    ...     day, done, engine_name="pforge", kernel_name="python3", progress_bar=False
+    ... )
+    >>> import pforge_lab as pf
+    >>> with pf.open_state(f"{done}.pforge/run.fs") as state:
+    ...     run = pf.open_run(state=state)
+    ...     run.status, len(run.records)
+    ('done', 1)
+    >>> folder.cleanup()
+    """
 
     @classmethod
     def execute_notebook(cls, nb: Any, kernel_name: str, output_path: str | None = None, *, progress_bar: Any = True, log_output: bool = False, autosave_cell_every: int = 30, **kwargs: Any) -> Any:  # fmt: skip

@@ -25,6 +25,12 @@ class Options:
         Of a new run, in place of an earlier run of that id; made of the notebook's name and the time by default.
     keep
         Which snapshots stay.
+
+    Examples
+    --------
+    >>> keywords = {"pforge_resume": True, "timeout": 60}
+    >>> Options.taken(keywords).resume, keywords
+    ('1', {'timeout': 60})
     """
 
     resume: str | None = None
@@ -38,7 +44,7 @@ class Options:
 
     @classmethod
     def taken(cls, keywords: dict[str, Any]) -> Options:
-        """Return the options, taking what is ours out of the engine's keyword arguments."""
+        """Return the options, taking what is ours out of the engine's ``keywords``, its arguments by name."""
         found: dict[str, Any] = {}
         for name in cls.__slots__:
             text = os.environ.get(f"PFORGE_{name.upper()}")

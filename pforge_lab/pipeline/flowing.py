@@ -35,7 +35,7 @@ class Flowing:
         return max(self.max_steps, len(self.steps))
 
     def reads(self, index: int) -> frozenset[str]:
-        """Return the names of the variables that a step reads, in its input, condition and transitions.
+        """Return the names of the variables that the step at ``index`` reads, in input, condition and transitions.
 
         Examples
         --------
@@ -48,7 +48,7 @@ class Flowing:
         return self._flows[index][0]
 
     def writes(self, index: int) -> frozenset[str]:
-        """Return the names of the variables that a step may write.
+        """Return the names of the variables that the step at ``index`` may write.
 
         Examples
         --------

@@ -86,7 +86,14 @@ class StateSettings(Model):
 
 
 class Forge(Mapping[str, Pipeline]):
-    """The pipelines of a file, by name.
+    """The pipelines of a file, by name; `load_forge` makes it.
+
+    Parameters
+    ----------
+    data
+        What the file has, as plain data.
+    check_tools
+        Whether the functions of the pipelines' tools have to be found now.
 
     Attributes
     ----------
@@ -102,6 +109,23 @@ class Forge(Mapping[str, Pipeline]):
         Sections and settings that mean something to pforge only: kept, and not used here.
     source, base_dir
         The file, or None, and the folder that ``module:function`` starts from.
+
+    Raises
+    ------
+    SpecError
+        With everything that is wrong.
+
+    Examples
+    --------
+    >>> from pforge_lab.pipeline.loader import loads
+    >>> forge = loads('''
+    ... forge: { name: lab }
+    ... tools:
+    ...   - { type: pipeline, name: hello, steps: [{ tool: greet }] }
+    ...   - { type: cli, name: greet, command: echo, args: [hello] }
+    ... ''')
+    >>> forge.name, list(forge), sorted(forge.tools), "greet" in forge
+    ('lab', ['hello'], ['greet', 'hello'], False)
     """
 
     def __init__(

@@ -61,7 +61,7 @@ def load_pipeline(path: str | Path, name: str | None = None) -> Pipeline:
 
 
 def load_forge(path: str | Path) -> Forge:
-    """Load a forge (``pforge.yaml``): ``forge["daily"]`` is its pipeline of that name.
+    """Load a forge (``pforge.yaml``) from the file ``path``: ``forge["daily"]`` is its pipeline of that name.
 
     Raises
     ------
@@ -101,12 +101,20 @@ def load_forge(path: str | Path) -> Forge:
 
 
 def load_file(path: str | Path) -> Forge | Pipeline:
-    """Load a forge or one pipeline, whichever the file is.
+    """Load a forge or one pipeline, whichever the file at ``path`` is.
 
     Raises
     ------
     SpecError
         Everything that is wrong with the file, each with its line; also when it cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "size.yaml")
+    >>> _ = path.write_text("steps: [{ tool: 'builtins:print' }]")
+    >>> load_file(path)
+    <Pipeline 'size': builtins:print>
     """
     file = Path(path)
     try:
@@ -126,6 +134,8 @@ def loads(
 
     Parameters
     ----------
+    text
+        What a file would have.
     filename
         What faults call the text.
     base_dir
@@ -137,6 +147,11 @@ def loads(
     ------
     SpecError
         Everything that is wrong, each with its line.
+
+    Examples
+    --------
+    >>> loads("steps: [{ tool: 'builtins:print' }]", name="printing")
+    <Pipeline 'printing': builtins:print>
     """
     return _load(text, filename, Path(base_dir) if base_dir is not None else Path(), None, name)
 

@@ -259,7 +259,7 @@ class Pipeline(Startable, Inputs, Written):
         )
 
     def fingerprint(self, index: int) -> str | None:
-        """Return the hash of the code behind a step as it is now, or None where there is none.
+        """Return the hash of the code behind the step at ``index`` as it is now, or None where there is none.
 
         Raises
         ------

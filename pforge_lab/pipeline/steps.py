@@ -46,6 +46,8 @@ class Step(StepBase):
         How many calls of a ``foreach`` are made at a time; one by default.
     next
         Where to go afterwards: the first transition that holds; else the next step.
+    description
+        One line about the step.
 
     Raises
     ------
@@ -155,6 +157,8 @@ class Parallel(StepBase):
         The steps, as a list, the way YAML has them.
     max_parallel
         How many run at a time; all by default.
+    label, condition, error_policy, next, description
+        As of a `Step`, for the block as a whole.
 
     Raises
     ------
@@ -206,7 +210,13 @@ class Parallel(StepBase):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Make a block from plain data, as YAML has it."""
+        """Make a block from plain ``data``, as YAML has it.
+
+        Raises
+        ------
+        SpecError
+            With all faults, those of the steps included.
+        """
         fields = {str(name): value for name, value in data.items()}
         if not isinstance(steps := fields.get("parallel"), list | tuple):
             raise SpecError.of([Fault(f"must be a list of steps, not {describe(steps)}", field="parallel")])

@@ -40,6 +40,8 @@ class Awaiting:
     async def afinish(self, until: str | None = None, *, retry_failed: bool = False) -> PipelineOutput:
         """Execute all steps that are left, or those up to ``until``; parameters and errors as `Run.finish`.
 
+        ``retry_failed`` goes back to before the first step that failed under ``continue``.
+
         Examples
         --------
         >>> import asyncio, pforge_lab as pf

@@ -52,7 +52,7 @@ class Moving(Costs):
         self.goto(self.position - n)
 
     def goto(self, target: SupportsIndex | str) -> None:
-        """Go to a position of the current line, or to after the latest record of a label. Never executes.
+        """Go to ``target``: a position of the current line, or after the latest record of a label. Never executes.
 
         Costs a small write; variables that differ are loaded when they are looked at, or by the next
         step. What was changed in place here is recorded as an edit first.

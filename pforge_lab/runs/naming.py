@@ -52,8 +52,8 @@ def run_id(pipeline: str) -> str:
 
     Examples
     --------
-    >>> run_id("day of flights")  # doctest: +SKIP
-    'day-of-flights-20260102-030405-9f3c'
+    >>> run_id("day of flights")  # such as day-of-flights-20260102-030405-9f3c27d1
+    'day-of-flights-20...'
     """
     stem = re.sub(r"[^A-Za-z0-9_]+", "-", pipeline).strip("-") or "run"
     return f"{stem[:40]}-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"

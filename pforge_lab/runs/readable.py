@@ -128,7 +128,7 @@ class Readable(Standing):
         return list(self.variables)
 
     def at(self, target: SupportsIndex | str) -> Moment:
-        """Return the run as it was at a position or label of the current line: read-only.
+        """Return the run as it was at ``target``, a position or label of the current line: read-only.
 
         Raises
         ------

@@ -33,6 +33,11 @@ class AsyncState:
     Cancelling a task that waits is safe: the store stays whole. A write that was under way
     then is stored all the same or not at all; read to find out.
 
+    Parameters
+    ----------
+    state
+        The store; its ``aio`` is this.
+
     Examples
     --------
     >>> from pforge_lab.state import MemoryStateManager
@@ -54,11 +59,11 @@ class AsyncState:
         return await self._run(self.state.get, key)
 
     async def get_buffer(self, key: str) -> memoryview | None:
-        """Return the value as a memoryview, or None."""
+        """Return the value of ``key`` as a memoryview, or None."""
         return await self._run(self.state.get_buffer, key)
 
     async def set(self, key: str, value: bytes, ttl: float | timedelta | None = None) -> None:
-        """Store ``value`` under ``key``."""
+        """Store ``value`` under ``key``, for ``ttl`` seconds or a timedelta."""
         await self._run(self.state.set, key, value, ttl)
 
     async def delete(self, key: str) -> bool:
@@ -74,7 +79,7 @@ class AsyncState:
         return await self._run(self.state.get_many, list(keys))
 
     async def set_many(self, mapping: Mapping[str, bytes], ttl: float | timedelta | None = None) -> None:
-        """Store all values or none."""
+        """Store all values of ``mapping`` or none, for ``ttl`` seconds or a timedelta."""
         await self._run(self.state.set_many, dict(mapping), ttl)
 
     async def keys(self, prefix: str = "") -> list[str]:
@@ -84,7 +89,7 @@ class AsyncState:
     async def compare_and_set(
         self, key: str, expected: bytes | None, new: bytes | None, ttl: float | timedelta | None = None
     ) -> bool:
-        """Store ``new`` if the value is ``expected``, and return whether it was."""
+        """Store ``new`` under ``key``, for ``ttl`` seconds or a timedelta, if the value is ``expected``; return whether it was."""
         try:
             async with self.batch({key: expected}) as batch:
                 batch.replace(key, new, ttl)
@@ -93,7 +98,7 @@ class AsyncState:
         return True
 
     async def increment(self, key: str, by: int = 1, ttl: float | timedelta | None = None) -> int:
-        """Add ``by`` to the number under ``key`` and return the sum."""
+        """Add ``by`` to the number under ``key`` and return the sum; ``ttl``, in seconds, is that of a new key."""
         return await self._run(self.state.increment, key, by, ttl)
 
     async def get_json(self, key: str, default: Any = None) -> Any:
@@ -102,7 +107,7 @@ class AsyncState:
         return default if value is None else from_json(key, value)
 
     async def set_json(self, key: str, value: Any, ttl: float | timedelta | None = None) -> None:
-        """Store ``value`` as JSON."""
+        """Store ``value`` under ``key`` as JSON, for ``ttl`` seconds or a timedelta."""
         await self.set(key, to_json(check_key(key), value), ttl)
 
     async def get_or_compute(
@@ -110,7 +115,8 @@ class AsyncState:
     ) -> bytes:
         """Return the value of ``key``; if there is none, await ``compute()`` and store it.
 
-        Tasks of one event loop that ask at once compute once.
+        Tasks of one event loop that ask at once compute once. What was computed lives for ``ttl`` seconds
+        or a timedelta.
         """
         value = await self.get(key)
         if value is not None:
@@ -130,7 +136,7 @@ class AsyncState:
         return await self._run(self.state.ttl, key)
 
     async def expire(self, key: str, ttl: float | timedelta | None) -> bool:
-        """Let ``key`` live for ``ttl`` from now on; return whether it exists."""
+        """Let ``key`` live for ``ttl`` seconds, or a timedelta, from now on; return whether it exists."""
         return await self._run(self.state.expire, key, ttl)
 
     async def cleanup(self) -> int:
@@ -149,7 +155,10 @@ class AsyncState:
     async def batch(
         self, guard: Mapping[str, bytes | None] | None = None, *, durable: bool = True
     ) -> AsyncIterator[Batch]:
-        """Collect changes and store them together when the block ends, or none if it raises."""
+        """Collect changes and store them together when the block ends, or none if it raises.
+
+        ``guard`` and ``durable`` are those of the store's own ``batch``.
+        """
         batch = Batch()
         try:
             yield batch

@@ -112,7 +112,9 @@ class StateManager(Reads, Writes):
         return default if value is None else values.from_json(key, value)
 
     def set_json(self, key: str, value: Any, ttl: float | timedelta | None = None) -> None:
-        """Store ``value`` as JSON: None, bool, int, float, str, and lists and dicts of them.
+        """Store ``value`` under ``key`` as JSON: None, bool, int, float, str, and lists and dicts of them.
+
+        It lives for ``ttl``, in seconds or a timedelta, as in ``set``.
 
         Raises
         ------
@@ -137,7 +139,7 @@ class StateManager(Reads, Writes):
         In one process ``compute`` runs once however many threads ask: the others wait for
         it. Processes do not wait for each other: each may compute once, the first value
         stored wins and is returned by all. An exception is not stored; the next caller
-        computes again.
+        computes again. What was computed lives for ``ttl``, in seconds or a timedelta, as in ``set``.
 
         Raises
         ------
@@ -183,6 +185,15 @@ class StateManager(Reads, Writes):
 
         Reading a value unpickles it, as shelve does, and so can execute code: use it only on
         stores you trust. Closing the shelf leaves the store open.
+
+        Parameters
+        ----------
+        prefix
+            Before every key of the shelf.
+        protocol
+            Of pickle; None for pickle's default.
+        writeback
+            Whether ``shelf["list"].append(1)`` is kept: what was read is written back by ``sync``.
 
         Examples
         --------

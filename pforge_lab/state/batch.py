@@ -28,8 +28,10 @@ class Batch:
     >>> with state.batch() as batch:
     ...     batch.set("a", b"1")
     ...     batch.set("b", b"2")
+    ...     batch.replace("c", b"3")
+    ...     batch.delete("b")
     >>> state.keys()
-    ['a', 'b']
+    ['a', 'c']
     """
 
     def __init__(self) -> None:
@@ -40,7 +42,7 @@ class Batch:
         return len(self.changes)
 
     def set(self, key: str, value: bytes, ttl: float | timedelta | None = None) -> None:
-        """Store ``value`` under ``key`` when the batch ends."""
+        """Store ``value`` under ``key`` when the batch ends, for ``ttl`` seconds (or a timedelta) from then on."""
         self._check_running()
         seconds = None if ttl is None else check_seconds(ttl, endless=True)
         self.changes[check_key(key)] = (check_value(value, key), seconds)
@@ -51,14 +53,23 @@ class Batch:
         self.changes[check_key(key)] = None
 
     def replace(self, key: str, value: bytes | None, ttl: float | timedelta | None = None) -> None:
-        """Store ``value`` under ``key``, or remove ``key`` if it is None."""
+        """Store ``value`` under ``key`` for ``ttl`` seconds (or a timedelta), or remove ``key`` if it is None."""
         if value is None:
             self.delete(key)
         else:
             self.set(key, value, ttl)
 
     def end(self) -> None:
-        """Refuse further changes: the batch is stored, or given up."""
+        """Refuse further changes: the batch is stored, or given up.
+
+        Examples
+        --------
+        >>> batch = Batch()
+        >>> batch.end()
+        >>> batch.delete("a")
+        Traceback (most recent call last):
+        pforge_lab.errors.UsageError: this batch has ended; begin another: with state.batch() as batch: ...
+        """
         self._ended = True
 
     def _check_running(self) -> None:

@@ -35,6 +35,12 @@ class CacheStats:
         Entries that had to make room.
     entries, bytes
         What is kept now: bytes of keys and values, and about 200 for each entry.
+
+    Examples
+    --------
+    >>> from pforge_lab.state import MemoryStateManager
+    >>> CachedStateManager(MemoryStateManager()).cache_stats()
+    CacheStats(hits=0, misses=0, evicted=0, entries=0, bytes=0)
     """
 
     hits: int

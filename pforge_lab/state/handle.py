@@ -96,7 +96,12 @@ class Handle(ABC):
         """Let go of files and connections; called once."""
 
     def check_open(self) -> None:
-        """Raise StateClosed once every holder has let go.
+        """Do nothing while somebody holds the store.
+
+        Raises
+        ------
+        StateClosed
+            Once every holder has let go.
 
         Examples
         --------
@@ -112,7 +117,14 @@ class Handle(ABC):
             raise StateClosed(f"{self.url} is closed; open it again with {again}", url=self.url)
 
     def check_writable(self) -> None:
-        """Raise StateReadOnly if the store was opened to be read, StateClosed if it is not open.
+        """Do nothing if the store can be written.
+
+        Raises
+        ------
+        StateReadOnly
+            If it was opened to be read.
+        StateClosed
+            Once every holder has let go.
 
         Examples
         --------

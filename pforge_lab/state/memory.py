@@ -42,7 +42,7 @@ class MemoryStateManager(StateManager):
         What to do when ``max_bytes`` is reached. ``"oldest"`` forgets what was written the
         longest ago, expired keys first. ``"never"`` raises ``StateFull`` and stores nothing.
     ttl, clock
-        As for every store.
+        As for every store; ``ttl`` is in seconds or a timedelta.
 
     Raises
     ------
@@ -54,8 +54,8 @@ class MemoryStateManager(StateManager):
     >>> state = MemoryStateManager(max_bytes=4)
     >>> state.set_many({"a": b"1", "b": b"2"})
     >>> state.set("c", b"3")
-    >>> state.keys()
-    ['b', 'c']
+    >>> state.keys(), state.get("a")
+    (['b', 'c'], None)
     """
 
     def __init__(

@@ -132,7 +132,12 @@ def open_state(url: str | os.PathLike[str], mode: Mode = "w", **options: Any) ->
 
 
 def canonical_url(url: str | os.PathLike[str]) -> str:
-    """Return the one URL that stands for a store, in whatever folder it is opened.
+    """Return the one URL that stands for the store of a path or ``url``, in whatever folder it is opened.
+
+    Raises
+    ------
+    UsageError
+        If it names no kind of store, or what that kind needs is not installed.
 
     Examples
     --------
@@ -155,7 +160,26 @@ def _shared(state: StateManager, opened_with: dict[str, Any], options: dict[str,
 
 
 def register_scheme(scheme: str, module: str, name: str, extra: str | None = None) -> None:
-    """Let ``open_state`` open ``SCHEME:...`` with the backend class ``module.name``."""
+    """Let ``open_state`` open ``SCHEME:...`` with a backend class, which is imported when it is first used.
+
+    Parameters
+    ----------
+    scheme
+        Before the colon of the URL, in lower case.
+    module, name
+        Of the class, which has the class methods ``canonical_url(scheme, rest)`` and
+        ``open(url, mode, **options)``.
+    extra
+        The optional dependencies of this package that it needs; None if it needs none.
+
+    Examples
+    --------
+    >>> register_scheme("ram", "pforge_lab.state.memory", "MemoryStateManager")
+    >>> with open_state("ram:example") as state:
+    ...     state.keys()
+    []
+    >>> del SCHEMES["ram"]
+    """
     SCHEMES[scheme] = Scheme(module, name, extra)
 
 

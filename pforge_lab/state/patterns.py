@@ -197,7 +197,7 @@ class Sessions:
         self.prefix = prefix
 
     def create(self, **data: Any) -> str:
-        """Begin a session and return its id, which cannot be guessed."""
+        """Begin a session that holds ``data`` and return its id, which cannot be guessed."""
         session = secrets.token_urlsafe(24)
         self.state.set_json(self.prefix + session, data, self.ttl)
         return session
@@ -276,7 +276,7 @@ class RateLimiter:
         self.prefix = prefix
 
     def allow(self, key: str) -> bool:
-        """Count one use and return whether it is within the limit."""
+        """Count one use of ``key`` and return whether it is within the limit."""
         return self.state.increment(self.prefix + check_key(key), ttl=self.window) <= self.limit
 
     def remaining(self, key: str) -> int:
@@ -284,7 +284,7 @@ class RateLimiter:
         return max(0, self.limit - Counter(self.state, self.prefix + check_key(key)).value)
 
     def retry_after(self, key: str) -> float:
-        """Return in how many seconds a use will be allowed; 0 if one is now. Counts no use."""
+        """Return in how many seconds a use of ``key`` will be allowed; 0 if one is now. Counts no use."""
         return 0.0 if self.remaining(key) else self.state.ttl(self.prefix + check_key(key)) or 0.0
 
 

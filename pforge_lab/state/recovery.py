@@ -15,7 +15,16 @@ logger.addHandler(logging.NullHandler())  # the warning says it already where lo
 
 
 class StateRecovered(UserWarning):
-    """A store was not closed cleanly and has been put right; the message says what became of it."""
+    """A store was not closed cleanly and has been put right; the message says what became of it.
+
+    Examples
+    --------
+    >>> with warnings.catch_warnings(record=True) as seen:
+    ...     warnings.simplefilter("always")
+    ...     Recovery("lab.fs", "its last transaction was cut short").report()
+    >>> print(seen[0].category.__name__, seen[0].message, sep=": ")
+    StateRecovered: lab.fs was put right: its last transaction was cut short; nothing that had been stored is lost
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,17 @@ class Recovery:
         durability was ``"relaxed"``.
     saved
         Where the bytes that were cut off are kept, or None if there were none.
+
+    Examples
+    --------
+    >>> recovery = Recovery("lab.fs", "its last transaction was cut short", saved="lab.fs.cut")
+    >>> recovery.lost, recovery.saved  # of an open store: state.recovery
+    (False, 'lab.fs.cut')
+    >>> with warnings.catch_warnings(record=True) as seen:
+    ...     warnings.simplefilter("always")
+    ...     recovery.report()
+    >>> seen[0].category.__name__
+    'StateRecovered'
     """
 
     path: Path

@@ -24,6 +24,15 @@ class StateStats:
         Bytes on disk, side files and large values included; None where there is no file to measure.
     largest
         The ten largest values as ``(key, bytes)``, largest first.
+
+    Examples
+    --------
+    >>> from pforge_lab.state import MemoryStateManager
+    >>> state = MemoryStateManager()
+    >>> state.set_many({"a": b"1", "b": b"123"})
+    >>> stats = state.stats()
+    >>> stats.keys, stats.bytes, stats.largest
+    (2, 4, (('b', 3), ('a', 1)))
     """
 
     url: str

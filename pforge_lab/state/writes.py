@@ -34,8 +34,8 @@ class Writes(Primitives):
     def set(self, key: str, value: bytes, ttl: float | timedelta | None = None) -> None:
         """Store ``value`` under ``key``; the previous value and its expiry are gone.
 
-        Without a ``ttl`` the store's own counts, if it has one; ``math.inf`` is for ever whatever
-        that is.
+        It lives for ``ttl``, in seconds or a timedelta. Without one the store's own counts, if it has
+        one; ``math.inf`` is for ever whatever that is.
 
         Raises
         ------
@@ -57,7 +57,9 @@ class Writes(Primitives):
         self._store({}, {check_key(key): (check_value(value, key), seconds)})
 
     def set_many(self, mapping: Mapping[str, bytes], ttl: float | timedelta | None = None) -> None:
-        """Store all values or, when anything is wrong, none; costs one commit.
+        """Store all values of ``mapping``, by their keys, or, when anything is wrong, none; costs one commit.
+
+        They live for ``ttl``, in seconds or a timedelta, as in ``set``.
 
         Examples
         --------
@@ -89,6 +91,8 @@ class Writes(Primitives):
     def expire(self, key: str, ttl: float | timedelta | None) -> bool:
         """Let ``key`` live for ``ttl`` from now on, for ever if None; return whether it exists.
 
+        ``ttl`` is in seconds or a timedelta.
+
         Examples
         --------
         >>> from pforge_lab.state import MemoryStateManager
@@ -105,9 +109,9 @@ class Writes(Primitives):
     def compare_and_set(
         self, key: str, expected: bytes | None, new: bytes | None, ttl: float | timedelta | None = None
     ) -> bool:
-        """Store ``new`` if the value is ``expected``, and return whether it was.
+        """Store ``new`` under ``key`` if the value there is ``expected``, and return whether it was.
 
-        None stands for no value: ``expected=None`` creates, ``new=None`` removes.
+        What is stored lives for ``ttl``, in seconds or a timedelta, as in ``set``. None stands for no value: ``expected=None`` creates, ``new=None`` removes.
 
         Examples
         --------
@@ -126,8 +130,8 @@ class Writes(Primitives):
     def increment(self, key: str, by: int = 1, ttl: float | timedelta | None = None) -> int:
         """Add ``by`` to the number under ``key`` and return the sum; a missing key counts from 0.
 
-        The number is kept as decimal text, within 64 bits. ``ttl`` counts from the moment the
-        key is created: later increments leave its expiry as it is.
+        The number is kept as decimal text, within 64 bits. ``ttl``, in seconds or a timedelta, counts
+        from the moment the key is created: later increments leave its expiry as it is.
 
         Raises
         ------

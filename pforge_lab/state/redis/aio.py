@@ -52,6 +52,17 @@ class RedisAsyncState(AsyncState):
         Of the server.
     pool_size
         Most connections of each event loop.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from pforge_lab.state import open_state
+    >>> async def main():
+    ...     async with open_state(redis_url).aio as state:  # such as redis://localhost:6379/0
+    ...         await state.set("example", b"hello", ttl=60)
+    ...         return await state.get("example"), await state.delete("example")
+    >>> asyncio.run(main())
+    (b'hello', True)
     """
 
     def __init__(self, state: RedisStateManager, wire: Wire, address: str, pool_size: int) -> None:
@@ -72,7 +83,7 @@ class RedisAsyncState(AsyncState):
         return value
 
     async def get_buffer(self, key: str) -> memoryview | None:
-        """Return the value as a memoryview, or None."""
+        """Return the value of ``key`` as a memoryview, or None."""
         value = await self.get(key)
         return None if value is None else memoryview(value)
 
@@ -106,11 +117,11 @@ class RedisAsyncState(AsyncState):
     # -- writing
 
     async def set(self, key: str, value: bytes, ttl: float | timedelta | None = None) -> None:
-        """Store ``value`` under ``key``."""
+        """Store ``value`` under ``key``, for ``ttl`` seconds or a timedelta."""
         await self.set_many({key: value}, ttl)
 
     async def set_many(self, mapping: Mapping[str, bytes], ttl: float | timedelta | None = None) -> None:
-        """Store all values or none."""
+        """Store all values of ``mapping`` or none, for ``ttl`` seconds or a timedelta."""
         async with self.batch() as batch:
             for key, value in mapping.items():
                 batch.set(key, value, ttl)
@@ -122,7 +133,7 @@ class RedisAsyncState(AsyncState):
         return await self._transact(lambda transaction: transaction.delete(key))
 
     async def expire(self, key: str, ttl: float | timedelta | None) -> bool:
-        """Let ``key`` live for ``ttl`` from now on; return whether it exists."""
+        """Let ``key`` live for ``ttl`` seconds, or a timedelta, from now on; return whether it exists."""
         self.state.check_writable()
         check_key(key)
         seconds = None if ttl is None else check_seconds(ttl)
@@ -130,7 +141,15 @@ class RedisAsyncState(AsyncState):
         return await self._transact(lambda transaction: transactions.expire(transaction, key, until))
 
     async def increment(self, key: str, by: int = 1, ttl: float | timedelta | None = None) -> int:
-        """Add ``by`` to the number under ``key`` and return the sum."""
+        """Add ``by`` to the number under ``key`` and return the sum; ``ttl``, in seconds, is that of a new key.
+
+        Raises
+        ------
+        StateError
+            If the value is not a number.
+        WrongValue
+            If the sum does not fit into 64 bits.
+        """
         self.state.check_writable()
         check_key(key)
         check_integer(by, "by")
@@ -150,7 +169,10 @@ class RedisAsyncState(AsyncState):
     async def batch(
         self, guard: Mapping[str, bytes | None] | None = None, *, durable: bool = True
     ) -> AsyncIterator[Batch]:
-        """Collect changes and store them together when the block ends, or none if it raises."""
+        """Collect changes and store them together when the block ends, or none if it raises.
+
+        ``guard`` and ``durable`` are those of the store's own ``batch``.
+        """
         del durable  # how durable a command is, is the server's setting
         expected = self.state.check_guard(guard)
         batch = Batch()

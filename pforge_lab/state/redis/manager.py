@@ -49,7 +49,7 @@ class RedisStateManager(StateManager):
     pool_size
         Most connections of this process.
     mode, ttl
-        As for every store.
+        As for every store; ``ttl`` is in seconds or a timedelta.
     clock
         Only for what this process computes; keys expire by the server's clock.
 
@@ -65,6 +65,14 @@ class RedisStateManager(StateManager):
     Reading, ``set``, ``set_many`` and ``increment`` are one round trip each; a change that depends on
     what is there is two for each key that it looks at, and one to store. ``keys`` and ``stats`` go
     through the server's whole database, a thousand keys at a time.
+
+    Examples
+    --------
+    >>> from pforge_lab.state import open_state
+    >>> with open_state(redis_url) as state:  # such as redis://localhost:6379/0
+    ...     state.set("example", b"hello", ttl=60)
+    ...     state.get("example"), state.delete("example")
+    (b'hello', True)
     """
 
     max_value_bytes = 512 * 1024 * 1024

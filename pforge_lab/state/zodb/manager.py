@@ -55,7 +55,7 @@ class ZODBStateManager(ObjectStateManager):
     cache_size
         Objects that each thread keeps in memory.
     ttl, clock
-        As for every store.
+        As for every store; ``ttl`` is in seconds or a timedelta.
 
     Attributes
     ----------

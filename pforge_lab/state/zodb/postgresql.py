@@ -20,6 +20,33 @@ class PostgreSQLStateManager(RelationalStateManager):
     ``postgresql://user:password@host/database`` as libpq reads it. One store per database.
     Durability is the server's ``synchronous_commit``. Values have at most 900 MB. Connections keep locks from
     one transaction to the next: a pooler in between must pool sessions, not transactions.
+
+    Parameters
+    ----------
+    url
+        ``postgresql://user:password@host/database``; the ``url`` attribute leaves the password out.
+    mode, ttl, clock
+        As for every store; ``ttl`` is in seconds or a timedelta.
+    durability
+        ``"commit"`` or ``"relaxed"``, with which a crash of the server may take the last batches.
+    cache_size
+        Objects, not bytes, that each thread keeps in memory.
+
+    Raises
+    ------
+    StateError
+        If the database cannot be reached or used; by a write, if its turn does not come within ten
+        minutes.
+    WrongValue
+        For a ``durability`` that is none.
+
+    Examples
+    --------
+    >>> from pforge_lab.state import open_state
+    >>> with open_state(postgresql_url) as state:  # such as postgresql://ada@localhost/lab
+    ...     state.set("example", b"hello", ttl=60)
+    ...     state.get("example"), state.delete("example")
+    (b'hello', True)
     """
 
     @classmethod

@@ -64,7 +64,7 @@ class RelationalStateManager(ObjectStateManager):
     url
         As given to ``open_state``; the ``url`` attribute leaves a password out.
     mode, ttl, clock
-        As for every store.
+        As for every store; ``ttl`` is in seconds or a timedelta.
     durability
         ``"commit"`` or ``"relaxed"``, with which a power cut may take the last batches.
     cache_size
@@ -152,14 +152,33 @@ class SQLiteStateManager(RelationalStateManager):
     (``synchronous=FULL``); with ``durability="relaxed"`` a power cut may take the last ones.
     Values have at most 900 MB. The folder must be on a disk of this machine.
 
+    Parameters
+    ----------
+    url
+        ``sqlite:PATH`` of the folder, which is created where ``mode`` is ``"w"``.
+    mode, ttl, clock
+        As for every store; ``ttl`` is in seconds or a timedelta.
+    durability
+        ``"commit"`` or ``"relaxed"``, many times faster: a power cut may take the last batches.
+    cache_size
+        Objects that each thread keeps in memory.
+
+    Raises
+    ------
+    StateError
+        If the folder cannot be used, or there is none and ``mode="r"`` creates nothing; by a write, if
+        its turn does not come within ten minutes.
+    WrongValue
+        For a ``durability`` that is none.
+
     Examples
     --------
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
     >>> with SQLiteStateManager(f"sqlite:{folder.name}/lab.db") as state:
     ...     state.set("k", b"v")
-    ...     state.get("k"), state.keys()
-    (b'v', ['k'])
+    ...     state.get("k"), state.path.name
+    (b'v', 'lab.db')
     >>> folder.cleanup()
     """
 

@@ -57,6 +57,21 @@ class StateServer:
         If another process has the file open for writing.
     UsageError
         If there is something else at ``socket_path``, or this platform has no unix sockets.
+
+    Examples
+    --------
+    >>> import tempfile, threading
+    >>> from pforge_lab.state import open_state
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> server = StateServer(f"{folder.name}/lab.fs")
+    >>> serving = threading.Thread(target=server.serve)  # mostly in a process of its own
+    >>> serving.start()
+    >>> with open_state(server.url) as state:
+    ...     state.increment("hits")
+    1
+    >>> server.close()
+    >>> serving.join()
+    >>> folder.cleanup()
     """
 
     def __init__(
@@ -136,7 +151,7 @@ class ZEOStateManager(ObjectStateManager):
     url
         ``zeo:SOCKET``.
     mode, ttl, clock
-        As for every store.
+        As for every store; ``ttl`` is in seconds or a timedelta.
     cache_size
         Objects that each thread keeps in memory.
 
@@ -146,6 +161,14 @@ class ZEOStateManager(ObjectStateManager):
         If no server answers there.
     UsageError
         If the URL names a host: only unix sockets are allowed.
+
+    Examples
+    --------
+    >>> from pforge_lab.state import open_state
+    >>> with open_state(zeo_url) as state:  # such as zeo:lab.sock, after: pforge-lab state serve lab.fs
+    ...     state.set("example", b"hello", ttl=60)
+    ...     state.get("example"), state.delete("example")
+    (b'hello', True)
     """
 
     def __init__(
