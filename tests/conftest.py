@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +18,18 @@ FULL = os.environ.get("PFORGE_TEST_FULL") == "1"
 def heavy():
     """Return a function that gives the full count in `make test-full` and a tenth of it otherwise."""
     return lambda full: full if FULL else max(1, full // 10)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """Return the folder of a wheel and an sdist, built with what is installed here."""
+    target = tmp_path_factory.mktemp("dist")
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", target, Path(__file__).parent.parent],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return target
 
 
 @pytest.fixture(autouse=True)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 POSTGRESQL = Path("/usr/lib/postgresql")  # where Debian keeps the programs that are on no path
 
@@ -20,8 +25,16 @@ def need(*names: str) -> str:
     return found if found is not None else missing(names[0])
 
 
-def missing(what: str) -> str:
+def module(name: str) -> ModuleType:
+    """Import a module that comes with an extra; else skip the test, or fail if nothing may be skipped."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        missing(f"the module {name}", "make setup")
+
+
+def missing(what: str, bringer: str = "make system") -> NoReturn:
     """Skip the test for want of something, or fail if nothing may be skipped."""
     if os.environ.get("PFORGE_REQUIRE_ALL") == "1":
         pytest.fail(f"{what} is not installed, and PFORGE_REQUIRE_ALL=1")
-    pytest.skip(f"{what} is not installed; `make system` installs it")
+    pytest.skip(f"{what} is not installed; `{bringer}` installs it")

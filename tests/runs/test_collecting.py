@@ -18,7 +18,7 @@ import pforge_lab as pf
 from pforge_lab.runs import generation
 from pforge_lab.runs.chunks import PREFIX as CHUNKS
 from pforge_lab.runs.collection import collect_chunks
-from tests.programs import need
+from tests.programs import module, need
 
 _numbers = count()
 
@@ -215,10 +215,10 @@ print("all done", flush=True)
 def shared(request, tmp_path):
     """Return the URL of a store that several processes have open at once."""
     if request.param == "sqlite":
-        pytest.importorskip("relstorage")
+        module("relstorage")
         yield f"sqlite:{tmp_path / 'lab.db'}"
         return
-    pytest.importorskip("redis")
+    module("redis")
     program = need("redis-server")
     folder = tempfile.mkdtemp(prefix="redis")  # the path of a socket must be short
     server = subprocess.Popen(

@@ -11,6 +11,7 @@ import pytest
 
 import pforge_lab as pf
 from pforge_lab.errors import RunError, UsageError, WrongValue
+from tests.programs import module
 
 MB = 10**6
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs exact peaks and malloc_trim")
@@ -112,7 +113,7 @@ def test_an_exact_look_samples_nothing(memory):
 
 @posix
 def test_a_trace_names_who_allocated(memory, tmp_path, monkeypatch):
-    pytest.importorskip("memray")
+    module("memray")
     monkeypatch.chdir(tmp_path)
 
     def work(n: int):

@@ -6,9 +6,8 @@ import ast
 import subprocess
 import sys
 
-import pytest
-
 import pforge_lab as pf
+from tests.programs import module
 
 COMPACTS = """
 import sys
@@ -22,7 +21,7 @@ with pf.open_state(sys.argv[1]) as state:
 
 
 def test_processes_that_compact_a_sqlite_store_at_once_leave_every_value(tmp_path):
-    pytest.importorskip("relstorage")
+    module("relstorage")
     url = f"sqlite:{tmp_path / 'lab.db'}"
     values = {f"key/{number:04d}": bytes([number % 256]) * 700 for number in range(300)}
     with pf.open_state(url) as state:
@@ -45,6 +44,7 @@ def test_processes_that_compact_a_sqlite_store_at_once_leave_every_value(tmp_pat
 
 WRITES = """
 import random
+from tests.programs import module
 chosen, mine = random.Random(SEED), {}
 def write(rounds):
     for number in range(rounds):

@@ -13,6 +13,7 @@ import pytest
 
 import pforge_lab as pf
 from tests.papermill_engine.conftest import write
+from tests.programs import module
 
 pytestmark = [pytest.mark.kernel, pytest.mark.filterwarnings("default")]
 
@@ -36,8 +37,8 @@ def night(tmp_path, monkeypatch):
 @contextmanager
 def dask_cluster(folder):
     """Give the executor of a cluster of two workers."""
-    distributed = pytest.importorskip("distributed")
-    dask = pytest.importorskip("dask")
+    distributed = module("distributed")
+    dask = module("dask")
     with (
         dask.config.set({"distributed.worker.daemon": False}),
         distributed.LocalCluster(

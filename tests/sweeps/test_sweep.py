@@ -12,6 +12,7 @@ import pytest
 
 import pforge_lab as pf
 from pforge_lab.sweeps.workers import Workers
+from tests.programs import module
 
 
 @pytest.fixture
@@ -76,8 +77,8 @@ def test_all_24_sets_end_on_the_process_pool_although_a_worker_is_killed(marks, 
 
 
 def test_all_24_sets_end_on_a_dask_cluster_although_a_worker_is_killed(marks, tmp_path):
-    distributed = pytest.importorskip("distributed")
-    dask = pytest.importorskip("dask")
+    distributed = module("distributed")
+    dask = module("dask")
     with (
         dask.config.set({"distributed.worker.daemon": False}),
         distributed.LocalCluster(
