@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import runpy
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -29,6 +32,19 @@ def test_binder_follows_from_pyproject():
     assert os.access(ROOT / "binder/postBuild", os.X_OK)
 
 
+def test_the_environment_asks_conda_forge_by_its_names():
+    """Its ``xxhash`` is the library in C; names are in lower case; every package is in one place or the other."""
+    text = (ROOT / "binder/environment.yml").read_text(encoding="utf-8")
+    by_conda, by_pip = (re.findall(r"^ +- \"?([\w.-]+)", part, re.MULTILINE) for part in text.split("- pip:"))
+    assert {"python-xxhash", "jupyter_client"} <= set(by_conda)
+    assert not {"xxhash", "jupyter-client", *by_pip} & set(by_conda)
+    assert [name for name in by_conda if name != name.lower()] == []
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["demo"]]
+    asked = {name.removeprefix("python-").replace("_", "-") for name in by_conda + by_pip}
+    assert {re.split(r"[>; ]", one)[0].lower() for one in wanted} <= asked  # so that postBuild installs none
+
+
 def test_lock_is_hashed_and_names_no_index():
     """The lock pins every package by hash and holds no address of an index."""
     text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
@@ -49,13 +65,37 @@ def test_readme_names_every_command():
 
 def test_readme_says_why_each_dependency_is_there():
     """Every dependency is in the README's table with its reason."""
-    import tomllib
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {re.split(r"[>=\[ ;]", one)[0] for one in project["dependencies"]}
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     table = text[text.index("## Why each dependency is there") :]
     assert not [name for name in sorted(names) if name not in table]
+
+
+def test_what_the_package_imports_is_declared():
+    """Each module that is not Python's own comes with a dependency, or with an extra."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = [
+        *project["dependencies"],
+        *(one for some in project["optional-dependencies"].values() for one in some),
+    ]
+    names = {re.split(r"[>; ]", one)[0].lower().replace("_", "-") for one in declared}
+    imported = {
+        name.partition(".")[0]
+        for file in (ROOT / "pforge_lab").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for name in (
+            [alias.name for alias in node.names] if isinstance(node, ast.Import)
+            else [node.module] if isinstance(node, ast.ImportFrom) and not node.level
+            else []
+        )
+    }  # fmt: skip
+    homes = packages_distributions()
+    # polars is the user's, pydantic_core a part of pydantic, compression in the standard library from 3.14 on
+    known = {"pforge_lab", "polars", "pydantic_core", "compression"}
+    foreign = imported - set(sys.stdlib_module_names) - known
+    found = {name: {home.lower().replace("_", "-") for home in homes.get(name, [name])} for name in foreign}
+    assert {name: home for name, home in found.items() if not home & names} == {}
 
 
 def test_the_changelog_and_the_version_agree():
@@ -97,8 +137,6 @@ def test_every_public_name_is_there_and_listed():
 
 def test_every_notebook_ships_in_the_wheel():
     """What git tracks below notebooks/ is what the wheel takes along, and nothing else."""
-    import tomllib
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     shipped = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     done = subprocess.run(
