@@ -200,7 +200,7 @@ class Costs(Readable):
             return Trace.of(self.timeline.records[position - 1])
 
     def size_bytes(self) -> int:
-        """Return the book's measure of the variables: lengths of their names and of their JSON, in bytes.
+        """Return pforge's measure of the variables: lengths of their names and of their JSON, in bytes.
 
         A value that is no JSON counts with what it reaches in memory. Loads the variables.
 

@@ -1,4 +1,4 @@
-"""The book's measure of a variable: the length of its JSON."""
+"""pforge's measure of a variable: the length of its JSON."""
 
 from __future__ import annotations
 

@@ -13,20 +13,15 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from tests.benchmarks._kishu import KISHU
+
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
 GROWTH = "![Time as steps, keys and bytes grow](images/growth.svg)"
 PEERS = (
     *("ZODB", "RelStorage", "redis", "diskcache", "lmdb", "sqlitedict", "apache-burr", "langgraph"),
-    *(
-        "langgraph-checkpoint-sqlite",
-        "pipefunc",
-        "apache-hamilton",
-        "memray",
-        "memory-profiler",
-        "psutil",
-        "papermill",
-    ),
+    *("langgraph-checkpoint-sqlite", "pipefunc", "apache-hamilton", "dill", "papermill"),
+    *("memray", "memory-profiler", "pympler", "psutil"),
     *("numpy", "pandas", "pyarrow"),
 )
 
@@ -52,7 +47,9 @@ def where() -> str:
         except PackageNotFoundError:
             found.append(f"{name} not installed")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    machine = f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()}, {platform.machine()}"
+    found.append(KISHU.replace("==", " "))  # in a Python of its own
+    kernel = ".".join(platform.release().split(".")[:2])  # what follows tells of this machine alone
+    machine = f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {kernel}, {platform.machine()}"
     return f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {machine}. {', '.join(found)}."
 
 

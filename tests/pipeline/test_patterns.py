@@ -1,4 +1,4 @@
-"""The patterns of pforge's book work as they are written, and what it left for the future does too."""
+"""The patterns that pforge describes work as they are written, and what it left for the future does too."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_validation_gates(pattern, raw, which):
 
 
 def test_enrichment_in_parallel(pattern):
-    """What the book does one after the other, side by side; nested access included."""
+    """What pforge does one after the other, side by side; nested access included."""
     scope, _ = pattern(
         """
 - { tool: get_user, input: { user_id: "{{ user_id }}" }, output_var: user }
@@ -153,7 +153,7 @@ def test_cleanup_after_failure(pattern):
 
 @pytest.mark.parametrize("form", ["steps", "retry"])
 def test_retries(pattern, form):
-    """As the book writes them with conditions, and in one word."""
+    """As pforge writes them with conditions, and in one word."""
     tried = []
 
     def attempt(**_arguments):
@@ -197,7 +197,7 @@ def sum_of_data(data):
 
 
 def test_thresholds(pattern):
-    """Conditions that the book calls a future feature."""
+    """Conditions that pforge calls a future feature."""
     steps = """
 - { tool: high_value_process, condition: "balance.value >= 1000", output_var: how }
 - { tool: standard_process, condition: "balance.value < 1000", output_var: how }

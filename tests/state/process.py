@@ -20,7 +20,7 @@ for line in sys.stdin:
 """
 
     def __init__(self) -> None:
-        environment = os.environ | {"JPY_SESSION_NAME": "/work/day.ipynb"}
+        environment = os.environ | {"JPY_SESSION_NAME": "/home/ada/day.ipynb"}
         command = [sys.executable, "-c", self.PROGRAM]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment

@@ -84,11 +84,11 @@ def test_a_store_in_use_names_who_holds_it_and_what_to_do(path, elsewhere, other
         open_state(path)
     message = str(caught.value)
     assert f"in use by process {other_process.pid} since " in message
-    assert "/work/day.ipynb" in message
+    assert "/home/ada/day.ipynb" in message
     assert "mode='r'" in message
     assert "sqlite:" in message
     assert caught.value.pid == other_process.pid
-    assert caught.value.notebook == "/work/day.ipynb"
+    assert caught.value.notebook == "/home/ada/day.ipynb"
     assert abs((datetime.now(UTC) - caught.value.since).total_seconds()) < 60
 
 
