@@ -98,6 +98,20 @@ def test_what_the_package_imports_is_declared():
     assert {name: home for name, home in found.items() if not home & names} == {}
 
 
+def test_nothing_is_skipped_without_a_reason():
+    """Neither a test nor an example; what a test needs and is missing fails where nothing may be skipped."""
+    bare = re.compile(
+        r"doctest: *\+SKIP|mark\.skip\b(?!\()|pytest\.skip\(\)|(?:mark\.skip(?:if)?|importorskip)\((?![^\n]*reason=)[^\n]*\)\n"
+    )
+    files = [file for folder in ("pforge_lab", "tests") for file in (ROOT / folder).rglob("*.py")]
+    found = [
+        file.name
+        for file in files
+        if file != Path(__file__) and bare.search(file.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
 def test_the_changelog_and_the_version_agree():
     """What is not released yet heads the changelog and names the version it will be, or that version heads it."""
     from pforge_lab.version import __version__
