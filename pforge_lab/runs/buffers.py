@@ -1,7 +1,7 @@
 """Where the bytes of arrays, frames and tensors really live.
 
 A view, a slice or a column does not hold memory of its own: it keeps the allocation alive that
-it points into. ``open_up`` resolves such an object to its owning allocations, each named by its
+it points into. ``opening`` tells how to resolve such an object to its owning allocations, each named by its
 address, so that a ledger can count each of them once.
 
 No library is imported here that the process has not imported: an object of its types could not
@@ -89,12 +89,7 @@ class Opening:
 
 
 def opening(kind: type) -> Opening:
-    """Return how objects of a type are opened up. To be asked once per type: it takes a microsecond."""
-    return Opening(_RESOLVERS.get(library(kind)), owns_buffers(kind))
-
-
-def open_up(value: object) -> Parts | None:
-    """Return the parts of an array, table, tensor or memory map; None for any other object.
+    """Return how objects of a type are opened up: arrays, tables, tensors and memory maps. To be asked once per type.
 
     Memory of other devices (a GPU) is not the process's and does not count. A memory-mapped file
     counts in full, as if all of it were resident.
@@ -103,11 +98,11 @@ def open_up(value: object) -> Parts | None:
     --------
     >>> import numpy as np
     >>> whole = np.zeros(1000)
-    >>> open_up(whole[10:20]).buffers == open_up(whole).buffers == {whole.ctypes.data: 8000}
+    >>> resolve = opening(np.ndarray).resolve
+    >>> resolve(whole[10:20]).buffers == resolve(whole).buffers == {whole.ctypes.data: 8000}
     True
     """
-    resolve = opening(type(value)).resolve
-    return None if resolve is None else resolve(value)
+    return Opening(_RESOLVERS.get(library(kind)), owns_buffers(kind))
 
 
 def _numpy(array: Any) -> Parts | None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pforge_lab.views.comparison import comparison_blocks
-from pforge_lab.views.frames import diff_blocks, memory_blocks
+from pforge_lab.views.frames import diff_blocks
 from pforge_lab.views.html_blocks import render
 from pforge_lab.views.preview import preview_blocks
 from pforge_lab.views.record import record_blocks
@@ -75,11 +75,6 @@ def preview_html(value: object, name: str) -> str:
 def diff_html(frame: pd.DataFrame) -> str:
     """Return a diff: a frame with columns ``variable``, ``change``, ``before``, ``after``."""
     return render(diff_blocks(frame))
-
-
-def memory_html(frame: pd.DataFrame) -> str:
-    """Return memory per step in MB (10**6 bytes), from a frame as ``run.memory`` returns it."""
-    return render(memory_blocks(frame))
 
 
 def comparison_html(comparison: Comparison) -> str:

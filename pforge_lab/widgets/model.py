@@ -129,14 +129,6 @@ def variables_page(run: Run, asked: dict[str, Any]) -> dict[str, Any]:
     return {"total": len(found), "start": start, "at": at, "rows": [_variable(row) for row in rows]}
 
 
-def variables_at(run: Run, position: int) -> list[dict[str, str]]:
-    """Return one row per variable after a position: ``name type shape size change preview``, all text.
-
-    Nothing is loaded for it.
-    """
-    return [_variable(row) for row in variable_rows(run, position)]
-
-
 def _variable(row: VariableRow) -> dict[str, str]:
     held = NONE if row.size is None else ("≈ " if row.size.approx else "") + size(row.size.bytes)
     return {

@@ -5,56 +5,19 @@ from __future__ import annotations
 import json
 import random
 import zipfile
-from itertools import count
 
-import numpy as np
-import pandas as pd
 import pytest
 from blake3 import blake3
 
 import pforge_lab as pf
 from pforge_lab.runs import archive, checking, coding
-
-_numbers = count()
-
-
-def elsewhere():
-    """Return an empty store that no other test uses."""
-    return pf.open_state(f"memory:refused-{next(_numbers)}")
-
-
-def frame(n: int):
-    return pd.DataFrame({"a": np.random.default_rng(n).random(60_000), "s": ["x", "y", "z"] * 20_000})
-
-
-def spoil(frame):
-    frame.loc[100:110, "a"] = 0.0
-    return "spoilt"
-
-
-def total(frame, spoil):
-    print("adding up")
-    return float(frame.a.sum())
+from tests.runs.two_lines import elsewhere, two_lines
 
 
 @pytest.fixture
 def run(place):
     """Return a finished run with two lines and an attempt that failed."""
-    broken = [True]
-
-    def flaky(total):
-        if broken:
-            broken.pop()
-            raise ValueError("not yet")
-        return total
-
-    with pf.open_state(place) as state:
-        run = pf.Pipeline.from_functions("p", frame, spoil, total, flaky).start({"n": 1}, state=state)
-        with pytest.raises(pf.StepError):
-            run.finish()
-        run.finish()
-        run.goto("spoil")
-        run.set(extra={"k": [1, 2]})
+    with two_lines(place) as run:
         yield run
 
 

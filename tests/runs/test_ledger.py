@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tracemalloc
 import weakref
 
 import numpy as np
@@ -14,31 +13,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from pforge_lab.runs.ledger import Ledger, account, examine
-
-MB = 10**6
-
-
-def truth_of(build):
-    """Build a value and return it with the bytes that its allocations take, rounded as allocators do."""
-    tracemalloc.start()
-    value = build()
-    traces = tracemalloc.take_snapshot().traces
-    tracemalloc.stop()
-    return value, sum((trace.size + 15) & ~15 for trace in traces)
-
-
-def total(variables):
-    return sum(size.bytes for size in account(variables).values())
-
-
-class Point:
-    """An instance as pipelines have them by the thousand."""
-
-    def __init__(self, number):
-        self.number = number
-        self.name = f"point number {number}"
-        self.weight = number * 0.5
-
+from tests.runs.allocations import MB, Point, total, truth_of
 
 # --- the deep-size cases ----------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import sys
-import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -13,31 +12,7 @@ import pyarrow as pa
 import pytest
 
 from pforge_lab.runs.ledger import account
-
-MB = 10**6
-
-
-def truth_of(build):
-    """Build a value and return it with the bytes that its allocations take, rounded as allocators do."""
-    tracemalloc.start()
-    value = build()
-    traces = tracemalloc.take_snapshot().traces
-    tracemalloc.stop()
-    return value, sum((trace.size + 15) & ~15 for trace in traces)
-
-
-def total(variables):
-    return sum(size.bytes for size in account(variables).values())
-
-
-class Point:
-    """An instance as pipelines have them by the thousand."""
-
-    def __init__(self, number):
-        self.number = number
-        self.name = f"point number {number}"
-        self.weight = number * 0.5
-
+from tests.runs.allocations import MB, Point, total, truth_of
 
 # --- buffers and their owners -----------------------------------------------------------------
 

@@ -137,20 +137,6 @@ def test_a_run_without_style_says_what_its_text_says(kind, samples, read_html, w
     assert read_html(html.run_html(view)).words == words_of(text.run_text(view))
 
 
-def test_memory_says_in_html_what_it_says_in_text(read_html, words_of):
-    """A frame as run.memory returns it, with a step that was not measured."""
-    frame = pd.DataFrame(
-        {
-            "index": [1, 2], "label": ["load", "edit"], "before": [80e6, None], "peak": [200e6, None],
-            "after": [90e6, None], "method": ["VmHWM", None], "exact": [False, None],
-        }
-    )  # fmt: skip
-    seen = read_html(html.memory_html(frame))
-    assert seen.words == words_of(text.memory_text(frame))
-    assert "≥ 200" in " ".join(seen.text)
-    assert "not measured" in " ".join(seen.text)
-
-
 def test_status_is_a_word_beside_its_glyph(samples, read_html):
     """Colour and glyph never stand alone, and the glyph is silent to a screen reader."""
     markup = html.run_html(samples.failed)

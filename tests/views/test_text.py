@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -99,3 +100,16 @@ def test_what_a_slice_keeps_alive_has_its_own_column(samples):
     assert "≈ 189.0" in text.variables_text(samples.variables)
     little_more = VariableRow("n", "int", "", VariableSize(28, 40_000), "same", "15")
     assert "Reach" not in text.variables_text([samples.variables[0], little_more])
+
+
+def test_memory_that_was_sampled_or_not_measured_is_told_as_such():
+    """A frame as run.memory returns it: what was seen of a peak is less than it, and a step may have none."""
+    frame = pd.DataFrame(
+        {
+            "index": [1, 2], "label": ["load", "edit"], "before": [80e6, None], "peak": [200e6, None],
+            "after": [90e6, None], "method": ["VmHWM", None], "exact": [False, None],
+        }
+    )  # fmt: skip
+    seen = text.memory_text(frame)
+    assert "≥ 200" in seen
+    assert "not measured" in seen

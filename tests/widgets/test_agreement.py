@@ -49,7 +49,7 @@ def test_variables_of_a_stepper_are_those_of_the_table(failed):
     rows = variable_rows(failed, 1)
     plain = text.variables_text(rows)
     assert seen(html.variables_html(rows)) == words(plain)
-    shown = model.variables_at(failed, 1)
+    shown = model.variables_page(failed, {"at": 1, "start": 0, "count": 100, "kept": None})["rows"]
     assert [row["name"] for row in shown] == [row.name for row in rows] == ["n", "limit", "numbers"]
     for row, line in zip(shown, plain.splitlines()[3:], strict=True):
         for fact in ("name", "type", "shape", "change", "preview"):
