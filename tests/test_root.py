@@ -54,11 +54,11 @@ def test_lock_is_hashed_and_names_no_index():
     assert not re.search(r"--(extra-)?index-url|--find-links|https?://", text)
 
 
-def test_readme_names_every_command():
-    """Every command of pforge-lab is documented in the README."""
+def test_the_page_of_the_command_line_names_every_command():
+    """Every command of pforge-lab has its line in the table."""
     from pforge_lab.cli.main import cli
 
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "howto" / "command-line.md").read_text(encoding="utf-8")
     missing = [name for name in cli.commands if not re.search(rf"`(?:pforge-lab |%pforge )?{name}\b", text)]
     assert not missing
 
@@ -110,6 +110,20 @@ def test_nothing_is_skipped_without_a_reason():
         if file != Path(__file__) and bare.search(file.read_text(encoding="utf-8"))
     ]
     assert found == []
+
+
+def test_the_page_of_installing_has_every_extra():
+    """Each extra has its row, with the packages that it brings."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    text = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| (.*) \|$", text, re.MULTILINE))
+    brought = {
+        extra: ", ".join(re.split(r"[>=\[ ;]", one)[0] for one in packages)
+        for extra, packages in project["optional-dependencies"].items()
+    }
+    assert {extra: set(row.split(", ")) for extra, row in rows.items()} == {
+        extra: set(packages.split(", ")) for extra, packages in brought.items()
+    }
 
 
 def test_the_changelog_and_the_version_agree():

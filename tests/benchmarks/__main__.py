@@ -20,7 +20,7 @@ PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
 GROWTH = "![Time as steps, keys and bytes grow](images/growth.svg)"
 PEERS = (
     *("ZODB", "RelStorage", "redis", "diskcache", "lmdb", "sqlitedict", "apache-burr", "langgraph"),
-    *("langgraph-checkpoint-sqlite", "pipefunc", "apache-hamilton", "dill", "papermill"),
+    *("langgraph-checkpoint-sqlite", "pipefunc", "apache-hamilton", "dask", "dill", "papermill"),
     *("memray", "memory-profiler", "pympler", "psutil"),
     *("numpy", "pandas", "pyarrow"),
 )

@@ -51,7 +51,7 @@ def test_without_any_run_there_is_nothing_to_offer_and_no_error(complete):
 
 @pytest.mark.parametrize("kind", ["bash", "zsh", "fish"])
 def test_each_shell_has_its_script(shell, kind):
-    """What README has users evaluate."""
+    """What the page of the command line has users evaluate."""
     said = shell(env=os.environ | {"_PFORGE_LAB_COMPLETE": f"{kind}_source"})
     assert said.code == 0
     assert "pforge-lab" in said.out
