@@ -87,15 +87,6 @@ def test_proofs_that_the_pages_name_exist():
     assert named <= there
 
 
-def test_every_error_has_its_cause_and_cure():
-    from pforge_lab import errors
-
-    text = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
-    titles = set(re.findall(r"\w+", " ".join(re.findall(r"^## (.*)$", text, re.MULTILINE))))
-    kinds = {name for name in errors.__all__ if isinstance(getattr(errors, name), type)} - {"Fault"}
-    assert kinds <= titles
-
-
 @pytest.mark.usefixtures("pages")
 def test_building_leaves_nothing_that_lessons_write():
     """Stores and notebooks that executed lessons write go; what the lessons need stays."""

@@ -25,18 +25,27 @@ def where():
     return found
 
 
-def cells():
-    """Yield each cell of the first table as row, store and text."""
-    for line in TABLES[0].splitlines():
+def cells(table):
+    """Yield each cell of a table as row, store and text."""
+    for line in table.splitlines():
         row, *texts = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("| **"):
             yield from ((row.split("**")[1], *pair) for pair in zip(STORES, texts, strict=True))
 
 
-@pytest.mark.parametrize(("row", "store", "text"), list(cells()))
+@pytest.mark.parametrize(("row", "store", "text"), list(cells(TABLES[0])))
 def test_each_cell_names_a_test_that_runs_on_its_store(row, store, text):
     named = re.findall(r"`(test_\w+)`", text)
     assert any(store in where().get(name, ()) for name in named), f"{row}, {store}: {named}"
+
+
+@pytest.mark.parametrize(("row", "store", "text"), list(cells(TABLES[1])))
+def test_what_else_differs_names_its_test_or_says_that_there_is_none(row, store, text):
+    named = re.findall(r"`(test_\w+)`", text)
+    tested = any(store in where().get(name, ()) for name in named)
+    assert tested or "not tested" in text or text in ("\N{EN DASH}", "the server's business"), (
+        f"{row}, {store}"
+    )
 
 
 def test_every_test_that_the_tables_name_exists():

@@ -13,6 +13,7 @@ import pytest
 
 from pforge_lab.errors import StateError, StateReadOnly, UsageError
 from pforge_lab.state import open_state
+from tests.state.history import fork
 
 LEAVE = """
 from pforge_lab.errors import StateConflict
@@ -173,3 +174,25 @@ def test_namespaces_of_one_redis_server_do_not_mix(shared_backend):
         assert first.keys() == second.keys() == ["k"]
         first.delete("k")
         second.delete("k")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+@pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
+def test_after_a_fork_the_child_works_on_or_is_told_to_open_again(backend):
+    """In memory with a copy of its own, on Redis with connections of its own; none of the others touches what is shared."""
+    state = backend.open()
+    state.set("k", b"parent")
+
+    def work(descriptor):
+        try:
+            state.set("k", b"child")
+            os.write(descriptor, state.get("k"))
+        except StateError as error:
+            os.write(descriptor, b"refused" if "forked; open it again" in str(error) else str(error).encode())
+
+    child, descriptor = fork(work)
+    os.waitpid(child, 0)
+    answer = os.read(descriptor, 1000)
+    os.close(descriptor)
+    assert answer == (b"child" if backend.name in ("memory", "redis") else b"refused")
+    assert state.get("k") == (b"child" if backend.name == "redis" else b"parent")

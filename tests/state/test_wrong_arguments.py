@@ -86,3 +86,13 @@ def test_errors_of_use_are_python_s_own_kinds_too(state):
     assert isinstance(caught.value, PforgeError)
     with pytest.raises(ValueError, match="at least one"):
         state.set("", b"")
+
+
+def test_a_value_beyond_the_largest_is_refused_before_anything_is_sent(state):
+    """A store that has a limit of its own names it."""
+    limit = state.max_value_bytes
+    if limit is None:
+        return
+    with pytest.raises(WrongValue, match=f"holds at most {limit:,} under one key"):
+        state.set("k", bytes(limit + 1))
+    assert state.get("k") is None
