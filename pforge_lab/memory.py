@@ -101,7 +101,7 @@ def objects(data: Array, offset: int, shape: Any, strides: Any, dtype: Any, writ
 
 
 def overlapping(
-    arrays: Iterable[Array], blocks: Iterable[Array] = (), met: Collection[int] = ()
+    arrays: Iterable[Array], blocks: Iterable[Array] = (), met: Collection[Hashable] = ()
 ) -> dict[Hashable, Memory]:
     """Return the memories that more than one of ``arrays`` views, by `identity`.
 

@@ -67,15 +67,12 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
         self._inside: set[int] = set()  # parts of arrays met already
         super().__init__(self.file, protocol=5, buffer_callback=None if in_band else _keeper(self.buffers))
 
-    def shared(self) -> dict[Hashable, object]:
-        """Return what another variable may hold too: mutable objects, and the memory of arrays."""
+    def objects(self) -> dict[Hashable, object]:
+        """Return the objects that another variable may hold too, and somebody may change, by id."""
         met = [entry[1] for entry in self.memo.copy().values()]
         common = {id(getattr(type(obj), "_metadata", None)) for obj in met}  # of pandas: one list a class
         common |= self._inside
-        shared: dict[Hashable, object] = {
-            id(obj): obj for obj in met if id(obj) not in common and _aliasable(obj)
-        }
-        return shared | {memory.identity(array): array for array in self.arrays if array.size}
+        return {id(obj): obj for obj in met if id(obj) not in common and _aliasable(obj)}
 
     def reducer_override(self, obj: Any) -> Any:
         """Return how one object is rebuilt."""

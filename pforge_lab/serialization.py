@@ -43,8 +43,8 @@ class Packed:
     buffers
         Views of the object's own memory, not copies: valid while the object lives unchanged.
     shared
-        Identities of the mutable objects and of the memory inside, with what keeps them alive, so
-        that two variables that hold the same one can be told.
+        Identities of the mutable objects and of the memory inside, so that two variables that hold the
+        same one can be told, with what keeps them alive.
     blocks
         Identities of the memory of frames: another frame that has the same copies it on write, an array does not.
     """
@@ -97,12 +97,12 @@ def pack(value: object, *, in_band: bool = False, here: bool = False) -> Packed:
     np.int64(99999)
     """
     first = _pickled(value, {}, in_band=in_band, here=here)
-    overlapping = (
-        memory.overlapping(first.arrays, first.blocks, first.memo.copy().keys()) if first.arrays else {}
-    )
+    shared = first.objects()
+    overlapping = memory.overlapping(first.arrays, first.blocks, shared.keys())
     pickler = _pickled(value, overlapping, in_band=in_band, here=here) if overlapping else first
+    shared |= {memory.identity(array): array for array in first.arrays if array.size}
     blocks = frozenset(map(memory.identity, first.blocks))
-    return Packed(unframed(pickler.file.getvalue()), tuple(pickler.buffers), first.shared(), blocks)
+    return Packed(unframed(pickler.file.getvalue()), tuple(pickler.buffers), shared, blocks)
 
 
 def _pickled(

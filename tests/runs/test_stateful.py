@@ -5,9 +5,6 @@ from __future__ import annotations
 import copy
 from itertools import count
 
-import numpy as np
-import pandas as pd
-import polars as pl
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -19,88 +16,36 @@ from hypothesis.stateful import (
 )
 
 import pforge_lab as pf
+from tests.runs.walking import (
+    alias,
+    array,
+    arrow,
+    buffer,
+    change,
+    frame,
+    inside,
+    kinds,
+    masked,
+    nested,
+    number,
+    objects,
+    part,
+    refuse,
+    rows,
+    same,
+    shape_of_aliasing,
+    spoil,
+    table,
+    view,
+)  # fmt: skip
 from tests.state.servers import servers
 
 _numbers = count()
 
 
-def frame():
-    return pd.DataFrame({
-        "a": range(1500),
-        "f": np.linspace(0, 1, 1500),
-        "s": [f"x{i % 7}" for i in range(1500)],
-        "t": pd.date_range("2026-01-01", periods=1500, tz="Europe/Berlin"),
-    })  # fmt: skip
-
-
-def array():
-    return np.arange(6000.0).reshape(60, 100)
-
-
-def nested():
-    return {"list": [1, {"k": (2, [3])}], "set": {"b", "a", "c"}, "text": "x" * 3000}
-
-
-def number():
-    return 7
-
-
-def rows():
-    """Return a list that is long enough to be kept as what differs."""
-    return [{"n": i, "t": f"t{i % 50}"} for i in range(3000)]
-
-
-def table():
-    return pl.DataFrame({"a": range(900), "s": [f"x{i % 9}" for i in range(900)]})
-
-
-def alias(x):
-    return x
-
-
-def inside(x):
-    return {"held": x, "beside": [x]}
-
-
-def view(x):
-    return x[::2]
-
-
-def spoil(x):
-    """Change the input in place, whatever it is."""
-    change(x)
-    return type(x).__name__
-
-
-def refuse(x):
-    change(x)
-    raise ValueError("refused")
-
-
-def change(x):
-    """Change a value in place, if that is possible."""
-    if isinstance(x, pd.DataFrame):
-        x.loc[x.index[3], "a"] = int(x["a"].iloc[3]) + 1
-        x[f"new{x.shape[1]}"] = 1.5
-    elif isinstance(x, pl.DataFrame):
-        x[3, "a"] = x[3, "a"] + 1
-    elif isinstance(x, np.ndarray):
-        x[0] += 1
-    elif isinstance(x, dict):
-        if "held" in x:
-            change(x["held"])
-        x[f"key{len(x)}"] = [len(x)]
-    elif isinstance(x, list) and len(x) > 1000:
-        del x[len(x) // 3]
-        x[-1]["t"] += "longer"
-        x.insert(0, {"n": len(x)})
-    elif isinstance(x, list):
-        x.append(len(x))
-
-
 INPUTS = (frame, array, nested, number)
-MAKERS = (*INPUTS, rows, table)
-USERS = (alias, inside, view, spoil, refuse)
+MAKERS = (*INPUTS, rows, table, kinds, masked, objects, buffer, arrow)
+USERS = (alias, inside, view, part, spoil, refuse)
 NAMES = ("p", "q", "r", "s")
 
 steps = st.lists(
@@ -108,39 +53,6 @@ steps = st.lists(
     min_size=3,
     max_size=9,
 )
-
-
-def same(a, b):
-    """Return whether two values are equal, of equal types."""
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, (pd.DataFrame, pl.DataFrame)):
-        return a.equals(b) and list(a.dtypes) == list(b.dtypes) and list(a.columns) == list(b.columns)
-    if isinstance(a, np.ndarray):
-        return a.dtype == b.dtype and np.array_equal(a, b)
-    if isinstance(a, dict):
-        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(map(same, a, b))
-    return bool(a == b)
-
-
-def shape_of_aliasing(values):
-    """Return which variables are one object, hold one another, or share memory."""
-    names = sorted(values)
-    pairs = set()
-    for i, one in enumerate(names):
-        for other in names[i + 1 :]:
-            a, b = values[one], values[other]
-            if isinstance(a, (pd.DataFrame, pl.DataFrame, np.ndarray, dict, list)) and a is b:
-                pairs.add((one, "is", other))
-            for outer, inner in ((one, other), (other, one)):
-                held = values[outer].get("held") if isinstance(values[outer], dict) else None
-                if held is not None and held is values[inner] and not isinstance(held, (int, str)):
-                    pairs.add((outer, "holds", inner))
-            if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and np.shares_memory(a, b):
-                pairs.add((one, "shares", other))
-    return pairs
 
 
 class Walks(RuleBasedStateMachine):
