@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pforge_lab.errors import NotKept
-from pforge_lab.runs.inside import Inside, brief
+from pforge_lab.runs.inside import Inside, brief, line
 from pforge_lab.runs.variables import SECONDS
+from pforge_lab.values.format import shorten
 
 if TYPE_CHECKING:
     from pforge_lab.runs.variables import Moment
 
+_LINE = 60  # characters of a value that is told before what changed in it
 COLUMNS = ("variable", "change", "before", "after")
-_SHAPED = ("DataFrame", "Series", "ndarray")  # kinds that are told by their shape
 
 
 def difference(a: Moment, b: Moment, seconds: float | None = SECONDS) -> pd.DataFrame:
@@ -72,20 +73,18 @@ class _Look:
         except NotKept:
             return _describe(self._a, name), _describe(self._b, name)
         started, inside = time.monotonic(), Inside(self._left)
-        found = inside.compare(before, after)
+        found = inside.changed(before, after)
         if self._left is not None:
             self._left -= time.monotonic() - started
         limit = f"compared no further, {self._limit()}" if inside.stopped else ""
         detail = "; ".join(text for text in (found, limit) if text)
-        return brief(before), f"{brief(after)}: {detail}" if detail else brief(after)
+        return brief(before), f"{shorten(brief(after), _LINE)}: {detail}" if detail else brief(after)
 
     def _limit(self) -> str:
         return f"after {self._seconds:g} s: diff(seconds=None) takes as long as it takes"
 
 
 def _describe(moment: Moment, name: str) -> str:
-    if moment.manifest.told.get(name, ("",))[0] in _SHAPED:
-        return _told(moment, name)
     try:
         return brief(moment[name])
     except NotKept as error:
@@ -94,5 +93,4 @@ def _describe(moment: Moment, name: str) -> str:
 
 def _told(moment: Moment, name: str) -> str:
     """Return what the snapshot tells of a variable, which is not loaded for it."""
-    kind, shape, preview = moment.manifest.told[name]
-    return f"{kind} {shape}" if kind in _SHAPED else preview
+    return line(*moment.manifest.told[name])

@@ -24,11 +24,11 @@ _TEXT = 40
 _LINE = 100
 _SHORT = 10**50  # integers below need no look at how many digits they have
 _DIGITS_BITS = 1000  # integers beyond this are described by their size: their digits cost quadratic time
-_PLAIN = frozenset({
+PLAIN = frozenset({
     "builtins.bool", "builtins.float", "builtins.complex", "builtins.NoneType", "builtins.ellipsis",
     "builtins.range", "builtins.NotImplementedType", "datetime.date", "datetime.timedelta",
     "datetime.time", "datetime.timezone", "decimal.Decimal", "fractions.Fraction", "uuid.UUID", "pathlib.PurePath", "pathlib._local.PurePath",
-    "numpy.generic", "pandas._libs.tslibs.base.ABCTimestamp", "pandas._libs.tslibs.timedeltas._Timedelta",
+    "numpy.generic", "pandas.Interval", "pandas._libs.tslibs.base.ABCTimestamp", "pandas._libs.tslibs.timedeltas._Timedelta",
     "pandas.Period", "pandas._libs.missing.C_NAType", "pandas._libs.tslibs.nattype._NaT",
 })  # fmt: skip
 _CALLABLES = frozenset({
@@ -189,7 +189,7 @@ _DESCRIBERS: dict[str, Callable[[Any, str], Parts]] = {
 def _sketch(value: Any, depth: int) -> str:
     known = type_names(value)
     for full in known:
-        if full in _PLAIN:
+        if full in PLAIN:
             return shorten(repr(value), _LINE)
         if sketcher := _SKETCHERS.get(full):
             return sketcher(value, depth)

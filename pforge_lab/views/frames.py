@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pforge_lab.views.blocks import Block
 
 MOST_DIFFERENCES = 200
+MOST_TEXT = 400  # characters of what changed inside a value
 
 
 def diff_blocks(frame: pd.DataFrame) -> Iterator[Block]:
@@ -41,7 +42,7 @@ def _diff_row(variable: Any, change: Any, before: Any, after: Any) -> Row:
         words(shorten(_as_text(variable), 60), "code"),
         words(shorten(kind, 60), CHANGE_TONES.get(kind, "plain")),
         words(shorten(_as_text(before), 120)),
-        words(shorten(_as_text(after), 120)),
+        words(shorten(_as_text(after), MOST_TEXT)),
     )
     return Row(cells)
 

@@ -44,7 +44,7 @@ def test_parameters_and_variables_that_differ_are_told_with_what_changed_inside(
     assert compared.params.to_numpy().tolist() == [["n", "changed", "1", "2"]]
     told = compared.variables.set_index("variable")
     assert sorted(told.index) == ["n", "table", "total"]
-    assert "9 cells, first y, row 1: 1 -> 2" in told.loc["table", "after"]
+    assert "['y']: 9 of 10 cells changed, first in row 1: 1 -> 2" in told.loc["table", "after"]
 
 
 def test_steps_are_paired_by_label_and_what_one_did_not_take_is_missing(runs):
@@ -83,7 +83,14 @@ def test_both_forms_tell_the_same(runs):
     """Labels, identifiers and what changed stand in the text and in the page."""
     compared = runs[0].compare(runs[1])
     text, page = comparison_text(compared), comparison_html(compared)
-    for fact in (runs[0].id, runs[1].id, "total", "n", "9 cells, first y, row 1", "Variables that differ"):
+    for fact in (
+        runs[0].id,
+        runs[1].id,
+        "total",
+        "n",
+        "9 of 10 cells changed, first in row 1",
+        "Variables that differ",
+    ):
         assert fact in text
         assert fact in page.replace("&gt;", ">")
 

@@ -18,19 +18,19 @@ NESTED = {"rows": [1, 2, 3], "frame": FRAME, "array": np.arange(3)}
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        (FRAME, FRAME.assign(a=[1.0, np.nan, 7.0]), "1 cells, first a, row 2: 3.0 -> 7.0"),
-        (FRAME, FRAME.assign(c=1), "+ c"),
-        (FRAME, FRAME[["a"]], "- b"),
-        (FRAME, FRAME.iloc[:2], "-1 rows"),
-        (FRAME, FRAME.astype({"a": "float32"}), "a float64 -> float32"),
-        (pd.Series([1, None], dtype="Int64"), pd.Series([1, 2], dtype="Int64"), "1 cells, first row 1: <NA> -> 2"),
-        (pd.Series([1, 2]), pd.Series([1, 2, 3]), "+1 rows"),
+        (FRAME, FRAME.assign(a=[1.0, np.nan, 7.0]), "['a']: 1 of 3 cells changed, first in row 2: 3.0 -> 7.0"),
+        (FRAME, FRAME.assign(c=1), "+ column 'c'"),
+        (FRAME, FRAME[["a"]], "- column 'b'"),
+        (FRAME, FRAME.iloc[:2], "-1 row"),
+        (FRAME, FRAME.astype({"a": "float32"}), "['a']: float64 -> float32"),
+        (pd.Series([1, None], dtype="Int64"), pd.Series([1, 2], dtype="Int64"), "1 of 2 cells changed, first in row 1: <NA> -> 2"),
+        (pd.Series([1, 2]), pd.Series([1, 2, 3]), "+1 row"),
         (np.zeros((2, 3)), np.zeros((3, 2)), "shape (2, 3) -> (3, 2)"),
         (np.zeros(2, int), np.zeros(2), "int64 -> float64"),
-        (np.zeros((2, 2)), np.eye(2), "2 cells, first item 0: 0.0 -> 1.0"),
-        ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}, "'a': [1]: 'b': 2 -> 3"),
-        (NESTED, NESTED | {"frame": FRAME.assign(a=0.0)}, "'frame': 3 cells, first a, row 0: 1.0 -> 0.0"),
-        (NESTED, NESTED | {"array": np.arange(4)}, "'array': shape (3,) -> (4,)"),
+        (np.zeros((2, 2)), np.eye(2), "2 of 4 items changed, first at [0, 0]: 0.0 -> 1.0"),
+        ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}, "['a'][1]['b']: 2 -> 3"),
+        (NESTED, NESTED | {"frame": FRAME.assign(a=0.0)}, "['frame']['a']: 3 of 3 cells changed, first in row 0: 1.0 -> 0.0"),
+        (NESTED, NESTED | {"array": np.arange(4)}, "['array']: shape (3,) -> (4,)"),
         (list(range(20)), [0] * 20, "[1]: 1 -> 0; [2]: 2 -> 0; [3]: 3 -> 0; [4]: 4 -> 0; [5]: 5 -> 0; and 14 more"),
         (NESTED, NESTED | {"frame": FRAME.copy()}, ""),
     ],
@@ -68,9 +68,9 @@ def large(memory):
 def test_a_diff_with_time_tells_all(large):
     """By default two seconds, of which this takes few."""
     told = large.diff().set_index("variable").after
-    assert "1 cells, first b, row 9: 9 -> -1" in told["column"]
+    assert "['b']: 1 of 10 cells changed, first in row 9: 9 -> -1" in told["column"]
     assert "[49999]: 49999 -> -1" in told["items"]
-    assert told["small"].endswith("'n': 1 -> 2")
+    assert told["small"].endswith("['n']: 1 -> 2")
 
 
 def test_a_diff_without_time_says_that_it_did_not_compare(large):
@@ -85,18 +85,22 @@ def test_a_diff_without_time_says_that_it_did_not_compare(large):
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        (np.zeros(2_000_000), np.ones(2_000_000), "at least 524288 cells, first item 0: 0.0 -> 1.0"),
+        (
+            np.zeros(2_000_000),
+            np.ones(2_000_000),
+            "at least 1,048,576 of 2,000,000 items changed, first at [0]: 0.0 -> 1.0",
+        ),
         ([0] * 5000, [0, 1] + [0] * 4998, "[1]: 0 -> 1"),
         (
             pd.DataFrame({"a": [1], "b": [1]}),
             pd.DataFrame({"a": [2], "b": [2]}),
-            "1 cells, first a, row 0: 1 -> 2",
+            "['a']: 1 of 1 cell changed, first in row 0: 1 -> 2",
         ),
     ],
 )
 def test_looking_ends_when_the_time_is_over(before, after, told):
     """Between two blocks of cells or items; what was found by then is told. Each look takes a second here."""
-    inside = Inside(seconds=3.5, clock=count().__next__)
+    inside = Inside(seconds=5.5, clock=count().__next__)
     assert inside.compare(before, after).startswith(told)
     assert inside.stopped
 

@@ -277,7 +277,7 @@ def test_diff_tells_the_number_and_the_first_of_changed_cells(place):
     run.finish()
     row = run.diff().set_index("variable").loc["make"]
     assert row.change == "changed"
-    assert "1 cells, first a, row 2: 3.0 -> 7.0" in row.after
+    assert "['a']: 1 of 3 cells changed, first in row 2: 3.0 -> 7.0" in row.after
 
 
 def test_a_snapshot_that_claims_more_than_its_chunks_hold_is_refused_before_memory_is_taken(memory):
