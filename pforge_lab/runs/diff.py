@@ -10,7 +10,7 @@ import pandas as pd
 from pforge_lab.errors import NotKept
 from pforge_lab.runs.inside import Inside, brief, line
 from pforge_lab.runs.variables import SECONDS
-from pforge_lab.values.format import shorten
+from pforge_lab.values.format import DETAIL, shorten
 
 if TYPE_CHECKING:
     from pforge_lab.runs.variables import Moment
@@ -22,9 +22,10 @@ COLUMNS = ("variable", "change", "before", "after")
 def difference(a: Moment, b: Moment, seconds: float | None = SECONDS) -> pd.DataFrame:
     """Return a row per variable that was added, removed or changed from ``a`` to ``b``.
 
-    ``before`` and ``after`` are short descriptions; for changed frames and arrays ``after`` tells
-    the number of changed cells and the first of them. Only variables whose snapshots differ are
-    loaded.
+    ``before`` and ``after`` are short descriptions. Behind a dash ``after`` tells what changed inside:
+    of tables columns, types, rows, index, and how many cells and the first of them; of nested values
+    the paths; of others what there is; and it says so where the snapshots differ and nothing shows it.
+    Only variables whose snapshots differ are loaded.
 
     Parameters
     ----------
@@ -44,6 +45,9 @@ def difference(a: Moment, b: Moment, seconds: float | None = SECONDS) -> pd.Data
     >>> run.diff()
       variable change before        after
     0  numbers  added         [0, 1, 2]
+    >>> record = run.set(numbers=[0, 1, 5])
+    >>> print(run.diff().after[0])
+    [0, 1, 5] — [2]: 2 -> 5
     """
     names = sorted(name for name in b.manifest.changed_since(a.manifest) if name)
     look = _Look(a, b, seconds)
@@ -67,7 +71,7 @@ class _Look:
 
     def _changed(self, name: str) -> tuple[str, str]:
         if self._left is not None and self._left <= 0:
-            return _told(self._a, name), f"{_told(self._b, name)}: not compared, {self._limit()}"
+            return _told(self._a, name), f"{_told(self._b, name)}{DETAIL}not compared, {self._limit()}"
         try:
             before, after = self._a[name], self._b[name]
         except NotKept:
@@ -78,7 +82,7 @@ class _Look:
             self._left -= time.monotonic() - started
         limit = f"compared no further, {self._limit()}" if inside.stopped else ""
         detail = "; ".join(text for text in (found, limit) if text)
-        return brief(before), f"{shorten(brief(after), _LINE)}: {detail}" if detail else brief(after)
+        return brief(before), f"{shorten(brief(after), _LINE)}{DETAIL}{detail}" if detail else brief(after)
 
     def _limit(self) -> str:
         return f"after {self._seconds:g} s: diff(seconds=None) takes as long as it takes"

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 NONE = "—"
+DETAIL = " — "  # between a value and what changed in it
 _JOINERS = "\u200c\u200d"  # scripts and emoji need them; every other invisible character is shown
 _PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):[^/\s]*(?=@)")
 

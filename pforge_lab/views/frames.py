@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pforge_lab.meter import Reading
 from pforge_lab.values.describe import sketch
-from pforge_lab.values.format import NONE, count, megabytes, shorten
+from pforge_lab.values.format import DETAIL, NONE, count, megabytes, shorten
 from pforge_lab.views.blocks import Column, Line, Row, Table, words
 from pforge_lab.views.steps import memory_cells, windows
 from pforge_lab.views.variables import CHANGE_TONES
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pforge_lab.views.blocks import Block
 
 MOST_DIFFERENCES = 200
-MOST_TEXT = 400  # characters of what changed inside a value
+MOST_TEXT = 600  # characters of what changed inside a value
 
 
 def diff_blocks(frame: pd.DataFrame) -> Iterator[Block]:
@@ -38,13 +38,14 @@ def diff_blocks(frame: pd.DataFrame) -> Iterator[Block]:
 
 def _diff_row(variable: Any, change: Any, before: Any, after: Any) -> Row:
     kind = _as_text(change)
+    value, apart, detail = _as_text(after).partition(DETAIL)
     cells = (
         words(shorten(_as_text(variable), 60), "code"),
         words(shorten(kind, 60), CHANGE_TONES.get(kind, "plain")),
         words(shorten(_as_text(before), 120)),
-        words(shorten(_as_text(after), MOST_TEXT)),
+        words(shorten(value, 120)),
     )
-    return Row(cells)
+    return Row(cells, note=words(shorten(detail, MOST_TEXT)) if apart else ())
 
 
 def _as_text(value: Any) -> str:

@@ -117,4 +117,6 @@ def test_what_is_found_before_the_end_is_told_with_the_limit(memory):
     run = pf.Pipeline.from_functions("p", make, fill).start(state=memory)
     run.finish()
     text = run.diff(seconds=1e-9).set_index("variable").after["make"]
-    assert text.endswith(": compared no further, after 1e-09 s: diff(seconds=None) takes as long as it takes")
+    assert text.endswith(
+        " — compared no further, after 1e-09 s: diff(seconds=None) takes as long as it takes"
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import types
-from collections import OrderedDict
+from array import array
+from collections import OrderedDict, UserDict
 from dataclasses import dataclass
 
 import numpy as np
@@ -175,6 +176,8 @@ RECORDS = np.zeros(2, [("a", "f8"), ("b", "i4")])
         (bytes(100), bytes(99) + b"\1", r"differs from byte 99: b'\x00' -> b'\x01'"),
         (bytearray(100), bytearray(50), "-50 bytes; at the end b"),
         ([1, [np.nan]], [2, [float("nan")]], "[0]: 1 -> 2"),
+        (array("d", [1, 2]), array("d", [1, 3]), "1 of 2 items changed, first at [1]: 2.0 -> 3.0"),
+        (UserDict(a=1), UserDict(a=2), "['a']: 1 -> 2"),
         (object(), object(), HIDDEN),
     ],
 )  # fmt: skip

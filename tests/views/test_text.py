@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import unescape
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 from pforge_lab.runs.glances import VariableRow
 from pforge_lab.runs.records import VariableSize
-from pforge_lab.views import text
+from pforge_lab.views import html, text
 from pforge_lab.views.text_blocks import columns
 
 
@@ -113,3 +114,20 @@ def test_memory_that_was_sampled_or_not_measured_is_told_as_such():
     seen = text.memory_text(frame)
     assert "≥ 200" in seen
     assert "not measured" in seen
+
+
+def test_what_changed_inside_a_value_stands_below_its_row():
+    """Whole, over the full width, however narrow the columns are."""
+    detail = "; ".join(
+        f"['column {number}']: 1 of 3 cells changed, first in row 0: 1 -> 2" for number in range(5)
+    )
+    frame = pd.DataFrame(
+        [["table", "changed", "DataFrame 3 x 4", f"DataFrame 3 x 4 — {detail}"]],
+        columns=["variable", "change", "before", "after"],
+    )
+    shown = text.diff_text(frame, width=60)
+    assert max(map(columns, shown.splitlines())) <= 60
+    row, *below = table_of(shown, "Variable")[1:]
+    assert row.split() == ["table", "changed", "DataFrame", "3", "x", "4", "DataFrame", "3", "x", "4"]
+    assert " ".join(" ".join(below).split()) == detail
+    assert detail in unescape(html.diff_html(frame))

@@ -52,6 +52,11 @@ def _order(array: Array) -> str:
     return "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
 
 
+def array_arrays(look: Inside, before: Any, after: Any) -> Iterator[Part]:
+    """Tell what changed in arrays of the standard library, as in those of numpy."""
+    return arrays(look, np.asarray(before), np.asarray(after))
+
+
 def masked(_look: Inside, before: Any, after: Any) -> Iterator[Part]:
     """Tell what changed in the data, in what masks it, and in what stands for what is masked."""
     yield ".data", before.data, after.data

@@ -36,7 +36,8 @@ def mappings(look: Inside, before: Mapping[Any, Any], after: Mapping[Any, Any]) 
         yield "", "keys in another order"
     for key, old, new in _unlike(look, lambda: ((each, before[each], after[each]) for each in both)):
         yield f"[{sketch(key)}]", old, new
-    yield from _held(before, after)
+    if isinstance(after, dict):  # others are mappings by what their attributes hold
+        yield from _held(before, after)
 
 
 def sequences(look: Inside, before: Sequence[Any], after: Sequence[Any]) -> Iterator[Part]:

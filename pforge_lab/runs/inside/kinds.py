@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from pforge_lab.runs.inside.arrays import arrays, extensions, masked
+from pforge_lab.runs.inside.arrays import array_arrays, arrays, extensions, masked
 from pforge_lab.runs.inside.columnar import (
     arrow_arrays,
     arrow_tables,
@@ -45,6 +45,7 @@ _RULES: dict[str, Rule] = {
     "pyarrow.lib.RecordBatch": arrow_tables,
     "pyarrow.lib.Array": arrow_arrays,
     "pyarrow.lib.ChunkedArray": arrow_arrays,
+    "array.array": array_arrays,
     "builtins.dict": mappings,
     "collections.abc.Mapping": mappings,
     "builtins.list": sequences,
