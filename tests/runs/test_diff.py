@@ -6,6 +6,8 @@ from itertools import count
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 import pforge_lab as pf
@@ -88,6 +90,16 @@ def test_a_diff_without_time_says_that_it_did_not_compare(large):
         (
             np.zeros(2_000_000),
             np.ones(2_000_000),
+            "at least 1,048,576 of 2,000,000 items changed, first at [0]: 0.0 -> 1.0",
+        ),
+        (
+            pl.Series(np.zeros(2_000_000)),
+            pl.Series(np.ones(2_000_000)),
+            "at least 1,048,576 of 2,000,000 cells changed, first in row 0: 0.0 -> 1.0",
+        ),
+        (
+            pa.array(np.zeros(2_000_000)),
+            pa.array(np.ones(2_000_000)),
             "at least 1,048,576 of 2,000,000 items changed, first at [0]: 0.0 -> 1.0",
         ),
         ([0] * 5000, [0, 1] + [0] * 4998, "[1]: 0 -> 1"),
