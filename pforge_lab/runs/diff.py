@@ -82,7 +82,10 @@ class _Look:
             self._left -= time.monotonic() - started
         limit = f"compared no further, {self._limit()}" if inside.stopped else ""
         detail = "; ".join(text for text in (found, limit) if text)
-        return brief(before), f"{shorten(brief(after), _LINE)}{DETAIL}{detail}" if detail else brief(after)
+        old, new = brief(before), brief(after)
+        if not detail:
+            return old, new
+        return shorten(old, _LINE), f"{shorten(new, _LINE)}{DETAIL}{detail}"
 
     def _limit(self) -> str:
         return f"after {self._seconds:g} s: diff(seconds=None) takes as long as it takes"
