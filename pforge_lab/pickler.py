@@ -87,6 +87,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
         reduced = super().reducer_override(obj)
         if kind is types.FunctionType and obj.__globals__ is self._here and isinstance(reduced, tuple):
             return _without_globals(reduced)
+        if isinstance(obj, type) and isinstance(reduced, tuple) and len(reduced) > 2:
+            reduced[2][0].pop("__slotnames__", None)  # a cache that copyreg sets at the first instance
         return reduced
 
     def _rule(self, obj: Any, kind: type) -> Any:
@@ -94,15 +96,21 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
         module = kind.__module__
         if module == "builtins":
             return _builtin(obj, kind)
+        if module.startswith(("pandas.", "polars.")):
+            return self._of_frames(obj, kind, module)
+        if kind is io.TextIOWrapper:  # cloudpickle would read the file, and give back its text for a file
+            raise pickle.PicklingError("cannot pickle an open file")
+        return None
+
+    def _of_frames(self, obj: Any, kind: type, module: str) -> Any:
+        """Return how an object of pandas or polars is rebuilt; None where they pickle it well."""
         if module == "pandas.core.internals.blocks":
             return self._block(obj)
         if module == "pandas.arrays" and kind.__name__.startswith("Arrow"):
             return _arrow_column, (kind, _compact(obj._pa_array), obj.dtype)  # noqa: SLF001 - pandas has no public way
-        if module.startswith("polars.") and kind.__name__ in ("DataFrame", "Series"):
-            return _polars(obj, kind)
-        if kind is io.TextIOWrapper:  # cloudpickle would read the file, and give back its text for a file
-            raise pickle.PicklingError("cannot pickle an open file")
-        return None
+        if module.startswith("polars."):
+            return _polars(obj, kind) if kind.__name__ in ("DataFrame", "Series") else None
+        return _without_cache(obj) if "_cache" in getattr(obj, "__dict__", ()) else None
 
     def _array(self, array: np.ndarray[Any, Any]) -> Any:
         if id(array) not in self._inside:
@@ -122,7 +130,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
         """Return how an array of another kind is rebuilt: as a view of a plain one, if it adds no state of its own."""
         self.arrays.append(array)
         if kind is np.ma.MaskedArray:
-            return _masked, (array.data, array.mask, array.fill_value)
+            return _masked, (array.data, array.mask, array.fill_value, bool(array.hardmask))
         if (
             any(getattr(kind, name) is not getattr(np.ndarray, name) for name in _REDUCTION)
             or kind is np.memmap
@@ -186,6 +194,24 @@ def _aliasable(obj: object) -> bool:
     return root not in _UNALIASED_ROOTS
 
 
+def _without_cache(obj: Any) -> Any:
+    """Return how an object of pandas is rebuilt, without what it has computed of itself: looking at it fills that."""
+    rebuild, args, *rest = obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+    if not rest:
+        return rebuild, args
+    state, *items = rest
+    if isinstance(state, dict):
+        state = _cleared(state)
+    elif isinstance(state, tuple):  # of arrays: type and data, and attributes where there are some
+        parts = (_cleared(part) if isinstance(part, dict) else part for part in state)
+        state = tuple(part for part in parts if not (isinstance(part, dict) and not part))
+    return (rebuild, args, state, *items)
+
+
+def _cleared(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in attributes.items() if name != "_cache"}
+
+
 def _without_globals(reduced: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return how a function of the notebook is rebuilt that goes on reading the notebook's own variables."""
     (_, (code, _, _, _, closure), (state, slots), *rest) = reduced
@@ -242,8 +268,8 @@ def _datetimes(numbers: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any
     return numbers.view(dtype)
 
 
-def _masked(data: Any, mask: Any, fill_value: Any) -> Any:
-    return np.ma.MaskedArray(data, mask=mask, fill_value=fill_value)
+def _masked(data: Any, mask: Any, fill_value: Any, hard: bool) -> Any:
+    return np.ma.MaskedArray(data, mask=mask, fill_value=fill_value, hard_mask=hard)
 
 
 def _compact(chunks: Any) -> Any:
@@ -267,9 +293,12 @@ def _polars(value: Any, kind: type) -> Any:
     polars = sys.modules["polars"]
     is_frame = kind is polars.DataFrame
     frame = value if is_frame else value.to_frame()
-    table = frame.to_arrow(compat_level=polars.CompatLevel.newest())
+    try:
+        table = frame.to_arrow(compat_level=polars.CompatLevel.newest())
+    except sys.modules["pyarrow"].ArrowException:  # a type that pyarrow cannot take, such as Int128
+        return None
     if polars.from_arrow(table).schema != frame.schema:  # a type Arrow does not have
-        return NotImplemented
+        return None
     return _from_arrow, (table, is_frame)
 
 

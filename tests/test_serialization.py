@@ -227,3 +227,59 @@ def test_strings_numbers_and_dtypes_are_nothing_to_share():
     assert not set(pack([text, number, np.dtype("f8")]).shared) & set(
         pack([text, number, np.dtype("f8")]).shared
     )
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_a_hard_mask_stays_hard(hard):
+    array = np.ma.array([1, 2], mask=[True, False], hard_mask=hard)
+    assert round_trip(array, trusted=False).hardmask is hard
+
+
+def test_polars_types_that_arrow_lacks_come_back():
+    """Numbers of 128 bits go the way that polars pickles them itself."""
+    frame = pl.DataFrame({"a": pl.Series([1 << 100, None], dtype=pl.Int128)})
+    assert round_trip(frame, trusted=False).equals(frame)
+    assert round_trip(frame["a"], trusted=False).equals(frame["a"])
+
+
+CACHING = {
+    "nullable": (lambda: pd.array([1, 2], dtype="Int64"), repr),
+    "days": (lambda: pd.array(pd.date_range("2026", periods=3)), repr),
+    "index of days": (lambda: pd.date_range("2026", periods=3), lambda days: (days.year, days.is_unique)),
+    "series of days": (lambda: pd.Series(pd.date_range("2026", periods=3)), lambda days: days.dt.year),
+    "grouped": (
+        lambda: pd.DataFrame({"a": [1, 1, 2], "b": 1}).groupby("a"),
+        lambda groups: (groups.sum(), groups.b.mean()),
+    ),
+    "windows": (lambda: pd.Series([1, 2, 3]).rolling(2), lambda windows: windows.sum()),
+    "resampled": (
+        lambda: pd.Series([1], index=pd.date_range("2026", periods=1)).resample("D"),
+        lambda days: days.sum(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CACHING)
+def test_what_pandas_computes_when_it_is_looked_at_is_left_out(name):
+    """The stream is the same before and after, and what comes back can be looked at as well."""
+    make, look = CACHING[name]
+    value = make()
+    before = pack(value).stream
+    look(value)
+    packed = pack(value)
+    assert packed.stream == before
+    look(unpack(packed.stream, packed.buffers, trusted=True))
+
+
+def test_classes_of_the_notebook_pickle_the_same_the_first_time():
+    """What copyreg notes in a class at its first instance is left out."""
+    code = """
+class Node:
+    def __init__(self): self.parts = [Part() for _ in range(2)]
+class Part:
+    pass
+"""
+    namespace = {"__name__": "__main__"}
+    exec(code, namespace)  # noqa: S102 - classes as a notebook has them
+    node = namespace["Node"]()
+    assert pack(node).stream == pack(node).stream

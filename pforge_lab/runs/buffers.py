@@ -185,12 +185,20 @@ def _polars(value: Any) -> Parts | None:
     else:
         return None
     if "pyarrow" not in sys.modules or any("Object" in str(column.dtype) for column in columns):
-        return Parts({_beside(value): value.estimated_size()}, approx=True)
+        return _estimated(value)
     parts = Parts()
-    for column in columns:
-        for chunk in column.get_chunks() if column.n_chunks() > 1 else [column]:
-            _add_arrow_array(chunk.to_arrow(compat_level=polars.CompatLevel.newest()), parts)
+    try:
+        for column in columns:
+            for chunk in column.get_chunks() if column.n_chunks() > 1 else [column]:
+                _add_arrow_array(chunk.to_arrow(compat_level=polars.CompatLevel.newest()), parts)
+    except sys.modules["pyarrow"].ArrowException:  # a type that pyarrow cannot take, such as Int128
+        return _estimated(value)
     return parts
+
+
+def _estimated(value: Any) -> Parts:
+    """Return what polars says that a frame or series holds."""
+    return Parts({_beside(value): value.estimated_size()}, approx=True)
 
 
 def _torch(value: Any) -> Parts | None:

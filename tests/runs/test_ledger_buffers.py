@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+import pforge_lab as pf
 from pforge_lab.runs.ledger import account
 from tests.runs.allocations import MB, Point, total, truth_of
 
@@ -40,6 +41,19 @@ def test_polars_columns_count_once():
     assert sizes["frame"].bytes == pytest.approx((8 + 16 + 29) * MB, rel=0.01)
     assert sizes["column"].bytes < 1000
     assert sizes["column"].reach >= 8 * MB
+
+
+def test_a_polars_type_that_arrow_lacks_is_estimated():
+    """Numbers of 128 bits: the step is kept, and its size is what polars says, marked."""
+
+    def wide():
+        return pl.DataFrame({"a": pl.Series([1 << 100] * 1000, dtype=pl.Int128)})
+
+    run = pf.Pipeline.from_functions("p", wide).start(state="memory:")
+    size = run.step().sizes["wide"]
+    assert size.approx
+    assert size.bytes >= 16_000
+    assert run.at(1)["wide"].equals(run["wide"])
 
 
 def test_polars_without_arrow_says_that_it_is_approximate(monkeypatch):
