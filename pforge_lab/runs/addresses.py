@@ -81,6 +81,8 @@ class Addresses:
 
     def _numbered(self, target: SupportsIndex) -> int:
         try:
+            if isinstance(target, bool):
+                raise TypeError  # noqa: TRY301 - True is an integer to Python
             position = index(target)  # NumPy's integers too: a cell of run.records
         except TypeError:
             raise WrongType(f"a place on a run is a position or a label, not {target!r}") from None

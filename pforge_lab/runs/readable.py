@@ -170,7 +170,7 @@ class Readable(Standing):
 
     def diff(
         self,
-        a: SupportsIndex | str | None = None,
+        a: SupportsIndex | str | Readable | None = None,
         b: SupportsIndex | str | None = None,
         *,
         seconds: float | None = SECONDS,
@@ -182,7 +182,7 @@ class Readable(Standing):
         Parameters
         ----------
         a, b
-            Positions or labels.
+            Positions or labels; or another run, where it stands or at ``b``: from here to there.
         seconds
             To look inside values, 2 by default and for all of them together; loading them is not
             counted. ``after`` says where that was not enough: cells that are counted are then ``at
@@ -202,12 +202,13 @@ class Readable(Standing):
         >>> run.diff()[["variable", "change"]].to_dict("records")
         [{'variable': 'double', 'change': 'added'}]
         """
-        with self.still():
-            end = self.position if b is None else self.timeline.resolve(b)
-            start = max(0, end - 1) if a is None else self.timeline.resolve(a)
-            before, after = self.at(start), self.at(end)
         from pforge_lab.runs.diff import difference  # noqa: PLC0415 - loads pandas
 
+        if isinstance(a, Readable):
+            return difference(self.at(self.position), a.at(a.position if b is None else b), seconds)
+        with self.still():
+            end = self.position if b is None else self.timeline.resolve(b)
+            before, after = self.at(max(0, end - 1) if a is None else a), self.at(end)
         return difference(before, after, seconds)
 
     def compare(self, other: Readable) -> Comparison:

@@ -100,3 +100,9 @@ def test_the_same_run_differs_in_nothing(runs):
     text = repr(runs[0].compare(runs[0]))
     assert "The parameters are the same" in text
     assert "No variable differs" in text
+
+
+def test_diff_takes_another_run(runs):
+    """From where this one stands to where the other does, or to a position of it."""
+    assert runs[0].diff(runs[1]).equals(runs[0].compare(runs[1]).variables)
+    assert runs[0].diff(runs[1], 0).set_index("variable")["change"]["total"] == "removed"

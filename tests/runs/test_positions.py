@@ -90,7 +90,7 @@ def test_a_position_beyond_the_line_names_its_ends(run, position):
         run.goto(position)
 
 
-@pytest.mark.parametrize("target", [1.5, None, ["one"]])
+@pytest.mark.parametrize("target", [1.5, None, ["one"], True])
 def test_a_target_of_another_kind_is_refused_in_words(run, target):
     run.step()
     with pytest.raises(pf.UsageError, match="position or a label"):
