@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from pforge_lab.runs.housekeeping import delete_run
     from pforge_lab.runs.importing import import_run
     from pforge_lab.runs.run import Run
+    from pforge_lab.runs.undeclared import UndeclaredChange
     from pforge_lab.state import (
         CachedStateManager,
         Counter,
@@ -87,6 +88,7 @@ _PLACES = {
     "delete_run": "runs.housekeeping",
     "import_run": "runs.importing",
     "Run": "runs.run",
+    "UndeclaredChange": "runs.undeclared",
     "CachedStateManager": "state",
     "Counter": "state",
     "RateLimiter": "state",
@@ -130,6 +132,7 @@ __all__ = [
     "StepTimeout",
     "TemplateError",
     "ToolError",
+    "UndeclaredChange",
     "UntrustedData",
     "UsageError",
     "VariableNotFound",

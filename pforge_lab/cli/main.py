@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ from pforge_lab.errors import (
     UsageError,
 )
 from pforge_lab.runs.api import open_run
+from pforge_lab.runs.undeclared import UndeclaredChange
 from pforge_lab.state import open_state
 from pforge_lab.state.existing import check_exists
 from pforge_lab.version import __version__
@@ -276,6 +278,7 @@ def main() -> None:
     if instruction := os.environ.get(COMPLETION):
         sys.exit(shell_complete(cli, {"obj": Session()}, "pforge-lab", COMPLETION, instruction))
     session = Session(on_record=print_record, progress=of_terminal())
+    warnings.simplefilter("ignore", UndeclaredChange)  # the lines of the records say it
     try:
         print_result(invoke(sys.argv[1:], session, "pforge-lab"))
     except click.ClickException as error:

@@ -17,6 +17,7 @@ from pforge_lab.cli.options import (
     start_options,
     target,
     values_option,
+    verify_option,
 )
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.cli.values import assignment
@@ -43,12 +44,13 @@ def start(session: Session, /, pipeline: str | None, params: tuple[str, ...], **
 @click.command()
 @click.argument("n", type=Count(min=1), default=1)
 @memory_option
+@verify_option
 @pass_session
-def step(session: Session, n: int, memory: tuple[str, ...]) -> StepRecord:
+def step(session: Session, n: int, memory: tuple[str, ...], *, verify: bool) -> StepRecord:
     """Execute the next step, or the next N, and return the last record."""
     run = session.need_run()
     with session.following(run):
-        return run.step(n, memory=memory)
+        return run.step(n, memory=memory, verify=verify)
 
 
 @click.command()

@@ -46,6 +46,13 @@ memory_option = click.option(
 )
 
 
+verify_option = click.option(
+    "--verify",
+    is_flag=True,
+    help="Examine all variables, and tell what a step changed without naming it; 0.1 s per GB, twice a step.",
+)
+
+
 class Count(click.IntRange):
     """A whole number that is not too small."""
 
@@ -75,6 +82,7 @@ def start_options(options: dict[str, Any]) -> dict[str, Any]:
 
 _RUN_OPTIONS = (
     memory_option,
+    verify_option,
     click.option(
         "--drop-unused/--no-drop-unused",
         default=None,

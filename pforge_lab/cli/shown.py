@@ -14,7 +14,7 @@ from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.run import Run
 from pforge_lab.runs.runs_frame import RunsFrame
 from pforge_lab.runs.variables import Variables
-from pforge_lab.values.format import duration, size
+from pforge_lab.values.format import duration, names, size
 from pforge_lab.views import text
 from pforge_lab.views.overview import overview
 from pforge_lab.views.steps import GLYPHS
@@ -29,6 +29,7 @@ def print_record(record: StepRecord) -> None:
     words += [f"peak {size(record.memory.peak)}"] if record.memory else []
     words += [record.status] if record.status != "done" else []
     words += [record.error] if record.error else []
+    words += [f"changed without naming it: {names(record.undeclared)}"] if record.undeclared else []
     line = f"{GLYPHS[record.status]} {record.index:>3}  {'  '.join(words)}"
     click.echo(line if _form()["unicode"] else ascii_of(line))
 

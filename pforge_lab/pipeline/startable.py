@@ -32,7 +32,8 @@ class Startable:
             Overrides the pipeline's ``memory``.
         options
             Further ones of a run. ``memory``: deeper looks at it in every step, ``"settle"``, ``"exact"``
-            or ``"trace"``, see `Looks`. ``keep``: which snapshots stay, ``"all"``, a number of the last
+            or ``"trace"``, see `Looks`. ``verify``: examine all variables before and after each step, and
+            tell what one changed without naming it. ``keep``: which snapshots stay, ``"all"``, a number of the last
             ones, ``"records"`` for none, or a rule such as ``{"done": "records"}``. ``exclude``:
             patterns of names that are never kept. ``id``: the run's name.
 

@@ -124,7 +124,7 @@ def _read_head(text: bytes) -> Head:
 def _read_definition(text: bytes) -> None:
     facts = decoded(text)
     Pipeline.from_dict(facts["pipeline"])
-    for name in ("params", "left_out", "drop_unused", "memory"):
+    for name in ("params", "left_out", "drop_unused", "memory", "verify"):
         facts[name]
 
 

@@ -79,6 +79,9 @@ class StepRecord:
         The variable the step was to write, or None.
     changed
         Names of the variables that the step added, changed or removed, sorted.
+    undeclared
+        Those of them that it names neither as an input nor as its output, where the run or the step
+        verifies.
     memory
         The process's memory around the step, or None when the meter was off.
     sizes
@@ -127,6 +130,7 @@ class StepRecord:
     source: str | None = None
     outputs: tuple[dict[str, Any], ...] = ()
     around: dict[str, Any] = field(default_factory=dict)
+    undeclared: tuple[str, ...] = ()
 
     def owners(self) -> dict[tuple[str, ...], int]:
         """Return bytes by the variables that keep them alive: dropping those frees them."""
@@ -223,6 +227,7 @@ class StepRecord:
             },
             started=moment(data["started"]),
             changed=tuple(data.get("changed", ())),
+            undeclared=tuple(data.get("undeclared", ())),
             memory=Reading(**memory) if memory else None,
             sizes=_sizes_from_json(data, before),
             shared=tuple((tuple(names), size) for names, size in data.get("shared", ())),
@@ -236,6 +241,7 @@ _OPTIONAL = (
     *("error", "traceback", "output_var", "changed", "shared", "code", "not_kept", "goes_to", "source"),
     "outputs",
     "around",
+    "undeclared",
 )
 
 

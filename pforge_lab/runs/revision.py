@@ -124,10 +124,11 @@ def fork_changed(
     head = _head(run, changed, position)
     kept = functions.keep(changed.functions())
     dropping = run.drop_unused if changed.memory == run.pipeline.memory else changed.memory.drop_unused
+    before = run.timeline.journal.definition()
     facts = definition_of(changed, kept) | {
         "params": sorted(run.param_names),
         "drop_unused": dropping,
-        "memory": run.timeline.journal.definition()["memory"],
+        **{name: before[name] for name in ("memory", "verify")},
     }
     path = run.head.lines.moved(position).path()[: position + 1]
     until_kept(lambda: journal.copy_from(run.timeline.journal, path, head, facts, kept.values))

@@ -112,7 +112,9 @@ class Run(Forking, Awaiting):
         if self.state.mode == "r":
             self._follower = Follower(timeline, self._moved)
 
-    def step(self, n: int = 1, *, memory: str | Iterable[str] | None = None) -> StepRecord:
+    def step(
+        self, n: int = 1, *, memory: str | Iterable[str] | None = None, verify: bool = False
+    ) -> StepRecord:
         """Execute the next step, or the next ``n``, and return the last record.
 
         Parameters
@@ -122,6 +124,8 @@ class Run(Forking, Awaiting):
         memory
             Deeper looks at memory in these steps, beside those of the run: ``"settle"``, ``"exact"``,
             ``"trace"`` or several; see `Looks` for what each does and costs.
+        verify
+            Examine all variables before and after these steps, as ``start(verify=True)`` does for all.
 
         Raises
         ------
@@ -159,7 +163,7 @@ class Run(Forking, Awaiting):
         with self._advancing():
             for left in range(n - 1, -1, -1):
                 self._steps.check_stopped()
-                record = self._steps.one(last=left == 0, looks=looks)
+                record = self._steps.one(last=left == 0, looks=looks, verify=verify)
         return record
 
     def finish(

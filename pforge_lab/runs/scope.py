@@ -78,6 +78,10 @@ class Scope:
         """
         return self._exposure.held(self._live)
 
+    def suspects(self, *, everywhere: bool) -> set[str]:
+        """Return what `held` does, or the names of all live variables that can be changed in place."""
+        return {*self._live.opened()} if everywhere else self.held()
+
     def within_reach(self, names: Collection[str]) -> set[str]:
         """Return the names of live variables that somebody who is given these may change in place.
 

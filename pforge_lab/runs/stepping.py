@@ -18,6 +18,7 @@ from pforge_lab.runs.performance import culprit, perform, record_of, step_error
 from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.stopping import Stopper
 from pforge_lab.runs.tracing import trace_file, tracing
+from pforge_lab.runs.undeclared import noting, tell
 from pforge_lab.runs.watching import Watchers
 from pforge_lab.state import StateManager
 
@@ -95,7 +96,11 @@ class Stepping:
     def _looks(self) -> Looks:
         return Looks.of(self._timeline.journal.definition()["memory"])
 
-    def one(self, *, last: bool, looks: Looks = _NO_LOOKS) -> StepRecord:
+    @cached_property
+    def _verify(self) -> bool:
+        return bool(self._timeline.journal.definition()["verify"])
+
+    def one(self, *, last: bool, looks: Looks = _NO_LOOKS, verify: bool = False) -> StepRecord:
         """Execute the next step.
 
         Parameters
@@ -104,6 +109,8 @@ class Stepping:
             The caller advances no further after it.
         looks
             Deeper looks at memory beside those of the run.
+        verify
+            Examine all variables, as all steps of a run that verifies do.
 
         Raises
         ------
@@ -118,8 +125,8 @@ class Stepping:
                 f"run {self._run} is done; go back with run.back(), or start another run", run=self._run
             )
         self._check_bound()
-        looks |= self._looks
-        self.note_edits()
+        looks, verify = looks | self._looks, verify or self._verify
+        self.note_edits(verify=verify)
         self._keeper.exact = looks.exact
         self.watchers("started", self._pipeline.labels[index])
         try:
@@ -133,7 +140,7 @@ class Stepping:
             self._scope.reload()
             if self._pipeline.steps[index].error_policy != "continue":
                 self._fail(record_of(self._pipeline, index, done, self._timeline.position + 1), error)
-        return self._keep(done, index, last=last)
+        return self._keep(done, index, last=last, verify=verify)
 
     def live_sizes(self) -> dict[str, VariableSize]:
         """Return sizes of the live variables, as far as they are loaded."""
@@ -187,12 +194,13 @@ class Stepping:
             done if child_peak is None else replace(done, memory=done.memory._replace(child_peak=child_peak))
         )
 
-    def _keep(self, done: Performance, index: int, *, last: bool) -> StepRecord:
+    def _keep(self, done: Performance, index: int, *, last: bool, verify: bool) -> StepRecord:
         """Accept a step's record with what it wrote, without what it leaves dead."""
         outcome = done.outcome
         dead = self._dead[index] if self._drop_unused else frozenset()
         touched = self._touches(index) if outcome.status == "done" else frozenset()
-        examine = self._scope.held().union(self._scope.within_reach(touched), outcome.variables)
+        reach = self._scope.within_reach(touched)
+        examine = self._scope.suspects(everywhere=verify).union(reach, outcome.variables)
         values = self._scope.values()
         dropped = not dead.isdisjoint(values)
         if outcome.children and (lost := spoilt(self._pipeline.steps[index], outcome)):
@@ -202,8 +210,13 @@ class Stepping:
         if dead:
             values = {name: value for name, value in values.items() if name not in dead}
         writes = getattr(self._pipeline.steps[index], "output_var", None)
+        make: Callable[..., StepRecord] = partial(
+            record_of, self._pipeline, index, done, self._timeline.position + 1
+        )
+        if verify:
+            make = noting(make, touched.union(reach, outcome.variables, dead), self._scope.manifest)
         record = self._keeper.accept(
-            partial(record_of, self._pipeline, index, done, self._timeline.position + 1),
+            make,
             values,
             last=last,
             examine=examine,
@@ -214,6 +227,7 @@ class Stepping:
             self._scope.reload()  # what a thread that goes on holds is no variable's any more
         if dropped:
             meter.return_freed_memory()
+        tell(self._run, record)
         return record
 
     def _touches(self, index: int) -> frozenset[str]:
@@ -233,12 +247,12 @@ class Stepping:
 
     def is_edited(self) -> bool:
         """Return whether something was changed in place since the last record."""
-        held = self._scope.held() if self._timeline.is_kept() else ()
+        held = self._scope.suspects(everywhere=self._verify) if self._timeline.is_kept() else ()
         return bool(held and self._changed(held))
 
-    def note_edits(self) -> None:
+    def note_edits(self, *, verify: bool | None = None) -> None:
         """Turn what was changed in place since the last record into an ``edited`` record."""
-        held = self._scope.held()
+        held = self._scope.suspects(everywhere=self._verify if verify is None else verify)
         if held and self._changed(held):
             self._keeper.accept(self._edited(), self._scope.values(), last=False, examine=held)
         self._scope.examined()

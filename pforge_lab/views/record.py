@@ -55,6 +55,7 @@ def _facts(record: StepRecord) -> Iterator[tuple[str, Cell]]:
         "Changed",
         words(names(record.changed, limit=50, each=60) or "nothing", "code" if record.changed else "muted"),
     )
+    yield "Undeclared", words(names(record.undeclared, limit=50, each=60), "stale")
     for name, why in islice(record.not_kept.items(), _NOT_KEPT):
         yield f"Not kept: {shorten(name, 60)}", words(shorten(why, 300))
     if left := max(0, len(record.not_kept) - _NOT_KEPT):

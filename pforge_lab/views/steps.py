@@ -163,10 +163,14 @@ def _asides(record: StepRecord) -> Cell:
 
 
 def _note(record: StepRecord) -> Cell:
-    error = words(shorten(record.error, 200), "error") if record.error else ()
     lost = names([f"{name} ({shorten(why, 80)})" for name, why in record.not_kept.items()], limit=3, each=120)
-    between = (Piece("·", "muted"),) if error and lost else ()
-    return error + between + (words(f"not kept: {lost}", "muted") if lost else ())
+    parts = [
+        words(shorten(record.error, 200), "error") if record.error else (),
+        words(f"changed without naming it: {names(record.undeclared)}", "stale") if record.undeclared else (),
+        words(f"not kept: {lost}", "muted") if lost else (),
+    ]
+    pieces = [piece for part in parts if part for piece in (Piece("·", "muted"), *part)]
+    return tuple(pieces[1:])
 
 
 def memory_cells(memory: Reading | None, scale: int) -> tuple[Cell, Cell, Cell]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import pforge_lab as pf
 
 
@@ -66,3 +68,42 @@ def test_carry_hands_final_variables_on(pforge):
     pforge("start", "sums.yaml", "--carry", "sums")
     run = pf.open_run()
     assert run["total"] == 10
+
+
+HIDDEN = """
+CACHE = []
+
+def load(n=3):
+    CACHE[:] = range(n)
+    return {"rows": CACHE}
+
+def total(load):
+    return sum(load["rows"])
+
+def check(total, limit=100):
+    CACHE.append(total)
+    return "fine"
+"""
+
+
+@pytest.fixture
+def hidden(folder):
+    """Have a tool that changes a variable which it does not name."""
+    (folder / "tools.py").write_text(HIDDEN, encoding="utf-8")
+
+
+def test_verify_tells_what_a_step_changes_without_naming_it(hidden, pforge):
+    """With ``--verify`` the step's line says it, and so does its record later; nothing else is printed."""
+    said = pforge("run", "sums.yaml", "--verify")
+    assert "check" in next(
+        line for line in said.out.splitlines() if "changed without naming it: load" in line
+    )
+    assert said.err == ""
+    assert "changed without naming it: load" in pforge("status").out
+
+
+def test_a_step_alone_can_verify(hidden, pforge):
+    """``step --verify`` holds for the steps that it takes."""
+    pforge("start", "sums.yaml")
+    said = pforge("step", "3", "--verify")
+    assert "Undeclared" in said.out

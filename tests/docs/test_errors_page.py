@@ -10,13 +10,16 @@ import pytest
 from pforge_lab import errors
 from pforge_lab.notebook.magics import CommandError
 from pforge_lab.papermill_engine import RecordingFailed
+from pforge_lab.runs.undeclared import UndeclaredChange
 from pforge_lab.state import StateRecovered
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "errors.md"
 
 
 SECTIONS = PAGE.read_text(encoding="utf-8").split("\n## ")[1:]
-BESIDE = {CommandError.__name__, RecordingFailed.__name__, StateRecovered.__name__}  # where they are raised
+BESIDE = {  # where they are raised
+    kind.__name__ for kind in (CommandError, RecordingFailed, StateRecovered, UndeclaredChange)
+}
 
 
 def test_every_error_has_its_place_on_the_page():
