@@ -51,6 +51,7 @@ from pforge_lab.version import __version__
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from pforge_lab.custom_types import register_type
     from pforge_lab.pipeline.loader import load_forge, load_pipeline
     from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.pipeline.steps import Parallel, Step
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
 # Where the names are that are imported when they are first asked for: papermill and shells, which
 # complete words, import this package to use little of it.
 _PLACES = {
+    "register_type": "custom_types",
     "load_forge": "pipeline.loader",
     "load_pipeline": "pipeline.loader",
     "Pipeline": "pipeline.spec",
@@ -146,6 +148,7 @@ __all__ = [
     "load_pipeline",
     "open_run",
     "open_state",
+    "register_type",
     "runs",
     "shelf",
     "sweep",

@@ -13,6 +13,7 @@ import cloudpickle
 import numpy as np
 
 from pforge_lab import memory
+from pforge_lab.custom_types import FORMS, LOOKED, registered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -79,6 +80,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
         kind = type(obj)
         if kind is np.ndarray:
             return self._array(obj)
+        if (kind in FORMS or kind.__module__ not in LOOKED) and (form := registered(obj)):
+            return form
         if isinstance(obj, np.ndarray):
             return self._kind_of_array(obj, kind)
         rule = self._rule(obj, kind)

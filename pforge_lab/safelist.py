@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pforge_lab.custom_types import is_registered
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -74,14 +76,14 @@ _SAFE: dict[str, frozenset[str]] = {
 
 
 def is_safe(module: str, name: str) -> bool:
-    """Return whether a stream may name ``module.name`` without a signature.
+    """Return whether a stream may name ``module.name`` without a signature; what the user registered it may.
 
     Examples
     --------
     >>> is_safe("pandas", "DataFrame"), is_safe("os", "system"), is_safe("builtins", "eval")
     (True, False, False)
     """
-    return name in _SAFE.get(module, ()) or (module, name) in REPLACED
+    return name in _SAFE.get(module, ()) or (module, name) in REPLACED or is_registered(module, name)
 
 
 def is_sound(dtype: np.dtype[Any]) -> bool:

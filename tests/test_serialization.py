@@ -280,6 +280,6 @@ class Part:
     pass
 """
     namespace = {"__name__": "__main__"}
-    exec(code, namespace)  # noqa: S102 - classes as a notebook has them
+    exec(code, namespace)
     node = namespace["Node"]()
     assert pack(node).stream == pack(node).stream
