@@ -13,6 +13,7 @@ import cloudpickle
 import numpy as np
 
 from pforge_lab import memory
+from pforge_lab.caches import SLOTS, without_cache
 from pforge_lab.custom_types import FORMS, LOOKED, registered
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
         if kind is types.FunctionType and obj.__globals__ is self._here and isinstance(reduced, tuple):
             return _without_globals(reduced)
         if isinstance(obj, type) and isinstance(reduced, tuple) and len(reduced) > 2:
-            reduced[2][0].pop("__slotnames__", None)  # a cache that copyreg sets at the first instance
+            reduced[2][0].pop(SLOTS, None)
         return reduced
 
     def _rule(self, obj: Any, kind: type) -> Any:
@@ -113,7 +114,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
             return _arrow_column, (kind, _compact(obj._pa_array), obj.dtype)  # noqa: SLF001 - pandas has no public way
         if module.startswith("polars."):
             return _polars(obj, kind) if kind.__name__ in ("DataFrame", "Series") else None
-        return _without_cache(obj) if "_cache" in getattr(obj, "__dict__", ()) else None
+        return without_cache(obj) if "_cache" in getattr(obj, "__dict__", ()) else None
 
     def _array(self, array: np.ndarray[Any, Any]) -> Any:
         if id(array) not in self._inside:
@@ -195,24 +196,6 @@ def _aliasable(obj: object) -> bool:
     if root == "polars":  # beside these its objects cannot be changed
         return kind.__name__ in ("DataFrame", "Series")
     return root not in _UNALIASED_ROOTS
-
-
-def _without_cache(obj: Any) -> Any:
-    """Return how an object of pandas is rebuilt, without what it has computed of itself: looking at it fills that."""
-    rebuild, args, *rest = obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
-    if not rest:
-        return rebuild, args
-    state, *items = rest
-    if isinstance(state, dict):
-        state = _cleared(state)
-    elif isinstance(state, tuple):  # of arrays: type and data, and attributes where there are some
-        parts = (_cleared(part) if isinstance(part, dict) else part for part in state)
-        state = tuple(part for part in parts if not (isinstance(part, dict) and not part))
-    return (rebuild, args, state, *items)
-
-
-def _cleared(attributes: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in attributes.items() if name != "_cache"}
 
 
 def _without_globals(reduced: tuple[Any, ...]) -> tuple[Any, ...]:
