@@ -2,25 +2,21 @@
 
 This is the only place of the project that unpickles what a store holds. A stream whose
 signature is valid (see `pforge_lab.trust`) loads fully; any other loads through
-`SafeUnpickler`, which builds nothing beyond the safe list.
+`pforge_lab.unpickler`, which builds nothing beyond the safe list.
 """
 
 from __future__ import annotations
 
-import io
 import pickle
-import types
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from pforge_lab import memory
 from pforge_lab.allowance import allowed
 from pforge_lab.errors import PforgeError, UntrustedData
 from pforge_lab.frames import unframed
 from pforge_lab.pickler import Pickler
-from pforge_lab.safelist import REPLACED, is_safe, is_sound
+from pforge_lab.unpickler import SafeUnpickler
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Mapping
@@ -29,7 +25,6 @@ _GENEROUS, _TIMES = (
     4 << 30,
     16,
 )  # bytes that data nobody vouches for may ask for: so many, and times their own
-_PROGRAM = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,54 +158,6 @@ def unpack(
         ) from error
     except Exception as error:
         raise UntrustedData(
-            f"the data cannot be rebuilt ({type(error).__name__}: {error}) and are not signed with your key; "
+            f"the data cannot be rebuilt ({type(error).__name__}: {' '.join(str(error).split())}) and are not signed with your key; "
             "have whoever wrote them write them again"
         ) from error
-
-
-_Unpickler: Any = pickle._Unpickler  # noqa: SLF001 - the one in C gives state before anybody can look
-
-
-class SafeUnpickler(_Unpickler):  # type: ignore[misc] # of type Any: typeshed does not know its parts
-    """An unpickler that builds only what is on the safe list, and what the user adds to it.
-
-    Ten times slower than the one in C, for Python objects; buffers cost nothing in either.
-    """
-
-    dispatch: ClassVar = dict(_Unpickler.dispatch)
-
-    def __init__(self, stream: bytes, buffers: Iterable[Any] = (), trust: Collection[str] = ()) -> None:
-        super().__init__(io.BytesIO(stream), buffers=buffers)
-        self._trust = frozenset(trust)
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return the class or function of that name, if it is safe to call with any argument."""
-        if f"{module}.{name}" in self._trust or f"{module}.*" in self._trust:
-            return self._trusted(module, name)
-        if is_safe(module, name):
-            return REPLACED.get((module, name)) or super().find_class(module, name)
-        raise UntrustedData(
-            f"the data names {module}.{name}, which is not on the safe list; if you trust who wrote it, "
-            f"pass trust=[{f'{module}.{name}'!r}]",
-            name=f"{module}.{name}",
-        )
-
-    def _trusted(self, module: str, name: str) -> Any:
-        """Return what a trusted module defines; what it merely imports is not its own."""
-        found = super().find_class(module, name)
-        if f"{module}.{name}" in self._trust or getattr(found, "__module__", None) == module:
-            return found
-        raise UntrustedData(
-            f"the data names {name} through {module}, which does not define it", name=f"{module}.{name}"
-        )
-
-    def load_build(self) -> None:
-        """Give an instance its state; classes and functions keep theirs, and dtypes must be what they say."""
-        built = self.stack[-2]
-        if isinstance(built, _PROGRAM):
-            raise UntrustedData(f"the data change {built!r}, which is no data", name=repr(built))
-        super().load_build()
-        if isinstance(built, np.dtype) and not is_sound(built):
-            raise UntrustedData("the data hold a NumPy dtype that is not what it says", name="numpy.dtype")
-
-    dispatch[pickle.BUILD[0]] = load_build
