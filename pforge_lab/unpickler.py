@@ -58,6 +58,7 @@ class SafeUnpickler(_Unpickler):  # type: ignore[misc] # of type Any: typeshed d
     def __init__(self, stream: bytes, buffers: Iterable[Any] = (), trust: Collection[str] = ()) -> None:
         super().__init__(io.BytesIO(stream), buffers=buffers, fix_imports=False)
         self._trust = frozenset(trust)
+        self._users: dict[int, Any] = {}  # what the user trusts, and what that made
         self._waiting = 0
 
     def load(self) -> Any:
@@ -86,16 +87,15 @@ class SafeUnpickler(_Unpickler):  # type: ignore[misc] # of type Any: typeshed d
         """Return what a trusted module defines; what it merely imports is not its own."""
         found = super().find_class(module, name)
         if f"{module}.{name}" in self._trust or getattr(found, "__module__", None) == module:
+            self._users[id(found)] = found
             return found
         raise UntrustedData(
             f"the data names {name} through {module}, which does not define it", name=f"{module}.{name}"
         )
 
-    def _of_the_user(self, kind: Any) -> bool:
-        """Return whether the user trusts a class or function."""
-        return bool(self._trust) and self._is_trusted(
-            getattr(kind, "__module__", None) or "", getattr(kind, "__qualname__", "")
-        )
+    def _of_the_user(self, *values: Any) -> bool:
+        """Return whether the user trusts one of some classes, functions and objects."""
+        return bool(self._users) and any(id(value) in self._users for value in values)
 
     def _made(self, kind: Any, arguments: Any) -> Any:
         if type(arguments) is not tuple:
@@ -114,6 +114,7 @@ class SafeUnpickler(_Unpickler):  # type: ignore[misc] # of type Any: typeshed d
         """Make an object by a call."""
         if self._of_the_user(self.stack[-2]):
             super().load_reduce()
+            self._users[id(self.stack[-1])] = self.stack[-1]
             return
         arguments = self.stack.pop()
         self.stack[-1] = self._made(self.stack[-1], arguments)
@@ -124,6 +125,7 @@ class SafeUnpickler(_Unpickler):  # type: ignore[misc] # of type Any: typeshed d
         """Make an object of a class."""
         if self._of_the_user(self.stack[-2]):
             super().load_newobj()
+            self._users[id(self.stack[-1])] = self.stack[-1]
             return
         arguments = self.stack.pop()
         self.stack[-1] = self._made(self.stack[-1], arguments)
@@ -135,6 +137,7 @@ class SafeUnpickler(_Unpickler):  # type: ignore[misc] # of type Any: typeshed d
         if not self._of_the_user(self.stack[-3]):
             raise UntrustedData(f"the data call {_told(self.stack[-3])}, which they may only name")
         super().load_newobj_ex()
+        self._users[id(self.stack[-1])] = self.stack[-1]
 
     dispatch[pickle.NEWOBJ_EX[0]] = load_newobj_ex
 
@@ -147,7 +150,7 @@ class SafeUnpickler(_Unpickler):  # type: ignore[misc] # of type Any: typeshed d
             if built.place is not None:
                 self.memo[built.place] = made
             self._waiting -= 1
-        elif self._of_the_user(type(built)):
+        elif self._of_the_user(built, type(built)):
             super().load_build()
         elif forgets(built):
             self.stack.pop()
@@ -250,7 +253,7 @@ class SafeUnpickler(_Unpickler):  # type: ignore[misc] # of type Any: typeshed d
     dispatch[pickle.FROZENSET[0]] = load_frozenset
 
     def _require_container(self, held: Any, keys: Iterable[Any] = ()) -> None:
-        if not isinstance(held, _CONTAINERS) and not self._of_the_user(type(held)):
+        if not isinstance(held, _CONTAINERS) and not self._of_the_user(held, type(held)):
             raise UntrustedData(f"the data put something into a {type(held).__name__}, which is complete")
         _require_hashable(keys)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import datetime as dt
 import random
+import re
 import types
 
 import numpy as np
@@ -152,3 +153,11 @@ def test_references_within_a_value_survive():
     made = back(value)
     assert made["x"] is made["y"][0]
     assert made["y"][2] is made
+
+
+def test_what_the_user_trusts_may_make_anything():
+    value = {"pattern": re.compile("a+"), "function": lambda x: x + 1}
+    stream = pack(value).stream
+    made = unpack(stream, trusted=False, trust=["re._compile", "cloudpickle.cloudpickle.*", "types.CodeType"])
+    assert made["pattern"] == value["pattern"]
+    assert made["function"](1) == 2
