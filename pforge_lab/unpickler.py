@@ -13,6 +13,7 @@ import pickle
 import random
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pforge_lab.custom_types import is_registered
 from pforge_lab.errors import UntrustedData
 from pforge_lab.makers import forgets, maker
 from pforge_lab.makers.values import OPEN, require_hashable
@@ -72,6 +73,8 @@ class SafeUnpickler(_Unpickler):  # type: ignore[misc] # of type Any: typeshed d
         """Return the class or function of that name, if it is safe to name."""
         if self._is_trusted(module, name):
             return self._trusted(module, name)
+        if is_registered(module, name):
+            return self._of(super().find_class(module, name))
         if is_safe(module, name):
             return super().find_class(module, name)
         raise UntrustedData(
@@ -87,11 +90,14 @@ class SafeUnpickler(_Unpickler):  # type: ignore[misc] # of type Any: typeshed d
         """Return what a trusted module defines; what it merely imports is not its own."""
         found = super().find_class(module, name)
         if f"{module}.{name}" in self._trust or getattr(found, "__module__", None) == module:
-            self._users[id(found)] = found
-            return found
+            return self._of(found)
         raise UntrustedData(
             f"the data names {name} through {module}, which does not define it", name=f"{module}.{name}"
         )
+
+    def _of(self, found: Any) -> Any:
+        self._users[id(found)] = found
+        return found
 
     def _of_the_user(self, *values: Any) -> bool:
         """Return whether the user trusts one of some classes, functions and objects."""

@@ -63,22 +63,7 @@ EXIT_CODES: tuple[tuple[type[PforgeError], int], ...] = (
     (PforgeError, 2),
 )
 
-READING = frozenset(
-    (
-        "status",
-        "vars",
-        "show",
-        "diff",
-        "compare",
-        "memory",
-        "advise",
-        "runs",
-        "dataflow",
-        "export",
-        "attach",
-        "state",
-    )
-)
+READING = frozenset("status vars show diff compare memory advise runs dataflow export attach state".split())
 
 COMPLETION = "_PFORGE_LAB_COMPLETE"  # what click's scripts for shells set
 
@@ -296,6 +281,6 @@ def main() -> None:
 
 
 def _interrupted(session: Session) -> str:
-    if session.run is None:
-        return "pforge-lab: interrupted"
-    return f"pforge-lab: interrupted at position {session.run.position}; go on with: pforge-lab resume {session.run.id}"
+    run = session.run
+    where = "" if run is None else f" at position {run.position}; go on with: pforge-lab resume {run.id}"
+    return f"pforge-lab: interrupted{where}"
