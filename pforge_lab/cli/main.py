@@ -63,7 +63,12 @@ EXIT_CODES: tuple[tuple[type[PforgeError], int], ...] = (
     (PforgeError, 2),
 )
 
-READING = frozenset("status vars show diff compare memory advise runs dataflow export attach state".split())
+READING = frozenset(
+    (
+        *("status", "vars", "show", "diff", "compare", "memory", "advise", "runs"),
+        *("dataflow", "export", "attach", "state"),
+    )
+)
 
 COMPLETION = "_PFORGE_LAB_COMPLETE"  # what click's scripts for shells set
 
