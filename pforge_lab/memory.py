@@ -41,6 +41,8 @@ def exporter(viewed: Array) -> Any:
 
 def identity(viewed: Array) -> Hashable:
     """Return what all views of one memory have in common: the id of what owns it, where that is known."""
+    if viewed.base is None:
+        return id(viewed)
     found = exporter(viewed)
     if isinstance(found, (np.ndarray, *_EXPORTERS)):
         return id(found)
@@ -124,8 +126,8 @@ def overlapping(
     return {
         key: memory
         for key, members in views.items()
-        if (memory := _memory(members, owned=key in met)) is not None
-        and (len(members) > 1 or memory.data is exporter(members[0]))
+        if (len(members) > 1 or (members[0].base is not None and key in met))
+        and (memory := _memory(members, owned=key in met)) is not None
     }
 
 
