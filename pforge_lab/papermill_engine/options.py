@@ -6,6 +6,10 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from pforge_lab.errors import WrongValue
+
+_WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False, "": False}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -44,18 +48,38 @@ class Options:
 
     @classmethod
     def taken(cls, keywords: dict[str, Any]) -> Options:
-        """Return the options, taking what is ours out of the engine's ``keywords``, its arguments by name."""
+        """Return the options, taking what is ours out of the engine's ``keywords``, its arguments by name.
+
+        Raises
+        ------
+        WrongValue
+            A text of the environment, or of a keyword, is none that the option takes.
+        """
         found: dict[str, Any] = {}
         for name in cls.__slots__:
-            text = os.environ.get(f"PFORGE_{name.upper()}")
-            value = keywords.pop(f"pforge_{name}", text)
-            if value is None:
-                continue
-            if name in ("report", "snapshots", "strict"):
-                value = value not in (False, "0", "", "false")
-            elif name == "exclude" and isinstance(value, str):
-                value = tuple(filter(None, value.split(",")))
-            elif name == "resume":
-                value = None if value in (False, "0", "") else "1" if value is True else str(value)
-            found[name] = value
+            where = f"pforge_{name}" if f"pforge_{name}" in keywords else f"PFORGE_{name.upper()}"
+            value = keywords.pop(where, os.environ.get(where))
+            if isinstance(value, str):
+                value = _read(name, value.strip(), where)
+            if name == "resume" and isinstance(value, bool):
+                value = "1" if value else None
+            if value is not None:
+                found[name] = value
         return cls(**found)
+
+
+def _read(name: str, text: str, where: str) -> Any:
+    """Return what a text stands for; None for what goes without saying."""
+    if name in ("report", "snapshots", "strict"):
+        if text.lower() not in _WORDS:
+            raise WrongValue(f"{where} is 1, true, yes or on, or 0, false, no or off, not {text!r}")
+        return _WORDS[text.lower()]
+    if name == "resume":
+        return _WORDS.get(text.lower(), text)
+    if name == "exclude":
+        return tuple(filter(None, map(str.strip, text.split(","))))
+    if name == "keep" and text not in ("", "all", "records"):
+        if not text.isdecimal() or int(text) < 1:
+            raise WrongValue(f"{where} is 'all', a number from 1 on, or 'records', not {text!r}")
+        return int(text)
+    return text or None

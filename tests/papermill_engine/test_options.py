@@ -127,6 +127,27 @@ def test_neither_report_nor_variables_when_the_environment_says_so(folder, pforg
         run["x"]
 
 
+def test_the_environment_says_how_many_snapshots_stay(folder, pforge, run_of, monkeypatch):
+    """A number is one, although variables of the environment are texts."""
+    monkeypatch.setenv("PFORGE_KEEP", "2")
+    write(folder / "in.ipynb", ["x = 1", "x = 2", "x = 3"])
+    pforge()
+    run = run_of()
+    assert [run.at(place).variables["x"] for place in (2, 3)] == [2, 3]
+    with pytest.raises(pf.NotKept, match="keeps the last 2"):
+        run.at(1).variables["x"]
+
+
+def test_a_word_of_the_environment_that_means_nothing_is_refused_before_anything_runs(
+    folder, pforge, monkeypatch
+):
+    monkeypatch.setenv("PFORGE_STRICT", "mabye")
+    write(folder / "in.ipynb", ["open('executed', 'w').close()"])
+    with pytest.raises(pf.UsageError, match="PFORGE_STRICT is 1, true, yes or on, .* not 'mabye'"):
+        pforge()
+    assert not (folder / "executed").exists()
+
+
 def test_the_environment_names_the_store(folder, pforge, monkeypatch):
     """A relative path means the folder of the parent, wherever the notebook is executed."""
     monkeypatch.setenv("PFORGE_STATE", "runs/lab.fs")
