@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,10 @@ from pforge_lab.cli import completing
 from pforge_lab.cli.options import pairs
 from pforge_lab.cli.session import Session, pass_session
 from pforge_lab.errors import ParamError, StepError, UsageError, one_line
+from pforge_lab.runs.exclusion import Exclusion
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 EPILOG = """
 Exit codes: 0 executed; 1 a cell failed, the kernel died or time ran out; 2 wrong use, what is needed
@@ -62,9 +66,11 @@ def notebook(
     content = _read(source)
     values = _values(content, params)
     if resume is not None:
-        values = _before(content, output) | values
+        values = _before(content, output, given) | values
     before = output.stat().st_mtime_ns if output.exists() else None
-    words: list[object] = ["pforge-lab", "notebook", source, output, *_repeated("-p", params)]
+    excluded = _exclusion(given).reasons(pairs(params))  # resumed it has them from the output
+    repeated = tuple(text for text in params if text.partition("=")[0] not in excluded)
+    words: list[object] = ["pforge-lab", "notebook", source, output, *_repeated("-p", repeated)]
     words += ["--store", options["state"]] if options["state"] else []
     words += [*_repeated("--exclude", exclude), "--resume"]
     again = f"mend it, then: {shlex.join(map(str, words))}"
@@ -117,12 +123,20 @@ def _values(content: Any, params: tuple[str, ...]) -> dict[str, Any]:
     return values
 
 
-def _before(content: Any, output: Path) -> dict[str, Any]:
+def _exclusion(given: dict[str, Any], before: Collection[str] = ()) -> Exclusion:
+    """Return which variables are never kept, by the engine's keywords, the environment, or the execution before."""
+    from pforge_lab.papermill_engine.options import Options  # noqa: PLC0415 - imports papermill
+
+    return Exclusion.of([*Options.taken(dict(given)).exclude, *before])
+
+
+def _before(content: Any, output: Path, given: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters of the execution that is gone on with, and tell them; its output has them."""
     from pforge_lab.papermill_engine.parameters import declared  # noqa: PLC0415 - imports papermill
 
     try:
-        facts = json.loads(output.read_text(encoding="utf-8"))["metadata"]["papermill"]["parameters"]
+        metadata = json.loads(output.read_text(encoding="utf-8"))["metadata"]
+        facts = metadata["papermill"]["parameters"]
     except (FileNotFoundError, LookupError):  # it was not written, or had no parameters
         return {}
     except (OSError, ValueError, TypeError) as error:
@@ -131,7 +145,9 @@ def _before(content: Any, output: Path) -> dict[str, Any]:
     known = declared(content)
     values = {name: value for name, value in dict(facts).items() if known is None or name in known}
     if values:
-        told = ", ".join(f"{name}={value!r}" for name, value in values.items())
+        exclusion = _exclusion(given, metadata.get("pforge", {}).get("exclude", ()))
+        shown = exclusion.told({name: repr(value) for name, value in values.items()})
+        told = ", ".join(f"{name}={text}" for name, text in shown.items())
         click.echo(f"parameters are as they were where -p gives no others: {told}", err=True)
     return values
 

@@ -55,7 +55,7 @@ class Report:
         chart = self._chart(facts) if self.options.report else None
         remarks = self.remarks(facts)
         nb.metadata["pforge"] = {
-            **{name: facts[name] for name in ("run", "state", "status", "position")},
+            **{name: facts[name] for name in ("run", "state", "status", "position", "exclude")},
             "executed_again": {str(place): reason for place, reason in self.plan.reasons.items()},
             "remarks": remarks,
             "error": facts["error"],

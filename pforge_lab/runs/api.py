@@ -133,7 +133,7 @@ def start(
     journal = Journal(store, check_id(id) if id is not None else run_id(pipeline.name))
     if id is not None and journal.exists():
         raise UsageError(f"there is a run {id!r} in {store.url} already; open it with pf.open_run({id!r})")
-    sketched = _sketched(params, exclusion) | dict(told or {})
+    sketched = exclusion.told({name: sketch(value) for name, value in params.items()} | dict(told or {}))
     head = _head(pipeline, carry=carry, params=sketched, keep=keep, exclude=exclusion.patterns)
     dropping = pipeline.memory.drop_unused if drop_unused is None else drop_unused
     kept = functions.keep(pipeline.functions())
@@ -167,12 +167,6 @@ def _head(pipeline: Pipeline, **facts: Any) -> Head:
         updated=now,
         **facts,
     )
-
-
-def _sketched(params: Mapping[str, Any], exclusion: Exclusion) -> dict[str, str]:
-    """Return parameters as tables show them."""
-    excluded = exclusion.reasons(params)
-    return {name: "(excluded)" if name in excluded else sketch(value) for name, value in params.items()}
 
 
 def run(

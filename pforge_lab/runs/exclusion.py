@@ -38,6 +38,17 @@ class Exclusion:
             raise WrongType(f"exclude is a list of patterns such as ['*token*'], not {patterns!r}")
         return cls(tuple(patterns))
 
+    def told(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Return what is told of values, of those that are not kept only that.
+
+        Examples
+        --------
+        >>> Exclusion.of(["*token*"]).told({"api_token": "s3cret", "n": "1"})
+        {'api_token': '(excluded)', 'n': '1'}
+        """
+        excluded = self.reasons(values)
+        return {name: "(excluded)" if name in excluded else text for name, text in values.items()}
+
     def reasons(self, values: Mapping[str, Any]) -> dict[str, str]:
         """Return why variables are not kept, for those that are not."""
         if not self.patterns:

@@ -17,7 +17,7 @@ def facts_of(run: Run) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``run state status position error resumable``; ``cells``, by number what their records know;
+        ``run state status position error exclude resumable``; ``cells``, by number what their records know;
         ``text`` and ``html``, the run's table; ``memory`` and ``sizes``, columns of the memory chart with
         sizes as they were recorded.
 
@@ -41,6 +41,7 @@ def facts_of(run: Run) -> dict[str, Any]:
         "status": run.status,
         "position": run.position,
         "error": run.head.error,
+        "exclude": list(run.head.exclude),
         "resumable": done[-1] if done and keeps_variables(run) else None,
         "cells": [
             (record.step, description(record))

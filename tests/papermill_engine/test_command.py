@@ -126,6 +126,25 @@ def test_a_folder_for_the_output_that_is_not_there_is_told_and_not_made(folder, 
     assert not (folder / "nowhere").exists()
 
 
+def test_the_value_of_an_excluded_parameter_is_shown_nowhere(command, folder):
+    """Neither while it is executed, fails and is resumed, nor by what looks at the run; the job has it all the same."""
+    cells = ["token, n = '', 1", "print(len(token), file=open('seen', 'a'))"]
+    write(folder / "in.ipynb", [*cells, "1 / 0"], tags={1: ["parameters"]})
+    given = ("notebook", "in.ipynb", "out.ipynb", "-p", "token=s3cret", "-p", "n=2")
+    said = [command(*given, "--exclude", "tok*")]
+    attach = shlex.split(said[0].stdout.splitlines()[-1])[1:-1]
+    said += [command(*attach, word) for word in ("status", "runs")]
+    write(folder / "in.ipynb", [*cells, "assert token == 's3cret'"], tags={1: ["parameters"]})
+    said.append(command("notebook", "in.ipynb", "out.ipynb", "--resume"))
+    assert [done.returncode for done in said] == [1, 0, 0, 0]
+    assert "-p n=2 --exclude 'tok*' --resume" in said[0].stderr
+    assert "token = (excluded)" in said[1].stdout
+    assert "n=2, token=(excluded)" in said[3].stderr
+    assert not any("s3cret" in done.stdout + done.stderr for done in said)
+    assert "s3cret" not in str(read("out.ipynb").cells[-1])
+    assert (folder / "seen").read_text() == "6\n"
+
+
 def test_resumed_it_has_the_parameters_it_had(command, folder):
     """Where none are given: else cells that completed would be executed again, with other values."""
     cells = ["n = 1", "with open('count', 'a') as file:\n    print(file=file)", "1 / 0 if n == 5 else n"]
