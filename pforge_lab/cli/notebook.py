@@ -67,6 +67,7 @@ def notebook(
     values = _values(content, params)
     if resume is not None:
         values = _before(content, output, given) | values
+    values = dict(sorted(values.items()))  # as the output tells them: in another order they make another cell
     before = output.stat().st_mtime_ns if output.exists() else None
     excluded = _exclusion(given).reasons(pairs(params))  # resumed it has them from the output
     repeated = tuple(text for text in params if text.partition("=")[0] not in excluded)
