@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -43,14 +44,26 @@ def check_types(nb: Any) -> None:
 
 def declared(nb: Any) -> dict[str, str] | None:
     """Return the parameters of a notebook with their types; None when it has no cell for them, or says nothing."""
+    return {parameter.name: parameter.inferred_type_name for parameter in _inspected(nb)} or None
+
+
+def defaults(nb: Any) -> dict[str, Any]:
+    """Return the parameters of a notebook whose values without being given are literals of Python, with these."""
+    found = {}
+    for parameter in _inspected(nb):
+        with suppress(ValueError, SyntaxError):
+            found[parameter.name] = ast.literal_eval(parameter.default)
+    return found
+
+
+def _inspected(nb: Any) -> list[Any]:
     cell = next((cell for cell in nb.cells if "parameters" in cell.metadata.get("tags", [])), None)
     if cell is None:
-        return None
+        return []
     try:
-        found = papermill_translators.find_translator(nb_kernel_name(nb), nb_language(nb)).inspect(cell)
+        return list(papermill_translators.find_translator(nb_kernel_name(nb), nb_language(nb)).inspect(cell))
     except (PapermillException, ValueError, NotImplementedError):  # papermill cannot read the language
-        return None
-    return {parameter.name: parameter.inferred_type_name for parameter in found} or None
+        return []
 
 
 def read_as(kind: str, text: str) -> Any:

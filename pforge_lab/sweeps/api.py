@@ -125,7 +125,8 @@ def sweep(
     errors = _execute(plan, Workers(executor, workers), tally, shown) if plan.missing else {}
     if shown is not None:
         shown.show(last=True)
-    return sweep_frame([_member(plan, run, outputs, errors.get(run)) for run in plan.sets], outputs)
+    names = {name for params in plan.sets.values() for name in params}
+    return sweep_frame([_member(plan, run, names, outputs, errors.get(run)) for run in plan.sets], outputs)
 
 
 def _execute(plan: Plan, pool: Workers, tally: Tally, shown: Progress | None) -> dict[str, str]:
@@ -172,8 +173,13 @@ def _url(state: Place | None, store: StateManager) -> str:
     return str(state) if isinstance(state, str) and state.startswith(_SERVERS) else store.url
 
 
-def _member(plan: Plan, run: str, outputs: Collection[str], error: str | None) -> Member:
-    params, notebook = plan.sets[run], plan.output(run)
+def _member(
+    plan: Plan, run: str, names: Collection[str], outputs: Collection[str], error: str | None
+) -> Member:
+    """Return what became of a set; of the parameters that it leaves out and others name it has the default."""
+    given, notebook = plan.sets[run], plan.output(run)
+    defaults = plan.defaults(run) if names - given.keys() else {}
+    params = dict(given) | {name: defaults[name] for name in defaults if name in names and name not in given}
     if error is not None and not Journal(plan.store, run).exists():
         return Member(params, "failed", error=error, notebook=notebook)
     summary = api.summary(plan.store, run)

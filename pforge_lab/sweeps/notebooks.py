@@ -13,7 +13,7 @@ from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 from pforge_lab.errors import ParamError, UsageError
-from pforge_lab.papermill_engine.parameters import declared, name_faults, type_faults
+from pforge_lab.papermill_engine.parameters import declared, defaults, name_faults, type_faults
 from pforge_lab.papermill_engine.report import cells_of, is_report
 from pforge_lab.runs import api
 from pforge_lab.runs.head import heads
@@ -147,6 +147,10 @@ class NotebookPlan:
     def results(self, pool: Workers) -> Iterator[tuple[NotebookJob, bytes | BaseException | None]]:
         """Have the runs that are missing executed; yield what came of each, as they end."""
         return pool.results(execute_notebook, self.jobs())
+
+    def defaults(self, run: str) -> dict[str, Any]:  # noqa: ARG002 - as sweeps of pipelines have them
+        """Return the defaults of the notebook's parameters, as far as they are literals."""
+        return defaults(self.notebook.content)
 
     def output(self, run: str) -> str:
         """Return where the notebook of a run is written."""

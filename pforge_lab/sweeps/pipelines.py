@@ -54,6 +54,10 @@ class PipelinePlan:
         """Have the runs that are missing executed; yield what came of each, as they end."""
         return pool.results(execute, self.jobs())
 
+    def defaults(self, run: str) -> dict[str, Any]:
+        """Return all parameters of a run, with the defaults of those that its set leaves out."""
+        return self.pipeline.check_params(self.sets[run])
+
     def output(self, run: str) -> str | None:  # noqa: ARG002 - as sweeps of notebooks have one
         """Return where the notebook of a run is written; a pipeline has none."""
         return None

@@ -70,10 +70,19 @@ def sweep_frame(members: Iterable[Member], outputs: Collection[str] = ()) -> pd.
 
 
 def _cells(values: list[Any]) -> list[Any] | pd.Series:
-    """Return values as cells: frames and lists stay whole objects."""
-    if all(isinstance(value, bool | int | float | str | None) for value in values):
+    """Return values as cells of their own type, some of which may lack: frames and lists stay whole objects."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int} and None in values and _fits(values, 2**63 - 1):
+        return pd.Series(values, dtype="Int64")
+    if kinds in ({bool}, {str}, {float}) or (kinds == {int} and None not in values):
+        return values
+    if kinds == {int, float} and _fits(values, 2**53):  # what a float is exact for
         return values
     cells = pd.Series([None] * len(values), dtype=object)
     for place, value in enumerate(values):
         cells.iat[place] = value  # iloc would spread a list over cells
     return cells
+
+
+def _fits(values: list[Any], most: int) -> bool:
+    return all(abs(value) <= most for value in values if type(value) is int)
