@@ -7,12 +7,12 @@ import io
 import pickle
 import sys
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, is_typeddict
 
 import cloudpickle
 import numpy as np
 
-from pforge_lab import memory
+from pforge_lab import memory, unimportable
 from pforge_lab.caches import SLOTS, without_cache
 from pforge_lab.custom_types import FORMS, LOOKED, registered
 
@@ -86,14 +86,18 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
         if isinstance(obj, np.ndarray):
             return self._kind_of_array(obj, kind)
         rule = self._rule(obj, kind)
-        if rule is not None:
-            return rule
+        return self._by_value(obj, kind) if rule is None else rule
+
+    def _by_value(self, obj: Any, kind: type) -> Any:
+        """Return how what has no rule is rebuilt: functions and classes of the user as cloudpickle does it."""
         reduced = super().reducer_override(obj)
         if kind is types.FunctionType and obj.__globals__ is self._here and isinstance(reduced, tuple):
             return _without_globals(reduced)
         if isinstance(obj, type) and isinstance(reduced, tuple) and len(reduced) > 2:
+            if is_typeddict(obj):
+                return unimportable.typed_dict(obj)
             reduced[2][0].pop(SLOTS, None)
-        return reduced
+        return unimportable.rebuilt(obj, kind, self.dispatch_table) if reduced is NotImplemented else reduced
 
     def _rule(self, obj: Any, kind: type) -> Any:
         """Return how an object of a library is rebuilt, or None where there is no rule for it here."""

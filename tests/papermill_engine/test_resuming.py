@@ -57,3 +57,12 @@ def test_a_cell_that_executes_a_cell_is_one_step_and_one_that_is_skipped_is_none
     assert shown(read("out.ipynb")) == shown(read("plain.ipynb"))
     assert [record.source for record in run_of().history] == [sources[0], *sources[2:]]
     assert [record.status for record in run_of().history] == ["done", "done", "failed", "done"]
+
+
+def test_a_function_with_a_cache_and_a_new_type_are_there_again(folder, pforge, run_of):
+    made = "import functools, typing\n@functools.cache\ndef half(x): return x / 2\nUserId = typing.NewType('UserId', int)"
+    write(folder / "in.ipynb", [made, "1 / 0"])
+    fails(pforge)
+    write(folder / "in.ipynb", [made, "print(half(UserId(6)), UserId)"])
+    assert pforge(pforge_resume="1").cells[1].outputs[0].text == "3.0 __main__.UserId\n"
+    assert not run_of().history[0].not_kept
