@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pforge_lab.runs.records import StepRecord
 
 TOOL = "cell"  # what the steps of a notebook's run call
@@ -39,6 +42,33 @@ def step_of(place: int) -> dict[str, str]:
     {'tool': 'cell', 'label': 'cell 2'}
     """
     return {"tool": TOOL, "label": f"cell {place}"}
+
+
+def how_to_go_on(run: str, notebook: Mapping[str, str], url: str) -> str:
+    """Return what executes the cells that a notebook's run has not executed.
+
+    Parameters
+    ----------
+    run
+        Its id.
+    notebook
+        Its input and its output; one that is recorded live has no output.
+    url
+        Its store.
+
+    Examples
+    --------
+    >>> how_to_go_on("night-1", {"input": "/in.ipynb", "output": "/out.ipynb"}, "zodb:/out.ipynb.pforge/run.fs")
+    'go on with: pforge-lab notebook /in.ipynb /out.ipynb --resume night-1'
+    >>> how_to_go_on("lab-1", {"input": "/lab.ipynb"}, "zodb:/runs.fs")
+    'execute the next cell in the notebook, once it has: %pforge attach lab-1, and: %pforge record on'
+    """
+    if "output" not in notebook:
+        return f"execute the next cell in the notebook, once it has: %pforge attach {run}, and: %pforge record on"
+    source, output = notebook["input"] or "IN", notebook["output"] or "OUT"  # those in memory have no path
+    words = ["pforge-lab", "notebook", source, output, "--resume", run]
+    words += [] if url == f"zodb:{output}.pforge/run.fs" else ["--store", url]
+    return f"go on with: {shlex.join(words)}"
 
 
 def with_steps(definition: dict[str, Any], count: int) -> dict[str, Any]:

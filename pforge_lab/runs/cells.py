@@ -31,11 +31,9 @@ def execute_cell() -> NoReturn:
     Raises
     ------
     RunError
-        Always, with what to do instead.
+        Always: a run refuses before, and tells how it goes on.
     """
-    raise RunError(
-        "the steps of this run are cells of a notebook; go on with: pforge-lab notebook IN OUT --resume RUN"
-    )
+    raise RunError("the steps of this run are cells of a notebook, which are not executed here")
 
 
 def pipeline_of(name: str, cells: Sequence[Cell]) -> Pipeline:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pforge_lab.errors import RunError
 from pforge_lab.pipeline.names import check_variable
 from pforge_lab.runs.awaiting import Awaiting
+from pforge_lab.runs.cell import how_to_go_on, step_of
 from pforge_lab.runs.exclusion import Exclusion
 from pforge_lab.runs.following import Follower
 from pforge_lab.runs.forking import Forking
@@ -139,7 +140,8 @@ class Run(Forking, Awaiting):
         RunNotFound
             The run was deleted meanwhile.
         RunError
-            The run is done, took as many steps as ``max_steps`` allows, or ``n`` is below 1.
+            The run is done, took as many steps as ``max_steps`` allows, ``n`` is below 1, or its
+            steps are cells of a notebook.
         StateError
             The store does not take the record, such as `StateFull`; the step did not happen.
         UntrustedData
@@ -160,6 +162,7 @@ class Run(Forking, Awaiting):
                 f"step takes a number of at least 1, not {n}; to go back use run.back()", run=self.id
             )
         looks = Looks.of(memory)
+        self._check_executable()
         with self._advancing():
             for left in range(n - 1, -1, -1):
                 self._steps.check_stopped()
@@ -206,8 +209,10 @@ class Run(Forking, Awaiting):
         if until is not None:
             self.timeline.check_label(until)
         if retry_failed and (failed := [record for record in self.history if record.status == "failed"]):
+            self._check_executable()
             self.goto(failed[0].index - 1)
         if self.timeline.next_step() is not None and not self._is_behind(until):
+            self._check_executable()
             with self._advancing():
                 while self.timeline.next_step() is not None:
                     self._steps.check_stopped()
@@ -217,6 +222,17 @@ class Run(Forking, Awaiting):
                     if record.label == until:
                         break
         return self.output()
+
+    def _check_executable(self) -> None:
+        """Refuse to execute cells of a notebook: that needs its kernel."""
+        if self.pipeline.labels[:1] == (step_of(1)["label"],):  # else the definition need not be read
+            definition = self.timeline.journal.definition()
+            if definition.get("cells"):
+                how = how_to_go_on(self.id, definition["notebook"], self.state.url)
+                raise RunError(
+                    f"the steps of run {self.id} are cells of a notebook, which are not executed here; {how}",
+                    run=self.id,
+                )
 
     def _is_behind(self, label: str | None) -> bool:
         """Return whether the step of that label was executed, or passed, and nothing leads back to it."""

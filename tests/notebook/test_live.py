@@ -140,7 +140,8 @@ def test_on_twice_says_that_it_is_on(live, shell):
 
 def test_a_step_of_such_a_run_says_how_to_go_on(live):
     live("x = 1")
-    assert "the steps of this run are cells of a notebook" in live("%pforge step").error[0]
+    error = live("%pforge step").error[0]
+    assert "are cells of a notebook, which are not executed here; execute the next cell in the noteb" in error
 
 
 def test_when_the_store_takes_no_more_recording_ends_with_a_word_and_the_notebook_goes_on(live, shell):

@@ -10,6 +10,7 @@ import pytest
 from jupyter_client.manager import KernelManager
 from nbclient.exceptions import DeadKernelError
 
+import pforge_lab as pf
 from tests.papermill_engine.conftest import read, shown, write
 
 pytestmark = [pytest.mark.kernel, pytest.mark.filterwarnings("default")]
@@ -84,6 +85,21 @@ def test_a_shell_shows_a_variable_of_the_dead_job(dead, command):
         "--state", str(dead / "out.ipynb.pforge" / "run.fs"), "show", "names", PFORGE_KEY=str(dead / "key")
     )
     assert (found.returncode, found.stdout.split()[-1]) == (0, "'x'")
+
+
+@pytest.mark.parametrize(
+    "words", [["resume"], ["step"], ["finish"], ["finish", "--retry-failed"]], ids=" ".join
+)
+def test_its_cells_are_not_executed_without_their_notebook(dead, command, words):
+    """Nothing of it is recorded: what the job failed with stays, and so does what it goes on from."""
+    store = dead / "out.ipynb.pforge" / "run.fs"
+    refused = command("--state", str(store), *words, PFORGE_KEY=str(dead / "key"))
+    way = f"go on with: pforge-lab notebook {dead / 'in.ipynb'} {dead / 'out.ipynb'} --resume {job(dead)}\n"
+    assert refused.stderr.endswith(way)
+    with pf.open_state(store, mode="r") as state:
+        run = pf.open_run(state=state)
+        assert run.attempt.error.startswith("DeadKernelError")
+        assert run.timeline.is_kept()
 
 
 def test_attach_has_all_variables_as_they_were_at_the_last_good_cell(notebook, dead):
