@@ -14,6 +14,7 @@ from pforge_lab.runs.cell import TOOL, Cell
 from pforge_lab.runs.cells import start_cells, with_child_peak
 from pforge_lab.runs.collection import collect_chunks
 from pforge_lab.runs.namespace import NamespaceRecorder
+from pforge_lab.runs.performance import fingerprint
 from pforge_lab.runs.records import LogLine, StepRecord
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Beside:
         record = StepRecord(
             index=0, step=place, label=f"cell {place}", tool=TOOL, status="failed" if failed else "done",
             started=self._started, seconds=seconds, error=why, memory=reading, logs=_log(cell.outputs),
-            source=cell.source, outputs=tuple(json.loads(json.dumps(cell.outputs))),
+            code=fingerprint(self.run.pipeline, place - 1), source=cell.source, outputs=tuple(json.loads(json.dumps(cell.outputs))),
         )  # fmt: skip
         if peak is not None:
             record = with_child_peak(record, peak)

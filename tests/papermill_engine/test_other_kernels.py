@@ -35,6 +35,7 @@ def test_a_kernel_of_another_language_has_its_time_and_its_true_peak_recorded(ke
     memory = run.history[1].memory
     assert memory.peak - memory.before > 50_000_000 > memory.after - memory.before
     assert run.history[0].logs[0].text == "hello"
+    assert run.stale() == []
     assert "its language is words" in report(done)
 
 
