@@ -44,6 +44,8 @@ def rebuilt(obj: Any, kind: type, reducers: Container[type]) -> Any:
     >>> rebuilt(UserId, typing.NewType, ())[1][1]
     ('UserId', <class 'int'>)
     """
+    if kind is functools.cached_property:  # of a class that goes by value; before Python 3.12 it has a lock
+        return _made, (kind, (obj.func,), {}, {"attrname": obj.attrname})
     rule = _RULES.get(kind)
     if rule is not None:
         return NotImplemented if _is_importable(obj) else rule(obj)

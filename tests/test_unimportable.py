@@ -32,6 +32,12 @@ class Box:
         return 7
 box = Box()
 
+class Lazy:
+    side = 3
+    @functools.cached_property
+    def area(self):
+        return self.side ** 2
+
 def within():
     @functools.cache
     def doubled(x):
@@ -69,6 +75,7 @@ single = Single()
 BACK = {
     "squared": "(x(4), x.__name__, x.__doc__, x.unit, x.cache_info())",
     "box": "x.size()",
+    "Lazy": "x().area",
     "doubled": "x(2), x.cache_info().misses",
     "length": "x('abc')",
     "thirty": "x()",
@@ -78,7 +85,7 @@ BACK = {
     "Ts": "(x, x.__module__)",
     "takes": "x",
     "Of": "(x, x.__parameters__)",
-    "Point": "(x, x(x=1), x.__annotations__, x.__total__, x.__required_keys__, x.__doc__)",
+    "Point": "(x, x(x=1), x.__annotations__, x.__total__, sorted(x.__required_keys__), x.__doc__)",
     "Named": "(sorted(x.__annotations__), sorted(x.__required_keys__), sorted(x.__optional_keys__), x.__total__)",
     "pair": "(x, x.__origin__.__parameters__)",
 }
