@@ -69,12 +69,15 @@ def typed_dict(kind: Any) -> Any:
     >>> make(*args).__annotations__
     {'x': <class 'int'>}
     """
-    about = {
-        name: getattr(kind, name)
-        for name in ("__module__", "__qualname__", "__doc__", "__required_keys__", "__optional_keys__")
-    }
-    parameters = getattr(kind, "__parameters__", ())
-    return _typed_dict, (kind.__name__, parameters, kind.__annotations__, kind.__total__, about)
+    about = {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__", "__total__")}
+    keys = sorted(kind.__required_keys__), sorted(kind.__optional_keys__)  # sets have another order elsewhere
+    return _typed_dict, (
+        kind.__name__,
+        getattr(kind, "__parameters__", ()),
+        kind.__annotations__,
+        keys,
+        about,
+    )
 
 
 def _is_importable(obj: Any) -> bool:
@@ -124,14 +127,13 @@ def _made(
 
 
 def _typed_dict(
-    name: str, parameters: Any, annotations: dict[str, Any], total: bool, about: dict[str, Any]
+    name: str, parameters: Any, annotations: dict[str, Any], keys: Any, about: dict[str, Any]
 ) -> Any:
     generic: Any = typing.Generic
     bases = (typing.TypedDict, *([generic[parameters]] if parameters else ()))
-    given = {"total": total}
-    return _with(
-        types.new_class(name, bases, given, lambda body: body.update(__annotations__=annotations)), about
-    )
+    made = types.new_class(name, bases, exec_body=lambda body: body.update(__annotations__=annotations))
+    required, optional = map(frozenset, keys)
+    return _with(made, about | {"__required_keys__": required, "__optional_keys__": optional})
 
 
 def _with(made: Any, about: dict[str, Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -149,3 +150,17 @@ def test_what_nothing_tells_how_to_make_is_refused_when_it_is_kept(made):
 def test_what_a_module_has_is_looked_for_there():
     """As the cache of a library, which another process shares with that library."""
     assert unpack(pack(urlsplit, here=True).stream, trusted=True) is urlsplit
+
+
+def test_a_typed_dict_has_the_same_stream_in_every_process():
+    """Else it would count as changed by the first cell after the notebook was resumed."""
+    code = """
+from typing import TypedDict
+from pforge_lab.serialization import pack
+print(pack(TypedDict("Point", {name: int for name in "abcdefgh"}), here=True).stream.hex())
+"""
+    streams = [
+        subprocess.check_output([sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": seed})
+        for seed in ("1", "2")
+    ]
+    assert streams[0] == streams[1]
