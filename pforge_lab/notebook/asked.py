@@ -16,8 +16,8 @@ from pforge_lab.runs.cell import Cell
 from pforge_lab.runs.cells import adopt_cells, start_cells
 from pforge_lab.runs.collection import collect_chunks
 from pforge_lab.runs.namespace import NamespaceRecorder
-from pforge_lab.runs.told import facts_of
 from pforge_lab.state import StateManager, open_state
+from pforge_lab.views.told import facts_of
 
 
 def begin(config: str) -> str:

@@ -45,7 +45,8 @@ class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unty
     strict
         Whether a job that cannot be recorded is not executed.
     told
-        What is known of the recording: ``run``, ``trouble``, ``remark``, what it took in seconds
+        What is known of the job: how many cells are ``executed``, how one ``failed``; of its recording
+        ``run``, ``trouble``, ``remark``, what it took in seconds
         (``start`` once, ``recording`` all cells together), and at its end ``facts`` for the report.
     picture
         Draws these facts while the kernel ends; None where nobody asks for it.
@@ -70,6 +71,8 @@ class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unty
                 self.told |= {
                     fact: value for fact, value in self._recorder.end().items() if value is not None
                 }
+                if self.told.get("trouble"):
+                    self.told.pop("facts", None)  # as the run stood for the recorder, not as it ends
                 if self.picture is not None and "facts" in self.told:
                     self.picture.draw(self.told["facts"])
         finally:
@@ -84,6 +87,7 @@ class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unty
             self._left -= 1
             return cell
         self._place += 1
+        self.told["executed"] = self._place
         if self._recorder is None:
             return super().execute_cell(cell, cell_index, *args, **kwargs)
         self._recorder.enter()
@@ -97,6 +101,8 @@ class Client(PapermillNotebookClient):  # type: ignore[misc] # papermill is unty
             raise
         except BaseException as raised:
             error = raised
+            if isinstance(raised, CellExecutionError):
+                self.told["failed"] = f"{raised.ename}: {raised.evalue}"
             raise
         finally:
             if error is None or isinstance(error, CellExecutionError):  # else the kernel may be gone

@@ -74,13 +74,16 @@ class Report:
             return None
 
     def _looked_up(self) -> dict[str, Any]:
-        """Return the facts of a run whose kernel has not told them: it failed, or is gone."""
-        from pforge_lab.papermill_engine.store import holding  # noqa: PLC0415 - good jobs need none of it here
-        from pforge_lab.runs.api import open_run  # noqa: PLC0415
-        from pforge_lab.runs.told import facts_of  # noqa: PLC0415
+        """Return the facts of a run whose kernel has not told them, or not all: it failed, or is gone."""
+        from pforge_lab.runs.api import open_run  # noqa: PLC0415 - good jobs need none of it here
+        from pforge_lab.state.opening import open_state  # noqa: PLC0415
+        from pforge_lab.views.told import facts_of  # noqa: PLC0415
 
-        with holding(self.config["state"]) as state:
-            return facts_of(open_run(self.told["run"], state=state))
+        executed, error = (
+            (self.told.get("executed", 0), self.told.get("failed")) if self.told.get("trouble") else (0, None)
+        )
+        with open_state(self.config["state"], mode="r") as state:  # the disk may be full
+            return facts_of(open_run(self.told["run"], state=state), executed, error)
 
     def remarks(self, facts: dict[str, Any]) -> list[str]:
         """Return what there is to say beside the table."""

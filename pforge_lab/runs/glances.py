@@ -35,13 +35,14 @@ class VariableRow:
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """One step as the pipeline declares it, whether it has run or not."""
+    """One step as the pipeline declares it, whether it has run or not; or ``executed`` without being recorded."""
 
     step: int
     label: str
     tool: str
     output_var: str | None
     condition: str | None
+    executed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,10 @@ _Tone = Literal["plain", "current", "ahead", "pending"]
 Step = StepRecord | StepPlan
 
 
+def _plan_word(step: StepPlan) -> str:
+    return "not recorded" if step.executed else "not run"
+
+
 def status_words(status: _Status) -> Cell:
     """Return a status as a glyph and its word: colour never stands alone."""
     word = "not run" if status == "pending" else status
@@ -130,7 +134,9 @@ def _tone(step: Step, position: int | None, attempt: StepRecord | None) -> _Tone
 
 
 def _gap(left_out: Sequence[Step]) -> Row:
-    by_status = Counter(step.status if isinstance(step, StepRecord) else "not run" for step in left_out)
+    by_status = Counter(
+        step.status if isinstance(step, StepRecord) else _plan_word(step) for step in left_out
+    )
     kinds = ", ".join(f"{number:,} {status}" for status, number in by_status.most_common())
     failed = [step.label for step in left_out if isinstance(step, StepRecord) and step.status == "failed"]
     kinds += f" ({names(failed, limit=3)})" if failed else ""
@@ -143,7 +149,8 @@ def _row(step: Step, tone: _Tone, *, scale: int, stale: bool, attempt: bool) -> 
     if isinstance(step, StepPlan):
         empty: tuple[Cell, ...] = ((), (), ()) if scale else ()
         condition = words(f"if {shorten(step.condition, 60)}", "muted") if step.condition else ()
-        return Row(((), status_words("pending"), label + condition, tool, (), *empty, ()), tone)
+        status = (Piece(_plan_word(step), "pending", GLYPHS["pending"]),)
+        return Row(((), status, label + condition, tool, (), *empty, ()), tone)
     cells = (
         () if attempt else (Piece(f"{step.index:,}", glyph="▶" if tone == "current" else ""),),
         status_words(step.status),

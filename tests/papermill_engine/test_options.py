@@ -191,6 +191,24 @@ def test_on_a_full_disk_the_job_goes_on_and_the_report_names_the_last_resumable_
     assert (run.status, run.position, run["x"]) == ("interrupted", 3, 1)
 
 
+@pytest.mark.parametrize(
+    ("last", "status", "left"),
+    [("print(x)", "interrupted", 0), ("1 / 0", "failed", 1)],
+    ids=["done", "failed"],
+)
+def test_the_report_tells_cells_that_are_not_recorded_from_those_that_did_not_run(
+    folder, pforge, last, status, left
+):
+    write(folder / "in.ipynb", [*FULL[:4], last, "2"])
+    with pytest.raises(papermill.PapermillExecutionError) if left else contextlib.nullcontext():
+        pforge()
+    done = read("out.ipynb")
+    assert (done.metadata.pforge.status, done.metadata.pforge.position) == (status, 3)
+    assert (report(done).count("○ not recorded"), report(done).count("○ not run")) == (3 - left, left)
+    if left:
+        assert done.metadata.pforge.error == "ZeroDivisionError: division by zero"
+
+
 def test_on_a_full_disk_a_strict_job_fails(folder, pforge, monkeypatch):
     monkeypatch.setenv("PFORGE_STRICT", "1")
     write(folder / "in.ipynb", FULL)

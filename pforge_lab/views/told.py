@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.runs.cell import description
 from pforge_lab.runs.cells import keeps_variables
+from pforge_lab.views.html import run_html
+from pforge_lab.views.overview import overview
+from pforge_lab.views.text import run_text
 
 if TYPE_CHECKING:
+    from pforge_lab.runs.records import RunStatus
     from pforge_lab.runs.run import Run
 
 
-def facts_of(run: Run) -> dict[str, Any]:
+def facts_of(run: Run, executed: int = 0, error: str | None = None) -> dict[str, Any]:
     """Return what a report tells of a run, loading none of its variables.
+
+    Parameters
+    ----------
+    executed
+        How many steps were executed, some of which may not be recorded: the run was broken off there.
+    error
+        What ended the execution after that.
 
     Returns
     -------
@@ -32,15 +44,21 @@ def facts_of(run: Run) -> dict[str, Any]:
     ('done', 1, ['double'], ['x', 'double'])
     """
     records = run.history
+    view = overview(run)
+    if executed > sum(record.step is not None for record in records) or view.summary.status == "running":
+        status: RunStatus = "interrupted" if error is None else "failed"
+        plan = tuple(replace(step, executed=step.step <= executed) for step in view.plan)
+        summary = replace(view.summary, status=status, error=error or view.summary.error)
+        view = replace(view, plan=plan, summary=summary, attempt=None)
     measured = [(record, record.memory) for record in records if record.memory is not None]
     sizes = [(record.index, name, size) for record in records for name, size in record.sizes.items()]
     done = [record.step for record in records if record.step is not None]
     return {
         "run": run.id,
         "state": run.state.url,
-        "status": run.status,
+        "status": view.summary.status,
         "position": run.position,
-        "error": run.head.error,
+        "error": view.summary.error,
         "exclude": list(run.head.exclude),
         "resumable": done[-1] if done and keeps_variables(run) else None,
         "cells": [
@@ -48,8 +66,8 @@ def facts_of(run: Run) -> dict[str, Any]:
             for record in [*records, *filter(None, [run.attempt])]
             if record.step is not None
         ],
-        "text": repr(run),
-        "html": run._repr_html_(),
+        "text": run_text(view),
+        "html": run_html(view),
         "memory": {
             "index": [record.index for record, _ in measured],
             "label": [record.label for record, _ in measured],
