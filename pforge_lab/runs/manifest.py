@@ -151,22 +151,6 @@ class Manifest:
                     found.update(group.names)
         return found
 
-    def parted_since(self, other: Manifest) -> set[str]:
-        """Return the names that no longer share what they did in ``other``, all of them having the same content as there.
-
-        That others share something too is no news: it may have been so before anybody looked at them together.
-        """
-        parted: set[str] = set()
-        for there in other.groups:
-            names = there.names
-            if len(names) == 1 or any(self.prints.get(name) != other.prints[name] for name in names):
-                continue
-            here = {self.followers.get(name, name) for name in names}
-            now = self.leaders[min(here)]
-            if len(here) > 1 or (now.names == names and now.digest != there.digest):
-                parted.update(names)
-        return parted
-
     def with_those_of(self, older: Manifest, names: set[str]) -> Manifest:
         """Return this snapshot with variables that are as they were in ``older`` kept as they are kept there."""
         prints = {name: older.prints[name] if name in names else mark for name, mark in self.prints.items()}

@@ -205,8 +205,7 @@ class Scope:
 
     def changes(self, manifest: Manifest) -> tuple[str, ...]:
         """Return the names of variables that differ from the snapshot they were in step with, sorted."""
-        changed = manifest.changed_since(self.manifest, manifest.looked)
-        return tuple(sorted((changed | manifest.parted_since(self.manifest)) - {OUTPUT}))
+        return tuple(sorted(manifest.changed_since(self.manifest, manifest.looked) - {OUTPUT}))
 
     def adopt(
         self, manifest: Manifest, values: dict[str, Any], examined: Collection[str] | None = None
