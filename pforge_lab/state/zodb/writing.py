@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import weakref
 from pathlib import Path
 from typing import Any, Literal
@@ -89,6 +90,7 @@ class WritingStorage(AppendingStorage):
         self.waits = True
         self._recover = recover
         self._shut = False
+        self._packing = threading.Lock()
         create_private_directory(path.parent)
         create_private(side_file(path, ".lock"))
         create_private(side_file(path, ".tmp"))
@@ -182,15 +184,19 @@ class WritingStorage(AppendingStorage):
     # -- keeping
 
     def pack(self, t: float, referencesf: Any, gc: bool | None = None) -> None:
-        """Throw away what is not current; the file is checked first, so that no damage is carried over."""
-        self._check_all()
-        create_private(side_file(self.path, ".pack"))
-        super().pack(t, referencesf, gc)
-        side_file(self.path, ".pack").unlink(missing_ok=True)
-        sync_directory(self.path.parent)
-        with self._lock:
-            sync_file(self._file.fileno())  # a transaction that did not wait may be the last
-            self._acknowledge()
+        """Throw away what is not current; the file is checked first, so that no damage is carried over.
+
+        Who asks while it is under way, as clients of a server do, waits: both write to the same new file.
+        """
+        with self._packing:
+            self._check_all()
+            create_private(side_file(self.path, ".pack"))
+            super().pack(t, referencesf, gc)
+            side_file(self.path, ".pack").unlink(missing_ok=True)
+            sync_directory(self.path.parent)
+            with self._lock:
+                sync_file(self._file.fileno())  # a transaction that did not wait may be the last
+                self._acknowledge()
 
     def _check_all(self) -> None:
         end = self._pos
