@@ -25,9 +25,8 @@ GROUP: Final = "pforge_lab.types"
 
 _KNOWN = sys.stdlib_module_names | {"__main__", "numpy", "pandas", "polars", "pyarrow", "pforge_lab"}
 
-FORMS: dict[
-    type, tuple[Callable[[Any], Any], Callable[[Any], Any]]
-] = {}  # how values are taken apart, and made
+# How values are taken apart, and made
+FORMS: dict[type, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {}
 LISTED: set[tuple[str, str]] = set()  # what snapshots of others may name, by module and name
 LOOKED: set[str] = set()  # modules whose package has been asked for its types
 

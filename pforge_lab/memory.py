@@ -16,11 +16,8 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 
-_EXPORTERS = (
-    bytearray,
-    array.array,
-    mmap.mmap,
-)  # whose memory several arrays may view, each from a place of its own
+# Whose memory several arrays may view, each from a place of its own
+_EXPORTERS = (bytearray, array.array, mmap.mmap)
 
 
 def owner(viewed: Array) -> Array:
@@ -88,18 +85,8 @@ def view(data: Any, offset: int, shape: Any, strides: Any, dtype: Any, writeable
 
 
 def objects(data: Array, offset: int, shape: Any, strides: Any, dtype: Any, writeable: bool) -> Array:  # noqa: PLR0917 - called by pickle, by position
-    """Return an array over a part of an array of the same objects.
-
-    Raises
-    ------
-    ValueError
-        It would take something else for objects.
-    """
-    whole = np.asarray(data)
-    size = whole.dtype.itemsize
-    if dtype != whole.dtype or any(step % size for step in (offset, *(strides or ()))):
-        raise ValueError("a view of an array of objects does not fit it")
-    return view(whole.ravel(order="K"), offset, shape, strides, dtype, writeable)
+    """Return an array over a part of an array of the same objects."""
+    return view(data.ravel(order="K"), offset, shape, strides, dtype, writeable)
 
 
 def overlapping(
@@ -132,23 +119,15 @@ def overlapping(
 
 
 def _memory(members: list[Array], *, owned: bool) -> Memory | None:
-    """Return the memory of arrays; ``owned``: what owns it is pickled too."""
-    root = exporter(members[0])
-    if not isinstance(root, np.ndarray):
-        if not isinstance(root, _EXPORTERS):
-            root = owner(members[0])
-        elif any(member.dtype.hasobject for member in members):
-            return None
-        else:
-            whole = np.frombuffer(root, np.uint8)
-            if owned:
-                return Memory(root, _address(whole))
-            return _part(whole, members)
+    """Return the memory of arrays, or None where they are pickled one by one; ``owned``: so is what owns it."""
+    source = exporter(members[0])
+    if isinstance(source, _EXPORTERS):
+        whole = np.frombuffer(source, np.uint8)
+        return Memory(source, _address(whole)) if owned else _part(whole, members)
+    root = source if isinstance(source, np.ndarray) else owner(members[0])
     if root.dtype.hasobject:
-        same = all(member.dtype == root.dtype for member in members)
-        return (
-            Memory(root, _address(root)) if same and type(root) is np.ndarray and len(members) > 1 else None
-        )
+        same = type(root) is np.ndarray and all(member.dtype == root.dtype for member in members)
+        return Memory(root, _address(root)) if same else None
     if not (root.flags.c_contiguous or root.flags.f_contiguous):
         return None
     return _part(root.view(np.ndarray).ravel(order="K").view(np.uint8), members)

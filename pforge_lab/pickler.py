@@ -136,13 +136,11 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle is untyp
 
     def _kind_of_array(self, array: Any, kind: type) -> Any:
         """Return how an array of another kind is rebuilt: as a view of a plain one, if it adds no state of its own."""
-        self.arrays.append(array)
         if kind is np.ma.MaskedArray:
             return _masked, (array.data, array.mask, array.fill_value, bool(array.hardmask))
-        if (
-            any(getattr(kind, name) is not getattr(np.ndarray, name) for name in _REDUCTION)
-            or kind is np.memmap
-        ):
+        own = any(getattr(kind, name) is not getattr(np.ndarray, name) for name in _REDUCTION)
+        if own or kind is np.memmap:
+            self.arrays.append(array)
             return super().reducer_override(array)
         return _of_kind, (kind, array.view(np.ndarray))
 

@@ -21,10 +21,8 @@ from pforge_lab.unpickler import SafeUnpickler
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Mapping
 
-_GENEROUS, _TIMES = (
-    4 << 30,
-    16,
-)  # bytes that data nobody vouches for may ask for: so many, and times their own
+# Bytes that data nobody vouches for may ask for: so many, and times their own
+_GENEROUS, _TIMES = 4 << 30, 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,8 @@ def remarks(loaded: Pipeline | Forge) -> Iterator[str]:
         yield from (f"{loaded.name}, {row.label}: {text}" for row in flows(loaded) for text in row.warnings)
         return
     for name, pipeline in loaded.pipelines.items():
-        own = (
-            row for row in flows(pipeline) if row.pipeline == name
-        )  # those nested are among the forge's, too
+        # Those nested are among the forge's, too
+        own = (row for row in flows(pipeline) if row.pipeline == name)
         yield from (f"{name}, {row.label}: {text}" for row in own for text in row.warnings)
     if loaded.unused:
         yield f"{loaded.name}: {', '.join(loaded.unused)}: kept for pforge, and not used here"

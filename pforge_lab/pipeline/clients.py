@@ -35,10 +35,8 @@ _ours: ContextVar[bool] = ContextVar("pforge_lab_request", default=False)
 
 async def client() -> httpx.AsyncClient:
     """Return the client of the running loop: connections cannot be used by another one. It keeps no cookies."""
-    key = (
-        os.getpid(),
-        asyncio.get_running_loop(),
-    )  # a forked process has the loops of its parent, but not their threads
+    # A forked process has the loops of its parent, but not their threads
+    key = os.getpid(), asyncio.get_running_loop()
     if key not in _clients:
         for other in [other for other in list(_clients) if other[1].is_closed()]:
             _clients.pop(other, None)  # closed without shutting its generators down

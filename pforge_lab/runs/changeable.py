@@ -36,6 +36,6 @@ def is_open(value: object) -> bool:
     (True, False, False, True, False)
     """
     if isinstance(value, types.FunctionType):
-        carried = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())
-        return bool(value.__closure__ or value.__dict__) or any(map(is_open, carried))
+        defaults = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())
+        return bool(value.__closure__ or value.__dict__) or not all(map(is_atom, defaults))
     return not (is_atom(value) or isinstance(value, _NEVER))

@@ -33,10 +33,7 @@ class Exposure:
 
     def add(self, names: Iterable[str], manifest: Manifest) -> None:
         """Note that variables were handed out or came from outside; with them what shares objects with them in ``manifest``."""
-        self._names.update(names)
-        if self._names and manifest.followers:
-            leaders = {manifest.followers.get(name, name) for name in self._names} & manifest.leaders.keys()
-            self._names.update(*(manifest.leaders[name].names for name in leaders))
+        self._names = manifest.sharing({*self._names, *names})
 
     def follow(
         self, before: Mapping[str, Any], after: Mapping[str, Any], examined: Collection[str] | None

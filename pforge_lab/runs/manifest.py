@@ -11,7 +11,7 @@ from pforge_lab.runs.chunks import NOTHING, Cut
 from pforge_lab.runs.encoding import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 Buffers = tuple[Cut, ...]
 
@@ -143,12 +143,14 @@ class Manifest:
     def doubtful(self, variables: Mapping[str, object], examine: Collection[str]) -> set[str]:
         """Return what may not be as it is here: examined, new or gone, or in a group with one of these."""
         known = self.prints.keys() | self.not_kept.keys() if self.not_kept else self.prints.keys()
-        found = {*examine, *(variables.keys() ^ known)}
+        return self.sharing({*examine, *(variables.keys() ^ known)})
+
+    def sharing(self, names: Iterable[str]) -> set[str]:
+        """Return names, and those of the variables that share objects with one of them."""
+        found = {*names}
         if self.followers:
-            for name in [*found]:
-                group = self.leaders.get(self.followers.get(name, name))
-                if group is not None:
-                    found.update(group.names)
+            firsts = {self.followers.get(name, name) for name in found} & self.leaders.keys()
+            found.update(*(self.leaders[first].names for first in firsts))
         return found
 
     def with_those_of(self, older: Manifest, names: set[str]) -> Manifest:

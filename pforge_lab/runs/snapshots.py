@@ -196,12 +196,11 @@ class Snapshots:
         """Return what `load` returns, and the marks that a `take` of those values after ``manifest`` would give them."""
         buffers: dict[str, list[bytearray]] = {}
         values = self._load(manifest, names, buffers)
-        shared = {
-            name: trust.digest(pack({each: values[each] for each in group.names}, here=self._here).stream)
-            for group in manifest.groups
-            if len(group.names) > 1 and group.names[0] in values
-            for name in group.names
-        }
+        shared: dict[str, str] = {}
+        for group in manifest.groups:
+            if len(group.names) > 1 and group.names[0] in values:
+                packed = pack({name: values[name] for name in group.names}, here=self._here)
+                shared |= dict.fromkeys(group.names, trust.digest(packed.stream))
         marks: dict[str, Mark] = {
             name: (self._mark(value, manifest.group((name,)), buffers.get(name, [])), shared.get(name))
             for name, value in values.items()

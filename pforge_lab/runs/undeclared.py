@@ -53,9 +53,7 @@ def undeclared(changed: Collection[str], declared: Collection[str], before: Mani
     >>> undeclared(["other", "rows", "same"], {"rows"}, before)
     ('other',)
     """
-    followers, leaders = before.followers, before.leaders
-    first = {followers.get(name, name) for name in declared} & leaders.keys()
-    covered = {*declared}.union(*(leaders[name].names for name in first))
+    covered = before.sharing(declared)
     return tuple(name for name in changed if name in before.prints and name not in covered)
 
 

@@ -239,7 +239,7 @@ def shape_of_aliasing(values):
                 pairs.add((one, "is", other))
             for outer, inner in ((one, other), (other, one)):
                 held = values[outer].get("held") if isinstance(values[outer], dict) else None
-                if held is not None and held is values[inner] and not isinstance(held, (int, str)):
+                if isinstance(held, _MUTABLE) and held is values[inner]:
                     pairs.add((outer, "holds", inner))
             if is_shared(a, b):
                 pairs.add((one, "shares", other))
