@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import StateConflict, StateCorrupt
@@ -112,31 +113,35 @@ class Chunks:
             return before
         bases = set(before.bases) if not set(before.ids).isdisjoint(cut.ids) else set()
         olds = likely(cut.ids, before.ids) if cut.mark else before.ids
-        coder = Coder(self._coded, olds, moving=bool(cut.mark))
-        for start in range(0, len(pieces), _TOGETHER):
-            end = start + _TOGETHER
-            bases |= self._put_some(pieces[start:end], cut.ids[start:end], start, coder)
+        coder = Coder(self._whole, olds, moving=bool(cut.mark))
+        new = self._not_there(pieces, cut.ids)
+        for start in range(0, len(new), _TOGETHER):
+            self._put_some(dict(islice(new.items(), start, start + _TOGETHER)), coder)
+        found = (self._known.get(name) for name in cut.ids)
+        bases.update(base for base in found if base is not None)
         return replace(cut, bases=frozenset(bases - set(cut.ids)))
 
-    def _put_some(
-        self, pieces: Sequence[memoryview], names: Sequence[str], start: int, coder: Coder
-    ) -> set[str]:
-        """Queue chunks that are not there; return those that they are kept as differences to."""
-        full: dict[str, memoryview] = {}
-        for place, (piece, name) in enumerate(zip(pieces, names, strict=True), start):
-            if name in self._known or name in full:
+    def _not_there(
+        self, pieces: Sequence[memoryview], names: Sequence[str]
+    ) -> dict[str, tuple[int, memoryview]]:
+        """Return place and content of the chunks that are neither in the store nor queued."""
+        new: dict[str, tuple[int, memoryview]] = {}
+        for place, (piece, name) in enumerate(zip(pieces, names, strict=True)):
+            if name in self._known or name in new:
                 continue
             kept = self._state.get(PREFIX + name)
-            if kept is not None:
-                self._known[name] = coding.base_of(kept)
-            elif (coded := coder.difference(piece, place)) is not None:
-                self._queue(name, coded)
+            if kept is None:
+                new[name] = place, piece
             else:
-                full[name] = piece
-        for name, coded in zip(full, coder.in_full([*full.values()]), strict=True):
-            self._queue(name, coded)
-        found = (self._known.get(name) for name in names)
-        return {base for base in found if base is not None}
+                self._known[name] = coding.base_of(kept)
+        return new
+
+    def _put_some(self, new: dict[str, tuple[int, memoryview]], coder: Coder) -> None:
+        different = dict(zip(new, coder.differences([*new.values()]), strict=True))
+        full = [name for name, coded in different.items() if coded is None]
+        whole = dict(zip(full, coder.in_full([new[name][1] for name in full]), strict=True))
+        for name in new:
+            self._queue(name, different[name] or whole[name])
 
     def _queue(self, name: str, coded: bytes) -> None:
         self._waiting[PREFIX + name] = coded
@@ -238,6 +243,13 @@ class Chunks:
         if identity(piece) != name:
             raise self._corrupt(name, "does not match its hash")
         return piece
+
+    def _whole(self, name: str) -> tuple[str, bytes]:
+        """Return what a chunk is kept as a difference to, or itself if it is whole: id, and as it is written."""
+        near = self._known.get(name) or name
+        coded = self._coded(near)
+        base = coding.base_of(coded)
+        return (near, coded) if base is None else (base, self._coded(base))
 
     def _coded(self, name: str) -> bytes:
         coded = self._waiting.get(PREFIX + name) or self._state.get(PREFIX + name)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pforge_lab.runs import coding
-from pforge_lab.runs.threads import side_by_side
+from pforge_lab.runs.threads import as_they_come, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_Pair: TypeAlias = tuple[memoryview, str, bytes]  # a chunk, the id of another, and that as it is written
 _WORTH = 0.7  # of its size that compression must leave at most
+_SEVERAL = 3  # chunks to compare that are worth threads: 0.3 ms each against 0.2
 _MANY = 2  # chunks to compress that are worth another thread: 1 ms each against 0.1
 
 
@@ -20,31 +22,44 @@ class Coder:
 
     Parameters
     ----------
-    coded
-        Gives a chunk as it is written.
+    whole
+        Gives, of a chunk, what it is kept as a difference to, or itself if it is whole: id, and as it is written.
     before
         By place, the chunk that is likely to be the same but for a little.
     moving
         The content chose the cuts: bytes may have been inserted.
     """
 
-    def __init__(self, coded: Callable[[str], bytes], before: Sequence[str], *, moving: bool) -> None:
-        self._coded = coded
+    def __init__(
+        self, whole: Callable[[str], tuple[str, bytes]], before: Sequence[str], *, moving: bool
+    ) -> None:
+        self._whole = whole
         self._before = before
         self._moving = moving
         self._share: float | None = None  # of its size that compression leaves
+        self._paid = False
         self._patience = 2 if moving else 1  # chunks may have been joined, or one been split
 
-    def difference(self, piece: memoryview, place: int) -> bytes | None:
-        """Return how a chunk is written that the store has not, or None where it is written in full."""
-        if self._share is None:
-            self._share = coding.compressibility(piece)
-        if self._patience and place < len(self._before):
-            different = self._different(piece, self._before[place])
-            if different is not None and len(different) < self._share * piece.nbytes / 2:
-                return different
-            self._patience -= 1
-        return None
+    def differences(self, pieces: Sequence[tuple[int, memoryview]]) -> list[bytes | None]:
+        """Return how chunks are written that the store has not, by place; None where one is written in full."""
+        if self._share is None and pieces:
+            self._share = coding.compressibility(pieces[0][1])
+        made: list[bytes | None] = []
+        while len(made) < len(pieces) and self._patience and not self._paid:
+            made.append(self._difference(self._pair(*pieces[len(made)])))
+            self._judge(made[-1:])
+        rest = pieces[len(made) :] if self._patience else []
+        if len(rest) < _SEVERAL:
+            further = [self._difference(self._pair(*one)) for one in rest]
+        else:
+            further = as_they_come(self._difference, (self._pair(*one) for one in rest))
+        self._judge(further)
+        return made + further + [None] * (len(pieces) - len(made) - len(rest))
+
+    def _judge(self, made: list[bytes | None]) -> None:
+        failures = made.count(None)
+        self._paid = self._paid or failures < len(made)
+        self._patience = max(0, self._patience - failures)
 
     def in_full(self, pieces: Sequence[memoryview]) -> list[bytes]:
         """Return how chunks are written in full, after `difference` was asked for each."""
@@ -52,15 +67,21 @@ class Coder:
             return side_by_side(coding.compressed, pieces, worth=_MANY)
         return [coding.raw(piece) for piece in pieces]
 
-    def _different(self, piece: memoryview, old: str) -> bytes | None:
-        """Return what differs from a chunk, or None where bytes stay in their places and most differ."""
-        coded = self._coded(old)
-        base = coding.base_of(coded)
-        if base is not None:  # differences are to whole chunks only
-            coded, old = self._coded(base), base
-        whole = coding.decoded(coded, self._coded)
-        patched = coding.patch(piece, whole, old)
-        return coding.delta(piece, whole, old) if patched is None and self._moving else patched
+    def _pair(self, place: int, piece: memoryview) -> _Pair | None:
+        """Return a chunk, and the whole one that it is likely to differ from a little."""
+        return (piece, *self._whole(self._before[place])) if place < len(self._before) else None
+
+    def _difference(self, pair: _Pair | None) -> bytes | None:
+        """Return what differs, or None where there is nothing before, or bytes stay in place and most differ."""
+        if pair is None:
+            return None
+        piece, base, coded = pair
+        whole = coding.decoded(coded)
+        different = coding.patch(piece, whole, base)
+        if different is None and self._moving:
+            different = coding.delta(piece, whole, base)
+        worth = different is not None and len(different) < (self._share or 1) * piece.nbytes / 2
+        return different if worth else None
 
 
 def likely(new: Sequence[str], old: Sequence[str]) -> Sequence[str]:

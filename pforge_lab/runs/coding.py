@@ -28,6 +28,7 @@ _WIDE: dict[int, int] = {  # enough to find again what is anywhere in two chunks
     zstd.CompressionParameter.hash_log: 17,
 }
 _WORD = 8
+_EVERY = 32  # words, of which one is compared first
 
 
 def raw(piece: memoryview) -> bytes:
@@ -68,6 +69,9 @@ def patch(piece: memoryview, base: bytes | memoryview, base_id: str) -> bytes | 
     if memoryview(base).nbytes != piece.nbytes or piece.nbytes % _WORD:
         return None
     new, old = np.frombuffer(piece, np.uint64), np.frombuffer(base, np.uint64)
+    some = new[::_EVERY] != old[::_EVERY]
+    if np.count_nonzero(some) * 2 > len(some):
+        return None
     places = np.flatnonzero(new != old)
     if len(places) * (_WORD + 2) * 2 > piece.nbytes:
         return None
@@ -111,7 +115,7 @@ def _inflated(data: memoryview, prefix: Any = None) -> bytes:
     return inflated
 
 
-def decoded(coded: bytes, load: Callable[[str], Any]) -> bytes | memoryview:
+def decoded(coded: bytes, load: Callable[[str], Any] | None = None) -> bytes | memoryview:
     """Return the bytes of a chunk.
 
     Parameters
@@ -119,7 +123,7 @@ def decoded(coded: bytes, load: Callable[[str], Any]) -> bytes | memoryview:
     coded
         As it was written.
     load
-        Gives the bytes of the chunk that this one is kept as a difference to.
+        Gives the bytes of the chunk that this one is kept as a difference to; None where it must be whole.
 
     Raises
     ------
@@ -131,7 +135,7 @@ def decoded(coded: bytes, load: Callable[[str], Any]) -> bytes | memoryview:
         return rest
     if kind == ZSTD:
         return _inflated(rest)
-    if kind in _DIFFERENCES:
+    if kind in _DIFFERENCES and load is not None:
         base, body = load(rest[:_ID].hex()), rest[_ID:]
         if kind == DELTA:
             return _inflated(body, _prefix(base))

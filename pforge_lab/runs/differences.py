@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pforge_lab.state import StateManager
 
 MOST = 16  # manifests in a row that are differences: as many are read, at most, to know one
+_KEPT = 4  # manifests that are remembered
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
@@ -147,6 +148,7 @@ class Manifests:
         self._key = key
         # line, position, the last in full, what it is, its signature
         self._last: tuple[int, int, int, Manifest, str] | None = None
+        self._kept: dict[tuple[int, int], tuple[bytes, Manifest]] = {}  # of the last ones, with their text
 
     def text(self, line: int, position: int, manifest: Manifest, *, whole: bool) -> tuple[bytes, int]:
         """Return how a manifest is written that is taken over the one at the position before.
@@ -171,6 +173,10 @@ class Manifests:
     def wrote(self, line: int, position: int, since: int, manifest: Manifest, text: bytes) -> None:
         """Note what is in the store now, and how it is written."""
         self._last = (line, position, since, manifest, signature_of(text))
+        before = self._kept.get((line, position - 1))
+        # Else it may not be ours as a whole.
+        if since == position or (before is not None and before[1].is_ours):
+            self._keep(line, position, text, replace(manifest, looked=None))
 
     def forget(self) -> None:
         """Forget what was written last: the next manifest is written in full."""
@@ -190,7 +196,7 @@ class Manifests:
         if text is None:
             raise LookupError(self._key(line, position))
         try:
-            return self._resolved(line, position, decoded(text))
+            return self._known(line, position, text) or self._resolved(line, position, text)
         except _UNREADABLE as error:
             raise StateCorrupt(
                 f"{self._key(line, position)} in {self._state.url} cannot be read ({type(error).__name__}: {error}); "
@@ -198,17 +204,30 @@ class Manifests:
                 url=self._state.url,
             ) from error
 
-    def _resolved(self, line: int, position: int, data: dict[str, Any]) -> Manifest:
+    def _keep(self, line: int, position: int, text: bytes, manifest: Manifest) -> None:
+        """Keep a manifest, as going back by a few steps is commonest: to know one may be to read many."""
+        self._kept.pop((line, position), None)
+        self._kept[line, position] = text, manifest
+        if len(self._kept) > _KEPT:
+            del self._kept[next(iter(self._kept))]
+
+    def _known(self, line: int, position: int, text: bytes) -> Manifest | None:
+        known, manifest = self._kept.get((line, position), (None, None))
+        return manifest if known == text else None
+
+    def _resolved(self, line: int, position: int, text: bytes) -> Manifest:
+        data = decoded(text)
         if "since" not in data:
             return Manifest.from_json(data)
         last = Difference.from_json(data)
         if not 0 < position - last.since <= MOST:
             raise ValueError(f"it differs from position {last.since}")
-        keys = [self._key(line, earlier) for earlier in range(last.since, position)]
-        found = self._state.get_many(keys)
+        places = {self._key(line, earlier): earlier for earlier in range(last.since, position)}
+        found = self._state.get_many([*places])
         manifest: Manifest | None = None
         signature, ours = "", True
-        for each in [*(decoded(found[key]) for key in keys), data]:
+        for key, place in {**places, self._key(line, position): position}.items():
+            each = data if place == position else decoded(found[key])
             if "since" not in each:
                 manifest = Manifest.from_json(each)
                 signature, ours = manifest.signature or "", manifest.is_ours
@@ -216,6 +235,8 @@ class Manifests:
                 difference = Difference.from_json(each)
                 ours = ours and difference.is_ours(signature)
                 manifest, signature = difference.over(manifest), difference.signature
+                read = text if place == position else found[key]
+                self._keep(line, place, read, manifest if ours else replace(manifest, signature=""))
         if manifest is None:
             raise ValueError(f"position {last.since} has no manifest in full")
         return manifest if ours else replace(manifest, signature="")

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -41,3 +41,17 @@ def side_by_side(call: Callable[[P], R], pieces: Sequence[P], *, worth: int) -> 
     with ThreadPoolExecutor(count) as pool:
         made = pool.map(lambda part: [call(piece) for piece in part], parts)
         return [one for part in made for one in part]
+
+
+def as_they_come(call: Callable[[P], R], pieces: Iterable[P]) -> list[R]:
+    """Return what ``call`` makes of each piece, in order, while this thread fetches the next ones.
+
+    For what takes as long to fetch as to work on.
+
+    Examples
+    --------
+    >>> as_they_come(len, iter([b"a", b"bc", b"def"]))
+    [1, 2, 3]
+    """
+    with ThreadPoolExecutor(max(1, _THREADS - 1)) as pool:
+        return list(pool.map(call, pieces))

@@ -57,6 +57,17 @@ def test_every_position_is_read_as_it_was(run):
         assert dict(run.at(position).variables) == {f"x{n}": 1000 + n for n in range(position + 1)}
 
 
+def test_one_that_is_remembered_is_the_one_in_the_store(run):
+    """As what it is read from would tell in another process, each time."""
+    ours, fresh = Journal(run.state, run.id), Journal(run.state, run.id)
+    for position in (LENGTH, LENGTH - 1, LENGTH - 3, LENGTH - 1, 1, LENGTH - 2):
+        assert ours.manifest(0, position) == Journal(run.state, run.id).manifest(0, position)
+    known = run.state.get(fresh.key(0, LENGTH - 1, "manifest"))
+    fresh.manifest(0, LENGTH)
+    run.state.set(fresh.key(0, LENGTH, "manifest"), known)
+    assert fresh.manifest(0, LENGTH).names == fresh.manifest(0, LENGTH - 1).names
+
+
 def test_a_fork_reads_them_through_its_own(run):
     fork = run.fork(at=MOST + 5)
     pf.delete_run(run.id, state=run.state)

@@ -15,6 +15,18 @@ def test_every_piece_has_its_place(count, worth, monkeypatch):
     assert threads.side_by_side(str, range(count), worth=worth) == [str(number) for number in range(count)]
 
 
+@pytest.mark.parametrize("count", [0, 1, 100])
+def test_what_is_fetched_meanwhile_has_its_place_too(count):
+    """Though the first may be done last."""
+    assert threads.as_they_come(str, iter(range(count))) == [str(number) for number in range(count)]
+
+
+def test_an_error_in_fetching_is_raised():
+    """What cannot be read is an error, never the end."""
+    with pytest.raises(ZeroDivisionError):
+        threads.as_they_come(str, (1 / (2 - number) for number in range(9)))
+
+
 @pytest.mark.parametrize("count", [1, 100])
 def test_many_pieces_are_called_as_each_of_them_is(count, monkeypatch):
     """Chunks have the same names from several threads as from one."""

@@ -15,7 +15,10 @@ from pforge_lab.state.zodb.storage import CheckedStorage, side_file
 from pforge_lab.state.zodb.values import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+_PART = 1 << 20  # bytes that are worth a word to the disk
 
 
 class Pieces:
@@ -112,13 +115,29 @@ class AppendingStorage(CheckedStorage):
             head.user, head.descr, head.ext = user, description, extension
             self._file.seek(self._pos)
             try:
-                self._file.writelines((head.asString(), *self._tfile.pieces, p64(length)))
-                self._file.flush()
+                self._append((head.asString(), *self._tfile.pieces, p64(length)))
             except BaseException:  # also an interrupt: a part may be in the file, or in its buffer
                 self._reopen()
                 raise
             self._nextpos = self._pos + length + 8
             return self._resolved
+
+    def _append(self, pieces: Iterable[bytes]) -> None:
+        """Write pieces at the end; the disk can begin with the first of many while others are copied."""
+        start, size, part = self._pos, 0, []
+        for piece in pieces:
+            part.append(piece)
+            size += len(piece)
+            if size >= _PART:
+                self._file.writelines(part)
+                self._file.flush()
+                self._hurry(start, size)
+                start, size, part = start + size, 0, []
+        self._file.writelines(part)
+        self._file.flush()
+
+    def _hurry(self, start: int, size: int) -> None:
+        """Take note of bytes that were written and will be waited for."""
 
     def _reopen(self) -> None:
         """Forget what is buffered: it could not be written, and would be tried again by every later write."""

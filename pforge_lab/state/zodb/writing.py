@@ -18,6 +18,7 @@ from pforge_lab.state.zodb.acknowledged import Acknowledged, Note, read_note
 from pforge_lab.state.zodb.appending import AppendingStorage
 from pforge_lab.state.zodb.compaction import pack_durably
 from pforge_lab.state.zodb.durable import (
+    begin_sync,
     create_private,
     create_private_directory,
     sync_directory,
@@ -163,6 +164,10 @@ class WritingStorage(AppendingStorage):
         super().storeBlob(oid, oldserial, data, blobfilename, *rest)
         if self.durability == "commit":
             self.fshelper.sync_names(oid)
+
+    def _hurry(self, start: int, size: int) -> None:
+        if self.waits and self.durability == "commit":
+            begin_sync(self._file.fileno(), start, size)
 
     def _finish_finish(self, tid: bytes) -> None:
         self._file.flush()
