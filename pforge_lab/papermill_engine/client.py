@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MODULE = "pforge_lab.notebook.asked"
 # As a cell, not within an expression: only in cells is `get_ipython` a builtin, by which pandas knows when
 # it is imported that it is in a notebook. What goes wrong is told by the expression.
-_IMPORT = f"try:\n    __import__({_MODULE!r})\nexcept Exception:\n    pass"
+_IMPORT = f"try:\n    __import__('pforge_lab.late').late.imported({_MODULE!r})\nexcept Exception:\n    pass"
 
 
 class RecordingFailed(PforgeError):

@@ -8,6 +8,8 @@ import io
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from pforge_lab.late import imported
+
 _AGG = "matplotlib.backends.backend_agg"  # draws without a display
 _PLOTS = "pforge_lab.views.plots"
 
@@ -59,12 +61,13 @@ class Picture:
 
 
 def _imported() -> Any:
-    importlib.import_module(_AGG)
-    return importlib.import_module(_PLOTS)
+    imported(_AGG)
+    return imported(_PLOTS)
 
 
 def _drawn(facts: dict[str, Any]) -> str:
     picture = io.BytesIO()
     figure = _imported().plot_memory(facts["memory"], facts["sizes"]).get_figure(root=True)
-    figure.savefig(picture, format="png")
+    # As ``savefig`` does, which draws twice for a figure that sees to its layout while it is drawn.
+    importlib.import_module(_AGG).FigureCanvasAgg(figure).print_png(picture)
     return base64.b64encode(picture.getvalue()).decode()

@@ -24,7 +24,6 @@ from pforge_lab.runs.run import Run
 from pforge_lab.runs.scope import OUTPUT, Scope
 from pforge_lab.runs.snapshots import Snapshots
 from pforge_lab.runs.stores import looking, store_of, url_of
-from pforge_lab.runs.unrecorded import run_unrecorded
 from pforge_lab.state import StateManager, open_state
 from pforge_lab.values.describe import sketch
 
@@ -201,6 +200,8 @@ def run(
         )
     store = place if place is None or isinstance(place, StateManager) else open_state(place)
     try:
+        from pforge_lab.runs.unrecorded import run_unrecorded  # noqa: PLC0415 - most runs are recorded
+
         return run_unrecorded(pipeline, inputs, state=store, drop_unused=dropping)
     finally:
         if store is not None and store is not place:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from pforge_lab import meter
 from pforge_lab.errors import PforgeError, SpecError, StepError, StepTimeout, one_line
-from pforge_lab.pipeline.engine import execute
 from pforge_lab.pipeline.outcome import highest_child
 from pforge_lab.runs.logs import Log, captured
 from pforge_lab.runs.records import StepRecord
@@ -77,6 +76,8 @@ def perform(
 
     KeyboardInterrupt and its like pass through; anything a tool raises is in the outcome.
     """
+    from pforge_lab.pipeline.engine import execute  # noqa: PLC0415 - a kernel that records cells executes no step
+
     log = Log()
     started = datetime.now(UTC)
     scope_of_memory = meter.enter()

@@ -76,7 +76,7 @@ def test_the_report_has_the_table_and_the_chart(success):
 
 def test_a_chart_that_cannot_be_drawn_fails_no_good_job(folder):
     """Such as by settings of matplotlib that no picture can have."""
-    (folder / "matplotlibrc").write_text("savefig.dpi: 10000000\n")
+    (folder / "matplotlibrc").write_text("figure.dpi: 10000000\n")
     write(folder / "in.ipynb", ["x = 1"])
     command = [sys.executable, "-m", "papermill", "in.ipynb", "out.ipynb", "--engine", "pforge"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
