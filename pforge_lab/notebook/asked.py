@@ -5,12 +5,16 @@ They leave nothing behind in the notebook. Each answers with JSON.
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
+import sys
 from time import perf_counter
 from typing import Any
 
 from pforge_lab.errors import PforgeError, one_line
 from pforge_lab.notebook.recording import Recording, active
+from pforge_lab.notebook.resuming import set_up
 from pforge_lab.runs import api
 from pforge_lab.runs.cell import Cell
 from pforge_lab.runs.cells import adopt_cells, start_cells
@@ -49,10 +53,22 @@ def begin(config: str) -> str:
     return json.dumps(facts)
 
 
+def _leave_alone(variables: dict[str, Any]) -> None:
+    """Keep the garbage collector from what is there by now: it stays, and would be gone through with every import.
+
+    The variables it sees, as before: who asks it for what refers to an object finds them.
+    """
+    gc.freeze()
+    if sys.implementation.name == "cpython":
+        for track in (ctypes.pythonapi.PyObject_GC_UnTrack, ctypes.pythonapi.PyObject_GC_Track):
+            track(ctypes.py_object(variables))
+
+
 def _prepared(state: StateManager, facts: dict[str, Any]) -> Recording:
     from IPython.core.getipython import get_ipython  # noqa: PLC0415 - the shell of this very kernel
 
     shell: Any = get_ipython()
+    _leave_alone(shell.user_ns)
     cells = [Cell(*cell) for cell in facts["cells"]]
     if facts["run"] is None:
         run = start_cells(
@@ -63,11 +79,12 @@ def _prepared(state: StateManager, facts: dict[str, Any]) -> Recording:
         run = api.open_run(facts["run"], state=state)
         if run.position != facts["position"]:
             run.goto(facts["position"])
-        adopt_cells(run, facts["name"], cells)
+        adopt_cells(run, facts["name"], cells, facts["exclude"])
     recorder = NamespaceRecorder(run, shell.user_ns, shell.user_ns_hidden, snapshots=facts["snapshots"])
     if facts["run"] is not None:
         with shell.builtin_trap:  # as in a cell: pandas looks where it is when it is imported
             recorder.restore()
+            set_up(shell, [cell.source for cell in cells[: facts["done"]]])
     shell.execution_count = facts["done"] + 1
     return Recording(shell, recorder, cells, facts["done"])
 

@@ -136,6 +136,6 @@ class Recording:
             memory=reading,
             logs=log_of(outputs),
             code=fingerprint(self.recorder.run.pipeline, place - 1),
-            source=result.info.raw_cell,
+            source=self._cells[place - 1].source if place <= len(self._cells) else result.info.raw_cell,
             outputs=outputs,
         )

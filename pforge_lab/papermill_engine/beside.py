@@ -69,7 +69,7 @@ class Beside:
         record = StepRecord(
             index=0, step=place, label=f"cell {place}", tool=TOOL, status="failed" if failed else "done",
             started=self._started, seconds=seconds, error=why, memory=reading, logs=_log(cell.outputs),
-            code=fingerprint(self.run.pipeline, place - 1), source=cell.source, outputs=tuple(json.loads(json.dumps(cell.outputs))),
+            code=fingerprint(self.run.pipeline, place - 1), source=self._cells[place - 1].source, outputs=tuple(json.loads(json.dumps(cell.outputs))),
         )  # fmt: skip
         if peak is not None:
             record = with_child_peak(record, peak)

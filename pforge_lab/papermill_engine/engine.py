@@ -65,9 +65,8 @@ class PforgeEngine(NBClientEngine):  # type: ignore[misc] # papermill is untyped
         options = Options.taken(kwargs)
         check_types(nb)
         nb.cells = [cell for cell in nb.cells if not is_report(cell)]
-        cells = cells_of(nb)
-        config = _config(nb, cells, options, kwargs.get("input_path"), output_path)
-        plan = _resumption(config, cells, options)
+        config = _config(nb, options, kwargs.get("input_path"), output_path)
+        plan = _resumption(config, nb, options)
         manager = Manager(nb, output_path=output_path, progress_bar=progress_bar, log_output=log_output, autosave_cell_every=autosave_cell_every)  # fmt: skip
         manager.done = plan.done
         with contextlib.closing(Picture()) as picture, Termination() as termination:
@@ -112,12 +111,12 @@ def _client(manager: Manager, kernel_name: str, *, log_output: bool, stdout_file
     )
 
 
-def _config(nb: Any, cells: list[Cell], options: Options, source: Any, output: str | None) -> dict[str, Any]:
+def _config(nb: Any, options: Options, source: Any, output: str | None) -> dict[str, Any]:
     paths = {"input": whole_path(source), "output": whole_path(output)}
     return {
         "state": store_url(options.state, paths["output"]),
         "name": Path(paths["input"]).stem or "notebook",
-        "cells": [[cell.source, cell.may_fail] for cell in cells],
+        "cells": _told(cells_of(nb, options.exclude)),
         "notebook": paths,
         "params": {name: str(value) for name, value in nb.metadata.papermill.get("parameters", {}).items()},
         "keep": options.keep,
@@ -130,7 +129,11 @@ def _config(nb: Any, cells: list[Cell], options: Options, source: Any, output: s
     }
 
 
-def _resumption(config: dict[str, Any], cells: list[Cell], options: Options) -> Resumption:
+def _told(cells: list[Cell]) -> list[list[Any]]:
+    return [[cell.source, cell.may_fail] for cell in cells]
+
+
+def _resumption(config: dict[str, Any], nb: Any, options: Options) -> Resumption:
     """Return where the execution begins, and tell of it; the run to go on with is put into ``config``."""
     if options.resume is None:
         return Resumption()
@@ -146,6 +149,8 @@ def _resumption(config: dict[str, Any], cells: list[Cell], options: Options) -> 
         if run is None:
             logger.info("pforge: no unfinished run of this notebook: it is executed from its first cell")
             return Resumption()
+        cells = cells_of(nb, [*run.head.exclude, *options.exclude])
+        config["cells"] = _told(cells)
         plan = plan_resumption(run, cells)
     if plan.missing:
         names = "; ".join(f"{name} ({reason})" for name, reason in plan.missing.items())

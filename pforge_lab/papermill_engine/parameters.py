@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,14 @@ from papermill.exceptions import PapermillException
 from papermill.translators import papermill_translators
 from papermill.utils import nb_kernel_name, nb_language
 
+from pforge_lab import trust
 from pforge_lab.errors import Fault, ParamError, near_misses
 from pforge_lab.values.describe import sketch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from pforge_lab.runs.exclusion import Exclusion
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "int": (int,),
@@ -54,6 +58,28 @@ def defaults(nb: Any) -> dict[str, Any]:
         with suppress(ValueError, SyntaxError):
             found[parameter.name] = ast.literal_eval(parameter.default)
     return found
+
+
+def concealed(source: str, exclusion: Exclusion, names: Iterable[str]) -> str:
+    r"""Return the code that sets parameters with a digest in place of each value that is never kept.
+
+    In any language that sets one in a line. The digest is made with the user's key: it tells whether a value has
+    changed, and nothing of the value.
+
+    Examples
+    --------
+    >>> from pforge_lab.runs.exclusion import Exclusion
+    >>> concealed("# Parameters\nday = 1\ntoken = 's3cret'\n", Exclusion.of(["token"]), ["day", "token"])[:41]
+    '# Parameters\nday = 1\ntoken = "(excluded: '
+    """
+    for name in exclusion.reasons(dict.fromkeys(names)):
+        line = re.compile(rf"^(\W*(?:\w+\s+)?{re.escape(name)}\b[^=\n]*=)(.*)$", re.MULTILINE)
+        source = line.sub(_with_digest, source)
+    return source
+
+
+def _with_digest(line: re.Match[str]) -> str:
+    return f'{line[1]} "(excluded: {trust.sign([trust.digest(line[2].encode())])[:16]})"'
 
 
 def _inspected(nb: Any) -> list[Any]:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import html
 import shlex
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import nbformat as _nbformat
 from papermill.log import logger
 
 from pforge_lab.errors import one_line
+from pforge_lab.papermill_engine.parameters import concealed
 from pforge_lab.runs.cell import Cell
+from pforge_lab.runs.exclusion import Exclusion
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from pforge_lab.papermill_engine.options import Options
     from pforge_lab.papermill_engine.picture import Picture
     from pforge_lab.runs.resumed import Resumption
@@ -87,9 +92,7 @@ class Report:
 
     def remarks(self, facts: dict[str, Any]) -> list[str]:
         """Return what there is to say beside the table."""
-        remarks = [
-            f"cell {place} was executed again: {reason}" for place, reason in self.plan.reasons.items()
-        ]
+        remarks = executed_again(self.plan.reasons)
         if self.plan.done:
             remarks.insert(0, f"cells 1 to {len(self.plan.done)} were not executed again: the run went on")
         remarks += [self.told[fact] for fact in ("remark", "chart", "trouble") if self.told.get(fact)]
@@ -101,6 +104,22 @@ class Report:
                 else f"the last cell that can be resumed from is {last}"
             )
         return remarks
+
+
+def executed_again(reasons: Mapping[int, str]) -> list[str]:
+    """Return why cells were executed again; those in a row for the same reason together.
+
+    Examples
+    --------
+    >>> executed_again({2: "its code has changed", 3: "it comes after cell 2", 4: "it comes after cell 2"})
+    ['cell 2 was executed again: its code has changed', 'cells 3 to 4 were executed again: it comes after cell 2']
+    """
+    told = []
+    for reason, group in groupby(reasons, reasons.__getitem__):
+        first, *others = group
+        cells = f"cells {first} to {others[-1]} were" if others else f"cell {first} was"
+        told.append(f"{cells} executed again: {reason}")
+    return told
 
 
 def attach_command(state: str, run: str) -> str:
@@ -145,9 +164,21 @@ def code_cells(nb: Any) -> list[Any]:
     return [cell for cell in nb.cells if is_code(cell) and not is_report(cell)]
 
 
-def cells_of(nb: Any) -> list[Cell]:
-    """Return the cells of a notebook that are executed, as the steps of a run."""
-    tagged = [(cell, cell.metadata.get("tags", [])) for cell in code_cells(nb)]
-    return [
-        Cell(cell.source, "raises-exception" in tags, "injected-parameters" in tags) for cell, tags in tagged
-    ]
+def cells_of(nb: Any, exclude: Collection[str] = ()) -> list[Cell]:
+    """Return the cells of a notebook that are executed, as the steps of a run.
+
+    Parameters
+    ----------
+    nb
+        The notebook.
+    exclude
+        Patterns of parameters whose values are not told.
+    """
+    given, exclusion = nb.metadata.get("papermill", {}).get("parameters", {}), Exclusion.of(exclude)
+    cells = []
+    for cell in code_cells(nb):
+        tags = cell.metadata.get("tags", [])
+        injected = "injected-parameters" in tags
+        source = concealed(cell.source, exclusion, given) if injected else cell.source
+        cells.append(Cell(source, "raises-exception" in tags, injected))
+    return cells

@@ -8,6 +8,7 @@ import re
 _CELL_MAGIC = re.compile(r"\s*%%(\w+)[^\n]*\n?")
 _PYTHON = frozenset(("time", "timeit", "capture", "prun", "memit"))  # cell magics that execute their cell
 _LINE = re.compile(r"(?P<indent>\s*)(?:(?P<target>[\w, ]+?)\s*=\s*)?(?:%(?P<magic>\w+)|!{1,2})(?P<rest>.*)")
+_MAGIC = re.compile(r"%(\w+)(.*)")
 _INSERTED = re.compile(r"\{([A-Za-z_]\w*)|\$([A-Za-z_]\w*)")
 
 
@@ -32,6 +33,22 @@ def parsed(source: str) -> list[ast.stmt]:
     if whole is not None:
         return whole
     return [statement for line in text.splitlines() for statement in _statements(line.strip()) or ()]
+
+
+def line_magics(source: str) -> list[tuple[str, str]]:
+    r"""Return name and argument of the magics that are lines of a cell, as far as they stand by themselves.
+
+    Examples
+    --------
+    >>> line_magics("%load_ext autoreload\n%autoreload 2\nx = %pwd")
+    [('load_ext', 'autoreload'), ('autoreload', '2')]
+    >>> line_magics("text = '''\n%load_ext one\n'''"), line_magics("%%sql\n%config")
+    ([], [])
+    """
+    if is_python(source) or _CELL_MAGIC.match(source):
+        return []
+    found = (_MAGIC.fullmatch(line) for line in source.splitlines())
+    return [(match[1], match[2].strip()) for match in found if match is not None]
 
 
 def is_python(source: str) -> bool:

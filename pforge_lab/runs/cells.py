@@ -11,6 +11,7 @@ from pforge_lab.pipeline.kinds.native import NativeDefinition
 from pforge_lab.pipeline.spec import Pipeline
 from pforge_lab.runs import api
 from pforge_lab.runs.cell import TOOL, Cell, step_of
+from pforge_lab.runs.exclusion import Exclusion
 from pforge_lab.runs.head import touched
 from pforge_lab.runs.housekeeping import delete_run
 from pforge_lab.runs.journal import Journal
@@ -95,11 +96,20 @@ def keeps_variables(run: Run) -> bool:
     return bool(run.timeline.journal.definition().get("keeps", True))
 
 
-def adopt_cells(run: Run, name: str, cells: Sequence[Cell]) -> None:
-    """Make the steps of a run those of a notebook that has changed, in one transaction."""
+def adopt_cells(run: Run, name: str, cells: Sequence[Cell], exclude: Collection[str] = ()) -> None:
+    """Make the steps of a run those of a notebook that has changed, in one transaction.
+
+    Parameters
+    ----------
+    run, name, cells
+        The run, and the notebook as it is now.
+    exclude
+        Patterns of variables that are not kept from here on, beside those of the run.
+    """
     pipeline, journal = pipeline_of(name, cells), run.timeline.journal
     definition = journal.definition() | {"pipeline": pipeline.to_dict(), "cells": True}
-    head = touched(run.timeline.head, steps_total=len(cells))
+    patterns = tuple(dict.fromkeys([*run.head.exclude, *Exclusion.of(exclude).patterns]))
+    head = touched(run.timeline.head, steps_total=len(cells), exclude=patterns)
     journal.redefine(head, definition)
     run.timeline.head = head
     run.adopt(pipeline)

@@ -95,7 +95,9 @@ class NamespaceRecorder:
         """
         self._surround()
         self._namespace.update(self._snapshots.load(self._manifest))
-        return dict(self._manifest.not_kept)
+        lost = dict(self._manifest.not_kept)
+        self._manifest = replace(self._manifest, not_kept={})  # the next code is not what removes them
+        return lost
 
     def rewind(self) -> list[str]:
         """Make the namespace what it was at the run's position: what was not there then is removed.

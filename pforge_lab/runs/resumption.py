@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from typing import TYPE_CHECKING
 
+from pforge_lab.runs.cell_source import parsed
 from pforge_lab.runs.cells import keeps_variables
 from pforge_lab.runs.reading import needs, reads_anything
 from pforge_lab.runs.resumed import Resumption
@@ -11,12 +14,15 @@ from pforge_lab.runs.retention import described
 from pforge_lab.runs.surroundings import changes_at
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from pforge_lab.runs.cell import Cell
     from pforge_lab.runs.records import StepRecord
     from pforge_lab.runs.run import Run
 
+_NO_OUTPUTS = "outputs of cells are not kept: give the value a name in its cell"
+_OUTPUT = re.compile(r"_oh|_\d+")
+_LAST_OUTPUTS = frozenset(("_", "__", "___"))
 _INJECTED = "# Parameters\n"  # begins papermill's cell: there is none where no parameter is given
 
 
@@ -51,6 +57,7 @@ def plan_resumption(run: Run, cells: Sequence[Cell]) -> Resumption:
     needed = needs(left, [cell.source for cell in cells[: len(done)]])
     missing = {name: _told(run, name, kept, lost[name]) for name in lost if name in needed}
     missing |= _unset(run, kept, left)
+    missing |= dict.fromkeys(_displayed(needed, left, len(done)), _NO_OUTPUTS)
     doubtful = tuple(lost) if not missing and reads_anything(left) else ()
     return Resumption(kept, tuple(done), reasons, missing, doubtful)
 
@@ -94,6 +101,31 @@ def _unset(run: Run, position: int, left: Sequence[str]) -> dict[str, str]:
         for name in names
         if any(f"{quote}{name}{quote}" in text for text in left for quote in "'\"")
     }
+
+
+def _displayed(needed: Collection[str], left: Sequence[str], done: int) -> list[str]:
+    """Return the names by which cells that are left read the outputs of those before them."""
+    found = {
+        name
+        for name in needed
+        if _OUTPUT.fullmatch(name) and not (name[1:].isdigit() and int(name[1:]) > done)
+    }
+    found |= _LAST_OUTPUTS & needs(left[:1])  # further cells may mean those of the cells left
+    if "Out" in needed and _reads_outputs(left, done):
+        found.add("Out")
+    return sorted(found)
+
+
+def _reads_outputs(left: Sequence[str], done: int) -> bool:
+    """Return whether cells read more of ``Out`` than their own outputs, by number."""
+    nodes = [node for source in left for statement in parsed(source) for node in ast.walk(statement)]
+    named = [node for node in nodes if isinstance(node, ast.Name) and node.id == "Out"]
+    numbers = [
+        node.slice.value
+        for node in nodes
+        if isinstance(node, ast.Subscript) and node.value in named and isinstance(node.slice, ast.Constant)
+    ]
+    return len(numbers) < len(named) or not all(isinstance(one, int) and one > done for one in numbers)
 
 
 def _told(run: Run, name: str, position: int, reason: str) -> str:

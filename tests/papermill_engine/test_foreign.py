@@ -60,6 +60,15 @@ def test_libraries_that_look_where_they_are_when_imported_are_in_a_notebook(fold
     assert shown(pforge()) == shown(plain)
 
 
+def test_the_garbage_collector_sees_variables_and_what_refers_to_them(folder, pforge):
+    """The recorder keeps it from what was there before the first cell."""
+    refers = "import gc\nx = [1]\nprint(sum(one is globals() for one in gc.get_referrers(x)), gc.isenabled())"
+    ring = "class Told:\n    def __del__(self): print('gone')\ntold = Told()\ntold.own = told\ndel told\ngc.collect() > 0"
+    write(folder / "in.ipynb", [refers, ring])
+    plain = papermill.execute_notebook("in.ipynb", "plain.ipynb", progress_bar=False)
+    assert shown(pforge()) == shown(plain)
+
+
 def test_report_mode_and_parameters_are_those_of_stock_papermill(folder):
     given = {"msg": "hello"}
     assert outcome("report_mode_test", "pforge", {"a": 1}, report_mode=True) == outcome(
