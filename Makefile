@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
-PYTEST = $(PY) -m pytest -n 2 --dist loadfile
+PYTEST = $(PY) -m pytest -n 3 --dist loadfile
 export PYTHONUTF8 = 1
 START := $(shell date +%s)
 

@@ -8,7 +8,7 @@ import io
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from pforge_lab.late import imported
+from pforge_lab.late import imported, uncollected
 
 _AGG = "matplotlib.backends.backend_agg"  # draws without a display
 _PLOTS = "pforge_lab.views.plots"
@@ -65,6 +65,7 @@ def _imported() -> Any:
     return imported(_PLOTS)
 
 
+@uncollected()
 def _drawn(facts: dict[str, Any]) -> str:
     picture = io.BytesIO()
     figure = _imported().plot_memory(facts["memory"], facts["sizes"]).get_figure(root=True)

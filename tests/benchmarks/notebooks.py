@@ -33,7 +33,7 @@ from tests.benchmarks._kishu import python_with_kishu
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROUNDS = 3
+ROUNDS = 7
 SMALL = ["import pandas as pd"] + [
     f"x{number} = list(range({number}))\nprint(len(x{number}))" for number in range(29)
 ]
