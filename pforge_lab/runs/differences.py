@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -148,7 +149,7 @@ class Manifests:
         self._key = key
         # line, position, the last in full, what it is, its signature
         self._last: tuple[int, int, int, Manifest, str] | None = None
-        self._kept: dict[tuple[int, int], tuple[bytes, Manifest]] = {}  # of the last ones, with their text
+        self._kept = OrderedDict[tuple[int, int], tuple[bytes, Manifest]]()  # the last ones, with their text
 
     def text(self, line: int, position: int, manifest: Manifest, *, whole: bool) -> tuple[bytes, int]:
         """Return how a manifest is written that is taken over the one at the position before.
@@ -206,10 +207,9 @@ class Manifests:
 
     def _keep(self, line: int, position: int, text: bytes, manifest: Manifest) -> None:
         """Keep a manifest, as going back by a few steps is commonest: to know one may be to read many."""
-        self._kept.pop((line, position), None)
         self._kept[line, position] = text, manifest
         if len(self._kept) > _KEPT:
-            del self._kept[next(iter(self._kept))]
+            self._kept.popitem(last=False)
 
     def _known(self, line: int, position: int, text: bytes) -> Manifest | None:
         known, manifest = self._kept.get((line, position), (None, None))
