@@ -17,6 +17,7 @@ from pforge_lab.errors import PforgeError, StateError
 from pforge_lab.state import StateManager, open_state
 
 COUNTER = "counter"
+_acknowledgements = 1  # the file that they are written to
 COMPACTED = 100  # operations of a process's first thread between two compactions
 
 
@@ -45,7 +46,7 @@ def operate(state: StateManager, name: str, thread: int, number: int) -> None:
 
 def say(line: str) -> None:
     """Write one line at once: lines of threads do not mix."""
-    os.write(1, f"{line}\n".encode())
+    os.write(_acknowledgements, f"{line}\n".encode())
 
 
 def work(url: str, name: str, thread: int, first: int) -> None:
@@ -74,6 +75,9 @@ def work(url: str, name: str, thread: int, first: int) -> None:
 
 def main() -> None:
     """Start the threads and wait to be killed."""
+    global _acknowledgements  # noqa: PLW0603 - of this process, set once
+    _acknowledgements = os.dup(1)
+    os.dup2(2, 1)  # what libraries in C print when a server goes away acknowledges nothing
     # What libraries log of servers that go away is said as errors here
     logging.getLogger().addHandler(logging.NullHandler())
     url, name, threads, *firsts = sys.argv[1:]
