@@ -63,23 +63,27 @@ def defaults(nb: Any) -> dict[str, Any]:
 def concealed(source: str, exclusion: Exclusion, names: Iterable[str]) -> str:
     r"""Return the code that sets parameters with a digest in place of each value that is never kept.
 
-    In any language that sets one in a line. The digest is made with the user's key: it tells whether a value has
-    changed, and nothing of the value.
+    Where no line is found that sets one, as may be in some language, a digest stands for all of the code. It is
+    made with the user's key: it tells whether a value has changed, and nothing of the value.
 
     Examples
     --------
     >>> from pforge_lab.runs.exclusion import Exclusion
     >>> concealed("# Parameters\nday = 1\ntoken = 's3cret'\n", Exclusion.of(["token"]), ["day", "token"])[:41]
     '# Parameters\nday = 1\ntoken = "(excluded: '
+    >>> concealed("# Parameters\nset token to s3cret", Exclusion.of(["token"]), ["token"])[:25]
+    '# Parameters\n"(excluded: '
     """
     for name in exclusion.reasons(dict.fromkeys(names)):
         line = re.compile(rf"^(\W*(?:\w+\s+)?{re.escape(name)}\b[^=\n]*=)(.*)$", re.MULTILINE)
-        source = line.sub(_with_digest, source)
+        source, found = line.subn(lambda match: f"{match[1]} {_excluded(match[2])}", source)
+        if not found:
+            return f"# Parameters\n{_excluded(source)}"
     return source
 
 
-def _with_digest(line: re.Match[str]) -> str:
-    return f'{line[1]} "(excluded: {trust.sign([trust.digest(line[2].encode())])[:16]})"'
+def _excluded(text: str) -> str:
+    return f'"(excluded: {trust.sign([trust.digest(text.encode())])[:16]})"'
 
 
 def _inspected(nb: Any) -> list[Any]:

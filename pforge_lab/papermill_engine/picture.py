@@ -69,6 +69,6 @@ def _imported() -> Any:
 def _drawn(facts: dict[str, Any]) -> str:
     picture = io.BytesIO()
     figure = _imported().plot_memory(facts["memory"], facts["sizes"]).get_figure(root=True)
-    # As ``savefig`` does, which draws twice for a figure that sees to its layout while it is drawn.
+    # Not by ``savefig``, which draws a figure twice that sees to its layout while it is drawn.
     importlib.import_module(_AGG).FigureCanvasAgg(figure).print_png(picture)
     return base64.b64encode(picture.getvalue()).decode()

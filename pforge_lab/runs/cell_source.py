@@ -23,12 +23,7 @@ def parsed(source: str) -> list[ast.stmt]:
     statements = _statements(source)
     if statements is not None:
         return statements
-    text = source
-    if (magic := _CELL_MAGIC.match(source)) is not None:
-        if magic[1] not in _PYTHON:
-            return []
-        text = source[magic.end() :]
-    text = "\n".join(map(_plain, text.splitlines()))
+    text = "\n".join(map(_plain, _executed(source).splitlines()))
     whole = _statements(text)
     if whole is not None:
         return whole
@@ -42,12 +37,14 @@ def line_magics(source: str) -> list[tuple[str, str]]:
     --------
     >>> line_magics("%load_ext autoreload\n%autoreload 2\nx = %pwd")
     [('load_ext', 'autoreload'), ('autoreload', '2')]
-    >>> line_magics("text = '''\n%load_ext one\n'''"), line_magics("%%sql\n%config")
-    ([], [])
+    >>> line_magics("%%time\n%load_ext one"), line_magics("%%sql\n%config")
+    ([('load_ext', 'one')], [])
+    >>> line_magics("text = '''\n%load_ext one\n'''")
+    []
     """
-    if is_python(source) or _CELL_MAGIC.match(source):
+    if is_python(source):
         return []
-    found = (_MAGIC.fullmatch(line) for line in source.splitlines())
+    found = (_MAGIC.fullmatch(line) for line in _executed(source).splitlines())
     return [(match[1], match[2].strip()) for match in found if match is not None]
 
 
@@ -60,6 +57,14 @@ def is_python(source: str) -> bool:
     (True, False)
     """
     return _statements(source) is not None
+
+
+def _executed(source: str) -> str:
+    """Return what of a cell IPython executes itself: nothing where a cell magic takes it for something else."""
+    magic = _CELL_MAGIC.match(source)
+    if magic is None:
+        return source
+    return source[magic.end() :] if magic[1] in _PYTHON else ""
 
 
 def _statements(text: str) -> list[ast.stmt] | None:

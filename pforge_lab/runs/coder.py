@@ -62,7 +62,7 @@ class Coder:
         self._patience = max(0, self._patience - failures)
 
     def in_full(self, pieces: Sequence[memoryview]) -> list[bytes]:
-        """Return how chunks are written in full, after `difference` was asked for each."""
+        """Return how chunks are written in full, after `differences` was asked for them."""
         if self._share is not None and self._share < _WORTH:
             return side_by_side(coding.compressed, pieces, worth=_MANY)
         return [coding.raw(piece) for piece in pieces]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def begin_sync(descriptor: int, start: int, size: int) -> None:
     Linux begins to write what a process says it needs no longer, and keeps in memory what is being written.
     """
     if sys.platform == "linux":
-        os.posix_fadvise(descriptor, start, size, os.POSIX_FADV_DONTNEED)
+        # A file system may have no ear for advice; what goes wrong with the disk, `sync_file` raises.
+        with suppress(OSError):
+            os.posix_fadvise(descriptor, start, size, os.POSIX_FADV_DONTNEED)
 
 
 def sync_path(path: Path) -> None:
