@@ -123,7 +123,7 @@ steps: [{ tool: it, timeout_ms: 20000 }]
 def test_a_timeout_ends_the_whole_process_tree(one_step, tmp_path):
     """Children and their children, also those that ignore being asked."""
     script = "trap '' TERM; sh -c 'echo $$ > inner; sleep 60' & echo $$ > outer; sleep 60; wait"
-    text = f'tools: [{{ type: cli, name: it, command: sh, args: ["-c", "{script}"], timeout_ms: 600 }}]\nsteps: [{{ tool: it }}]'
+    text = f'tools: [{{ type: cli, name: it, command: sh, args: ["-c", "{script}"], timeout_ms: 2000 }}]\nsteps: [{{ tool: it }}]'
     outcome = one_step(text.replace("$$", "$$"), folder=tmp_path)
     assert isinstance(outcome.error, StepTimeout)
     assert "was ended with its children" in str(outcome.error)
