@@ -1,4 +1,4 @@
-"""Leaves of a tree are written byte for byte as ZODB itself writes them."""
+"""Leaves of a tree are written byte for byte as ZODB itself writes them, and nodes to the same effect."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from BTrees.OOBTree import OOBucket
 from hypothesis import example, given, strategies as st
 from ZODB.DB import DB
 from ZODB.serialize import ObjectWriter
+from zodbpickle import pickle
 
 from pforge_lab.state.zodb.layout import KeyTree, Value, entry_of
-from pforge_lab.state.zodb.leaves import LeafPickler
+from pforge_lab.state.zodb.leaves import TreePickler
 from pforge_lab.state.zodb.values import Record, record_of, state_in
 
 
@@ -36,6 +37,13 @@ def leaves(tree):
     return found
 
 
+def nodes(tree):
+    """Return a tree and all nodes below it."""
+    state = tree.__getstate__()
+    below = [child for child in state[0][::2] if type(child) is KeyTree] if state and len(state) > 1 else []
+    return [tree, *(node for child in below for node in nodes(child))]
+
+
 def stored(jar, entries):
     """Return the leaves of a tree with these entries, once it is stored."""
     jar.root()["tree"] = tree = KeyTree(entries)
@@ -55,10 +63,42 @@ def test_every_leaf_is_the_same_bytes(values):
     database.close()
 
 
+def read(record):
+    """Return the class and the state that are in a record, and what it refers to."""
+    unpickler = pickle.Unpickler(io.BytesIO(record))
+    unpickler.persistent_load = repr
+    return unpickler.load(), unpickler.load()
+
+
+@pytest.mark.parametrize("count", [0, 1, 12, 13, 100, 2000])
+def test_every_node_reads_the_same(jar, count):
+    """Of a tree of any height; one that is a single leaf is left to ZODB."""
+    stored(jar, {f"k{number:04}": b"\0v" for number in range(count)})
+    tree = jar.root()["tree"]
+    found = nodes(tree)
+    assert len(found) > 1 or count < 2000
+    for node in found:
+        record = TreePickler().dump(node, ObjectWriter(node).persistent_id)
+        assert (record is not None) == (count > 12)
+        assert record is None or read(record) == read(ObjectWriter(node).serialize(node))
+
+
+def test_what_a_split_has_made_is_stored_with_the_node(jar):
+    """A node that leads to new ones refers to them, and they are stored."""
+    stored(jar, {f"k{number:04}": b"\0v" for number in range(500)})
+    tree = jar.root()["tree"]
+    for number in range(200):
+        tree[f"k0000-{number:03}"] = b"\0v"
+    writer = ObjectWriter(tree)
+    assert TreePickler().dump(tree, writer.persistent_id)
+    assert [child for child in tree.__getstate__()[0][::2] if child._p_oid is None] == []
+    assert len(list(writer)) > 1
+
+
 def assert_same(leaf):
     """Check that a leaf is written as ZODB writes it, and that the same objects are found to be stored with it."""
     ours, theirs = ObjectWriter(leaf), ObjectWriter(leaf)
-    record = LeafPickler().dump(leaf, ours.persistent_id)
+    record = TreePickler().dump(leaf, ours.persistent_id)
     assert record is None or record == theirs.serialize(leaf)
     new = [stored._p_oid for stored in theirs]
     assert record is None or [stored._p_oid for stored in ours] == new
@@ -76,7 +116,7 @@ def test_new_values_are_stored_with_their_leaf(jar):
     (first, *_) = stored(jar, {f"k{number:03}": b"\0v" for number in range(30)})
     _, held = first["k000"] = entry_of(bytes(1000), None)
     writer = ObjectWriter(first)
-    assert LeafPickler().dump(first, writer.persistent_id)
+    assert TreePickler().dump(first, writer.persistent_id)
     assert held._p_oid
     assert held in list(writer)
 
@@ -88,7 +128,7 @@ def test_a_new_leaf_is_stored_with_the_one_before(jar):
         jar.root()["tree"][f"k000-{number:03}"] = b"\0v"  # splits the first leaf
     assert first._next._p_oid is None
     writer = ObjectWriter(first)
-    assert LeafPickler().dump(first, writer.persistent_id)
+    assert TreePickler().dump(first, writer.persistent_id)
     assert first._next._p_oid
     assert first._next in list(writer)
 

@@ -10,6 +10,8 @@ from ZODB.FileStorage.format import DataHeader, TxnHeader
 from ZODB.POSException import ConflictError, StorageTransactionError
 from ZODB.utils import p64
 
+from pforge_lab.state.zodb.faults import FULL
+from pforge_lab.state.zodb.room import MARK_BYTES, ROOM, SMALL, mark_after
 from pforge_lab.state.zodb.seal import SEAL_BYTES, seal_of
 from pforge_lab.state.zodb.storage import CheckedStorage, side_file
 from pforge_lab.state.zodb.values import Record
@@ -48,7 +50,7 @@ class Pieces:
 
 
 class AppendingStorage(CheckedStorage):
-    """A FileStorage that writes a transaction in one go, without a temporary file.
+    """A FileStorage that writes a transaction in one go, without a temporary file, into room that is there already.
 
     ZODB reads the head of every record that is written anew, and of every node above it, to see whether
     somebody else has changed it. Where one connection alone writes, which looks at the newest transaction
@@ -58,6 +60,11 @@ class AppendingStorage(CheckedStorage):
     ----------
     shared
         Whether several connections write, as those of a server do.
+
+    Attributes
+    ----------
+    makes_room
+        Whether small transactions make room for those that follow.
     """
 
     # Attributes of FileStorage that this one works on.
@@ -74,6 +81,9 @@ class AppendingStorage(CheckedStorage):
     def __init__(self, path: Path, url: str, *, shared: bool, **options: Any) -> None:
         super().__init__(path, url, **options)
         self._shared = shared
+        self.makes_room = False
+        self._nextpos = 0  # where a transaction that is written and not finished ends
+        self._there = self._pos  # where the file ends, with its room
         self._tfile.close()
         side_file(path, ".tmp").unlink(missing_ok=True)
         self._tfile = Pieces()
@@ -113,17 +123,37 @@ class AppendingStorage(CheckedStorage):
             user, description, extension = self._ude
             head = TxnHeader(self._tid, length, "c", len(user), len(description), len(extension))
             head.user, head.descr, head.ext = user, description, extension
-            self._file.seek(self._pos)
+            end = self._pos + length + 8
             try:
-                self._append((head.asString(), *self._tfile.pieces, p64(length)))
+                self._put((head.asString(), *self._tfile.pieces, p64(length)), end)
             except BaseException:  # also an interrupt: a part may be in the file, or in its buffer
                 self._reopen()
                 raise
-            self._nextpos = self._pos + length + 8
+            self._nextpos = end
             return self._resolved
 
+    def _put(self, pieces: tuple[bytes, ...], end: int) -> None:
+        """Write a transaction that ends at ``end``, over the room there is; a small one that finds none makes some."""
+        if end < self._there:
+            self._append((*pieces, mark_after(self._tid)))
+            self._there = max(self._there, end + MARK_BYTES)
+            return
+        if self.makes_room and end - self._pos <= SMALL:
+            try:
+                self._append((*pieces, mark_after(self._tid), bytes(ROOM)))
+            except OSError as error:
+                if error.errno not in FULL:
+                    raise
+                self._reopen()  # the disk may have room for the transaction alone
+            else:
+                self._there = end + MARK_BYTES + ROOM
+                return
+        self._append(pieces)
+        self._there = end
+
     def _append(self, pieces: Iterable[bytes]) -> None:
-        """Write pieces at the end; the disk can begin with the first of many while others are copied."""
+        """Write pieces behind the last transaction; the disk can begin with the first of many while others are copied."""
+        self._file.seek(self._pos)
         start, size, part = self._pos, 0, []
         for piece in pieces:
             part.append(piece)
@@ -145,7 +175,25 @@ class AppendingStorage(CheckedStorage):
             self._file.close()
         self._file = self.path.open("r+b")
         self._file.truncate(self._pos)
+        self._there = self._pos
         self._files.flush()
+
+    def _give_up_room(self) -> None:
+        """Have the file end with its last transaction."""
+        if self._there > self._pos:
+            self._file.truncate(self._pos)
+            self._there = self._pos
+
+    def _read_anew(self) -> None:
+        """Empty the buffers of the files that are read from: room may be in them where the transaction is now."""
+        for file in self._files._files:  # noqa: SLF001 - they are all there: a commit keeps readers out
+            file.seek(0, 2)
+
+    def _abort(self) -> None:
+        written = self._nextpos  # else there is nothing to cut off
+        super()._abort()
+        if written:
+            self._there = self._pos
 
     def _check_current(self, transaction: Any) -> None:
         if transaction is not self._transaction:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from pforge_lab.errors import StateCorrupt
 from pforge_lab.state.recovery import Recovery
 from pforge_lab.state.zodb.durable import create_private
+from pforge_lab.state.zodb.room import MARK_BYTES, is_empty
 from pforge_lab.state.zodb.scan import MAGIC, START, BrokenTransaction, walk
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Ending:
     tid
         Its last transaction.
     broken
-        What is wrong with what follows; None if nothing follows.
+        What is wrong with what follows; None if nothing follows but room.
     """
 
     position: int
@@ -41,6 +42,9 @@ def find_ending(file: BinaryIO, position: int, tid: bytes) -> Ending:
         for seen in walk(file, position, tid):
             position, tid = seen.end, seen.tid
     except BrokenTransaction as broken:
+        return Ending(position, tid, broken)
+    if not is_empty(file, position + MARK_BYTES):  # the mark is not in the way of what comes before it
+        broken = BrokenTransaction("a transaction was begun and not finished", position, torn=True)
         return Ending(position, tid, broken)
     return Ending(position, tid, None)
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+#: Numbers of errors that say that the disk, or one's share of it, is full.
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def patiently(attempt: Callable[[], T]) -> T:
@@ -72,5 +73,5 @@ def fault(error: Exception, url: str) -> Exception:
 
 def _is_full(error: Exception) -> bool:
     if isinstance(error, OSError):
-        return error.errno in _FULL
+        return error.errno in FULL
     return isinstance(error, sqlite3.Error) and "full" in str(error)

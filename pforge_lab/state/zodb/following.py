@@ -12,6 +12,7 @@ from ZODB.utils import z64
 from pforge_lab.errors import StateCorrupt, StateError
 from pforge_lab.state.zodb.acknowledged import read_note
 from pforge_lab.state.zodb.ending import find_ending, judge
+from pforge_lab.state.zodb.room import MARK_BYTES, is_finished
 from pforge_lab.state.zodb.scan import START, BrokenTransaction, walk
 from pforge_lab.state.zodb.storage import CheckedStorage, side_file
 
@@ -43,7 +44,6 @@ class FollowingStorage(CheckedStorage):
 
     def __init__(self, path: Path, url: str) -> None:
         self._listeners: list[Any] = []
-        self._seen: tuple[int, int, int] | None = None
         try:
             super().__init__(path, url, read_only=True)
         except StateCorrupt:
@@ -74,22 +74,21 @@ class FollowingStorage(CheckedStorage):
         self._listeners.append(db)
 
     def moved(self) -> bool:
-        """Return whether there may be something new; costs one look at the file's size and time."""
+        """Return whether there may be something new; costs a look at the file's name and at what follows in it."""
+        file, position = self._file, self._pos
         try:
-            return self._seen is None or self._stamp() != self._seen
-        except FileNotFoundError:
+            head = os.pread(file.fileno(), MARK_BYTES, position) if hasattr(os, "pread") else None
+            return head is None or is_finished(head) or self._replaced()
+        except (FileNotFoundError, ValueError):  # the other one has been closed a moment ago
             return True
 
     def follow(self) -> None:
         """Take up what the writer has committed since."""
         with self._lock:
-            stamp = self._patiently(self._stamp)
-            if stamp[0] != os.fstat(self._file.fileno()).st_ino:
+            if self._replaced():
                 self._start_over()
             else:
                 self._read_on()
-            # While a transaction is being written, the size stays and the time may: look again next time.
-            self._seen = stamp if stamp[2] == self._pos else None
 
     def _check_end(self, position: int, tid: bytes, saved_tid: bytes | None) -> None:
         del saved_tid  # the writer may have packed or gone on since; its note is always the newest
@@ -102,11 +101,17 @@ class FollowingStorage(CheckedStorage):
             if os.fstat(file.fileno()).st_ino != os.fstat(self._file.fileno()).st_ino:
                 return  # compacted a moment ago; the next look starts over
             self._files.flush()
+            promised = read_note(side_file(self.path, ".ack"))
             for seen in self._intact(file, self._pos, self._ltid):
                 self._index.update(seen.positions)
                 self._pos, self._ltid = seen.end, seen.tid
                 for listener in self._listeners:
                     listener.invalidate(seen.tid, list(seen.positions))
+            if promised is not None and promised.tid > self._ltid and not promised.relaxed:
+                raise StateCorrupt(
+                    f"{self.path} is damaged: it ends at byte {self._pos:,}, before what was stored last; restore it from a backup",
+                    url=self.url,
+                )
 
     def _start_over(self) -> None:
         fresh = self._patiently(lambda: self.path.open("rb"))
@@ -142,11 +147,7 @@ class FollowingStorage(CheckedStorage):
                 ) from broken
 
     def _replaced(self) -> bool:
-        return self._patiently(self._stamp)[0] != os.fstat(self._file.fileno()).st_ino
-
-    def _stamp(self) -> tuple[int, int, int]:
-        status = self.path.stat()
-        return status.st_ino, status.st_mtime_ns, status.st_size
+        return self._patiently(self.path.stat).st_ino != os.fstat(self._file.fileno()).st_ino
 
     def _patiently(self, look: Callable[[], T]) -> T:
         """Look at the file, which has no name for a moment while the writer replaces it by its compacted form."""

@@ -9,8 +9,8 @@ from ZODB import DB
 from ZODB.Connection import Connection
 from ZODB.serialize import ObjectReader
 
-from pforge_lab.state.zodb.layout import Value
-from pforge_lab.state.zodb.leaves import LeafPickler
+from pforge_lab.state.zodb.layout import KeyTree, Value
+from pforge_lab.state.zodb.leaves import TreePickler
 from pforge_lab.state.zodb.storage import CheckedStorage
 from pforge_lab.state.zodb.values import Record, record_of, state_in
 
@@ -20,22 +20,25 @@ if TYPE_CHECKING:
     from ZODB.serialize import ObjectWriter
 
 
+_TREE = frozenset({OOBucket, KeyTree})
+
+
 class LeanWriter:
-    """An ObjectWriter of ZODB that leaves leaves to the LeafPickler, and values to nobody.
+    """An ObjectWriter of ZODB that leaves the tree to the TreePickler, and values to nobody.
 
     Parameters
     ----------
     writer
         Writes everything else.
-    leaves
-        Pickles leaves.
+    tree
+        Pickles leaves and nodes.
     in_pieces
         Whether records of values are left in pieces.
     """
 
-    def __init__(self, writer: ObjectWriter, leaves: LeafPickler, *, in_pieces: bool) -> None:
+    def __init__(self, writer: ObjectWriter, tree: TreePickler, *, in_pieces: bool) -> None:
         self._writer = writer
-        self._leaves = leaves
+        self._tree = tree
         self._in_pieces = in_pieces
 
     def __iter__(self) -> Iterator[Any]:
@@ -45,8 +48,8 @@ class LeanWriter:
         """Return the record of an object."""
         kind = type(stored)
         record: bytes | Record | None = None
-        if kind is OOBucket:
-            record = self._leaves.dump(stored, self._writer.persistent_id)
+        if kind in _TREE:
+            record = self._tree.dump(stored, self._writer.persistent_id)
         elif kind is Value:
             found = record_of(stored)
             record = found if found is None or self._in_pieces else bytes(found)
@@ -71,12 +74,12 @@ class LeanConnection(Connection):  # type: ignore[misc] # ZODB has no types
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._leaves = LeafPickler()
+        self._tree = TreePickler()
         self._reader = LeanReader(self, self._cache, self._db.classFactory)
 
     def _store_objects(self, writer: Any, transaction: Any) -> None:
         try:
-            lean = LeanWriter(writer, self._leaves, in_pieces=self._db.in_pieces)
+            lean = LeanWriter(writer, self._tree, in_pieces=self._db.in_pieces)
             super()._store_objects(lean, transaction)
         finally:
             writer._file.seek(0)  # noqa: SLF001 - there is no public way

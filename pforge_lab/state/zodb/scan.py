@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from pforge_lab.state.zodb.room import is_mark
 from pforge_lab.state.zodb.seal import SEAL_BYTES, is_intact
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class BrokenTransaction(Exception):
 
 
 def walk(file: BinaryIO, start: int, after: bytes) -> Iterator[Seen]:
-    """Yield the transactions from byte ``start`` to the end of the file.
+    """Yield the transactions from byte ``start`` to the end of the file, or to the room behind them.
 
     Parameters
     ----------
@@ -76,21 +77,23 @@ def walk(file: BinaryIO, start: int, after: bytes) -> Iterator[Seen]:
     size = file.seek(0, 2)
     position = start
     while position < size:
-        seen = _transaction(file, position, size, after)
+        file.seek(position)
+        head = file.read(_TRANSACTION.size)
+        if is_mark(head):
+            return
+        seen = _transaction(file, head, position, size, after)
         yield seen
         position, after = seen.end, seen.tid
 
 
-def _transaction(file: BinaryIO, position: int, size: int, after: bytes) -> Seen:
-    file.seek(position)
-    head = file.read(_TRANSACTION.size)
+def _transaction(file: BinaryIO, head: bytes, position: int, size: int, after: bytes) -> Seen:
     if len(head) < _TRANSACTION.size:
         raise BrokenTransaction("the file ends within a transaction", position, torn=True)
     tid, length, status, *texts = _TRANSACTION.unpack(head)
     end = position + length
     if end + 8 > size:
         raise BrokenTransaction("the file ends within a transaction", position, torn=True)
-    if status == b"c":
+    if status in {b"c", b"\0"}:
         raise BrokenTransaction("a transaction was begun and not finished", position, torn=True)
     if status not in (b" ", b"p") or tid <= after or length < _TRANSACTION.size + sum(texts):
         raise BrokenTransaction("the head of a transaction is damaged", position, torn=False)

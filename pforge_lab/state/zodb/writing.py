@@ -6,8 +6,9 @@ import logging
 import os
 import threading
 import weakref
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from zc.lockfile import LockError
 from ZODB.utils import z64
@@ -30,6 +31,9 @@ from pforge_lab.state.zodb.index import save_index
 from pforge_lab.state.zodb.owner import Owner, locked
 from pforge_lab.state.zodb.scan import START, BrokenTransaction, walk
 from pforge_lab.state.zodb.storage import side_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Durability = Literal["commit", "relaxed"]
 #: The index is saved whenever the file has grown by this many bytes, so that a start after a crash reads no more.
@@ -106,6 +110,7 @@ class WritingStorage(AppendingStorage):
         note = read_note(side_file(path, ".ack"))
         self.packed = note.packed if note else START
         self._indexed = self._pos
+        self.makes_room = durability == "commit"
         self._note = Acknowledged(side_file(path, ".ack"))
         self._acknowledge()
         if not self._used_index and self._pos > START:
@@ -152,6 +157,8 @@ class WritingStorage(AppendingStorage):
         if recovery is not None:
             saved = cut(self._file, ending.position, self.path)
             self.recovery = Recovery(self.path, recovery.reason, recovery.lost, saved)
+        elif size > ending.position:  # room that a killed process has left
+            self._file.truncate(ending.position)
 
     # -- writing
 
@@ -177,6 +184,7 @@ class WritingStorage(AppendingStorage):
         self._index.update(self._tindex)
         self._ltid = tid
         self._blob_tpc_finish()
+        self._read_anew()
         if not self.waits and self.durability == "commit":
             return  # nothing beside the file may promise what a power cut could take
         self._acknowledge()
@@ -193,7 +201,7 @@ class WritingStorage(AppendingStorage):
 
         Who asks while it is under way, as clients of a server do, waits: both write to the same new file.
         """
-        with self._packing:
+        with self._packing, self._without_room():
             self._check_all()
             create_private(side_file(self.path, ".pack"))
             super().pack(t, referencesf, gc)
@@ -203,19 +211,37 @@ class WritingStorage(AppendingStorage):
                 sync_file(self._file.fileno())  # a transaction that did not wait may be the last
                 self._acknowledge()
 
+    @contextmanager
+    def _without_room(self) -> Iterator[None]:
+        """Have the file end with its last transaction within the block: ZODB copies all that it has."""
+        makes_room = self.makes_room
+        with self._commit_lock, self._lock:
+            self.makes_room = False
+            self._give_up_room()
+        try:
+            yield
+        finally:
+            with self._commit_lock, self._lock:
+                if not self._file.closed:  # it is another one now
+                    self._give_up_room()
+                self.makes_room = makes_room
+
     def _check_all(self) -> None:
-        end = self._pos
+        end, checked, broken = self._pos, START, None
         with self.path.open("rb") as file:
             try:
                 for seen in walk(file, START, z64):
-                    if seen.end >= end:
+                    checked = seen.end
+                    if checked >= end:
                         return
-            except BrokenTransaction as broken:
-                if broken.position < end:
-                    raise StateCorrupt(
-                        f"{self.path} is damaged: {broken}; it was not compacted, restore it from a backup",
-                        url=self.url,
-                    ) from broken
+            except BrokenTransaction as error:
+                broken = error
+        if checked < end:
+            reason = broken or f"its transactions end at byte {checked:,}"
+            raise StateCorrupt(
+                f"{self.path} is damaged: {reason}; it was not compacted, restore it from a backup",
+                url=self.url,
+            ) from broken
 
     def _save_index(self) -> None:
         if self._shut or not hasattr(self, "_indexed"):
@@ -230,6 +256,8 @@ class WritingStorage(AppendingStorage):
         try:
             if not self._file.closed:
                 self._file.flush()
+                if self._nextpos <= self._pos:  # else a commit has failed on its way, and may have landed
+                    self._give_up_room()
                 sync_file(self._file.fileno())
                 self._save_index()
         except OSError:
