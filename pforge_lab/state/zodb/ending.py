@@ -35,6 +35,10 @@ class Ending:
     tid: bytes
     broken: BrokenTransaction | None
 
+    def __str__(self) -> str:
+        """Return what is wrong with a file that should go on."""
+        return str(self.broken or f"it ends at byte {self.position:,}, before what was stored last")
+
 
 def find_ending(file: BinaryIO, position: int, tid: bytes) -> Ending:
     """Return where the intact part of ``file`` ends, believing it up to ``position``."""
@@ -44,8 +48,8 @@ def find_ending(file: BinaryIO, position: int, tid: bytes) -> Ending:
     except BrokenTransaction as broken:
         return Ending(position, tid, broken)
     if not is_empty(file, position + MARK_BYTES):  # the mark is not in the way of what comes before it
-        broken = BrokenTransaction("a transaction was begun and not finished", position, torn=True)
-        return Ending(position, tid, broken)
+        torn = BrokenTransaction("a transaction was begun and not finished", position, torn=True)
+        return Ending(position, tid, torn)
     return Ending(position, tid, None)
 
 
@@ -82,13 +86,8 @@ def judge(
     lost = promised is not None and ending.tid < promised
     unknown = promised is None and ending.broken is not None and not ending.broken.torn
     if ((lost and not (note and note.relaxed)) or unknown) and not recover:
-        what = (
-            f"{ending.broken}"
-            if ending.broken
-            else f"it ends at byte {ending.position:,}, before what was stored last"
-        )
         raise StateCorrupt(
-            f"{path} is damaged: {what}; nothing was written. Take a backup, or keep what comes before the damage: open_state({url!r}, recover=True)",
+            f"{path} is damaged: {ending}; nothing was written. Take a backup, or keep what comes before the damage: open_state({url!r}, recover=True)",
             url=url,
         )
     if lost:

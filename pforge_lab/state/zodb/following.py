@@ -11,7 +11,7 @@ from ZODB.utils import z64
 
 from pforge_lab.errors import StateCorrupt, StateError
 from pforge_lab.state.zodb.acknowledged import read_note
-from pforge_lab.state.zodb.ending import find_ending, judge
+from pforge_lab.state.zodb.ending import Ending, find_ending, judge
 from pforge_lab.state.zodb.room import MARK_BYTES, is_finished
 from pforge_lab.state.zodb.scan import START, BrokenTransaction, walk
 from pforge_lab.state.zodb.storage import CheckedStorage, side_file
@@ -108,9 +108,9 @@ class FollowingStorage(CheckedStorage):
                 for listener in self._listeners:
                     listener.invalidate(seen.tid, list(seen.positions))
             if promised is not None and promised.tid > self._ltid and not promised.relaxed:
+                ending = Ending(self._pos, self._ltid, None)
                 raise StateCorrupt(
-                    f"{self.path} is damaged: it ends at byte {self._pos:,}, before what was stored last; restore it from a backup",
-                    url=self.url,
+                    f"{self.path} is damaged: {ending}; restore it from a backup", url=self.url
                 )
 
     def _start_over(self) -> None:

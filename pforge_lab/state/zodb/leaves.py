@@ -38,7 +38,8 @@ class TreePickler:
         refer
             Returns how a record refers to a persistent object, and sees to it that new ones are stored.
         """
-        state, kind = part.__getstate__(), type(part)
+        state: Any = part.__getstate__()
+        kind = type(part)
         if state is None or (kind is KeyTree and len(state) == 1):
             return None
         entries = state[0]

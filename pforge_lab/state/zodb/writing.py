@@ -29,7 +29,7 @@ from pforge_lab.state.zodb.durable import (
 from pforge_lab.state.zodb.ending import cut, find_ending, judge
 from pforge_lab.state.zodb.index import save_index
 from pforge_lab.state.zodb.owner import Owner, locked
-from pforge_lab.state.zodb.scan import START, BrokenTransaction, walk
+from pforge_lab.state.zodb.scan import START
 from pforge_lab.state.zodb.storage import side_file
 
 if TYPE_CHECKING:
@@ -227,21 +227,14 @@ class WritingStorage(AppendingStorage):
                 self.makes_room = makes_room
 
     def _check_all(self) -> None:
-        end, checked, broken = self._pos, START, None
+        end = self._pos
         with self.path.open("rb") as file:
-            try:
-                for seen in walk(file, START, z64):
-                    checked = seen.end
-                    if checked >= end:
-                        return
-            except BrokenTransaction as error:
-                broken = error
-        if checked < end:
-            reason = broken or f"its transactions end at byte {checked:,}"
+            ending = find_ending(file, START, z64)
+        if ending.position < end:
             raise StateCorrupt(
-                f"{self.path} is damaged: {reason}; it was not compacted, restore it from a backup",
+                f"{self.path} is damaged: {ending}; it was not compacted, restore it from a backup",
                 url=self.url,
-            ) from broken
+            ) from ending.broken
 
     def _save_index(self) -> None:
         if self._shut or not hasattr(self, "_indexed"):
