@@ -50,7 +50,7 @@ def test_a_step_that_takes_long_is_seen_to_go_on():
     assert run["x"]
     line = next(line for line in place.lines if "work" in line)
     assert line.startswith("▶ step 1 of 1  work  ")
-    assert line.endswith("MB")
+    assert line.endswith("B")
     assert place.ends[0].startswith("done: 1 step in ")
 
 
