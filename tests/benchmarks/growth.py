@@ -75,12 +75,12 @@ def kept(place: Path, steps: int) -> tuple[list[float], list[int]]:
         run = pf.Pipeline("kept", params=params, steps=made).start(
             {"block": np.zeros(32_000), **others}, state=state
         )
-        before = path.stat().st_size
+        before = state._storage.getSize()
         for _ in range(steps):
             begin = perf_counter()
             run.step()
             times.append((perf_counter() - begin) * 1e3)
-            sizes.append(path.stat().st_size - before)
+            sizes.append(state._storage.getSize() - before)
             before += sizes[-1]
     return times, sizes
 

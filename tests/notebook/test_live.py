@@ -192,10 +192,10 @@ def test_what_a_cell_writes_does_not_grow_with_the_number_of_cells(live, shell):
     run = shell.user_ns["run"]
     state, key = run.state, f"pforge/run/{run.id}/definition"
     definition = state.get(key)
-    sizes = [state.path.stat().st_size]
+    sizes = [state._storage.getSize()]
     for number in range(1000, 1120):
         assert not live(f"x = {number}").error
-        sizes.append(state.path.stat().st_size)
+        sizes.append(state._storage.getSize())
     assert sizes[120] - sizes[100] < 1.2 * (sizes[40] - sizes[20])
     assert state.get(key) == definition
     assert (run.head.steps_total, len(run.pipeline.steps)) == (121, 121)
