@@ -154,11 +154,11 @@ class WritingStorage(AppendingStorage):
         recovery = judge(ending, promised, note, self.path, self.url, recover=self._recover)
         if recovery is None and promised is None and ack.exists():
             recovery = Recovery(self.path, "the note of what was stored last is damaged", lost=None)
+        if ending.broken is None and size > ending.position:  # room that a killed process has left
+            self._file.truncate(ending.position)
         if recovery is not None:
             saved = cut(self._file, ending.position, self.path)
             self.recovery = Recovery(self.path, recovery.reason, recovery.lost, saved)
-        elif size > ending.position:  # room that a killed process has left
-            self._file.truncate(ending.position)
 
     # -- writing
 
