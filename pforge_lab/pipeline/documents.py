@@ -103,7 +103,10 @@ def parse(text: str, filename: str) -> Document:
 def _yaml() -> Any:
     from ruamel.yaml import YAML  # noqa: PLC0415 -- loaded where YAML is read
 
-    return YAML(typ="safe", pure=True)
+    yaml = YAML(typ="safe", pure=True)
+    # YAML lets an anchor be used again: an alias means the last one before it
+    yaml.composer.warn_double_anchors = False
+    return yaml
 
 
 def _check_depth(text: str, filename: str) -> None:

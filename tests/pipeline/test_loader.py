@@ -210,6 +210,16 @@ def test_anchors_may_be_used(run_all):
     assert run_all(pipeline)[0] == {"n": 3}
 
 
+def test_an_anchor_may_be_used_again(run_all):
+    """An alias means the last one before it, as YAML says; nothing is warned of."""
+    pipeline = loads(
+        "name: x\nsteps:\n  - {tool: 'builtins:len', input: &s {obj: abc}, output_var: n}\n"
+        "  - {tool: 'builtins:len', input: &s {obj: ab}, output_var: m}\n"
+        "  - {tool: 'builtins:len', input: *s, output_var: l}\n"
+    )
+    assert run_all(pipeline)[0] == {"n": 3, "m": 2, "l": 2}
+
+
 FORGE = """
 forge: { name: shop, version: 0.1.0, transport: stdio, optimization: release, description: All }
 tools:
