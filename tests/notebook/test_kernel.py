@@ -69,6 +69,7 @@ def test_a_silenced_command_shows_nothing(lab):
 
 
 def test_the_store_is_beside_the_notebook(lab):
+    lab("%pforge start")
     assert (lab.folder / ".pforge" / "lab.fs").is_file()
 
 
