@@ -139,7 +139,7 @@ def test_a_mark_in_the_middle_of_a_file_is_damage(killed):
 
 
 def test_a_reader_notices_that_the_file_ends_before_what_it_was_promised(path):
-    """A mark that damage has put where a transaction was is not waited behind for ever."""
+    """When it reads on, a mark that damage has put where a transaction was is not taken for the end."""
     from pforge_lab.state.zodb.room import mark_after
 
     with open_state(path, compact="never") as state, open_state(path, mode="r") as reader:
