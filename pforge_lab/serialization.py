@@ -16,6 +16,7 @@ from pforge_lab.allowance import allowed
 from pforge_lab.errors import PforgeError, UntrustedData
 from pforge_lab.frames import unframed
 from pforge_lab.pickler import Pickler
+from pforge_lab.quick import quickly_made
 from pforge_lab.unpickler import SafeUnpickler
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _GENEROUS, _TIMES = 4 << 30, 16
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Packed:
     """An object as a pickle stream and the buffers beside it.

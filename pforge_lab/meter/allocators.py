@@ -71,6 +71,8 @@ def allocators() -> AllocatorTotals:
 
 def arrow_bytes() -> int | None:
     """Return the bytes of Arrow's default pool, or None while pyarrow is not imported."""
+    if "pyarrow" not in sys.modules:
+        return None
     pool = _arrow_pool()
     return None if pool is None else int(pool.bytes_allocated())
 

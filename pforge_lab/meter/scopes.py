@@ -109,11 +109,13 @@ class Meter:
         with self._lock:
             gauge = self._gauge or self._choose()
             try:
-                before = self._fold(gauge)
+                peak, before, certain = gauge.look()
+                if self._open or peak > self._lifetime:
+                    self._fold(peak, certain=certain)
                 gauge.reset()
             except OSError:
                 gauge = self._replace()
-                before = self._fold(gauge)
+                before = self._look(gauge)
             scope = Scope(before, parent, gauge.exact)
             for other in self._open:
                 if parent is None or not parent.inside(other):
@@ -142,14 +144,19 @@ class Meter:
                 raise UsageError("this memory scope is closed already: call exit once for each enter")
             gauge = self._gauge or self._choose()
             try:
-                after = self._fold(gauge)
+                after = self._look(gauge)
             except OSError:
                 gauge = self._replace()
-                after = self._fold(gauge)
-            self._remove(scope)
+                after = self._look(gauge)
+            scope.closed = True
+            if self._open[-1] is scope:
+                self._open.pop()
+            else:
+                self._remove(scope)
             if not self._open:
                 gauge.rest()
             lifetime = self._lifetime
+        elapsed = perf_counter() - scope.started
         if _current.get() is scope:
             _current.set(scope.parent)
         return Reading(
@@ -160,17 +167,15 @@ class Meter:
             scope.certain and not scope.lost,
             scope.shared,
             lifetime,
-            self._allocated(perf_counter() - scope.started),
+            None if elapsed < _WORTH * self._asking else self._allocated(),
             arrow_bytes(),
         )
 
-    def _allocated(self, elapsed: float) -> int | None:
-        """Return what the C library's heap holds, if that is cheap for a scope of so many seconds.
+    def _allocated(self) -> int | None:
+        """Return what the C library's heap holds, for a scope that took a hundred times as long as to ask.
 
         In a fragmented heap it takes milliseconds, because free pieces are counted one by one.
         """
-        if elapsed < _WORTH * self._asking:
-            return None
         started = perf_counter()
         allocated = allocators().malloc_used
         self._asking = perf_counter() - started
@@ -195,8 +200,13 @@ class Meter:
         self._lifetime = self._gauge.lifetime()
         return self._gauge
 
-    def _fold(self, gauge: Gauge) -> int:
+    def _look(self, gauge: Gauge) -> int:
         peak, resident, certain = gauge.look()
+        self._fold(peak, certain=certain)
+        return resident
+
+    def _fold(self, peak: int, *, certain: bool) -> None:
+        """Take a mark into account that is about to be reset, or was read at the end of a scope."""
         if peak > self._lifetime:  # noqa: PLR1730 - max() takes three times as long, at every step
             self._lifetime = peak
         for scope in self._open:
@@ -204,13 +214,9 @@ class Meter:
                 scope.peak = peak
             if certain:
                 scope.certain = True
-        return resident
 
     def _remove(self, scope: Scope) -> None:
-        scope.closed = True
-        if self._open[-1] is scope:
-            self._open.pop()
-            return
+        """Take a scope away that is not the last one."""
         place = self._open.index(scope)
         for later in self._open[place + 1 :]:  # opened within this scope, or beside it, and outliving it
             scope.shared = later.shared = True
@@ -232,7 +238,7 @@ class Meter:
         self._lock.acquire()
         if self._gauge is not None and self._open:
             try:
-                self._fold(self._gauge)
+                self._look(self._gauge)
             except OSError:
                 self._replace()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pforge_lab.errors import StepTimeout
+from pforge_lab.quick import quickly_made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -125,6 +126,33 @@ class Stop:
                 self._actions.remove(registered)
 
         return forget
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What surrounds one execution of a step.
+
+    Attributes
+    ----------
+    resources
+        Values for parameters annotated with these types.
+    before_retry
+        Gives the scope for a further attempt, its variables as they were before the step.
+    stop
+        Stops the step from another thread, or None when nothing runs beside it.
+    deadline
+        Moment (of the monotonic clock) at which an enclosing step's time is over.
+    metered
+        Whether the memory of parts is measured, for 10 µs each.
+    """
+
+    resources: Mapping[type, object] = field(default_factory=dict)
+    listener: Listener | None = None
+    before_retry: Callable[[], Mapping[str, Any]] | None = None
+    stop: Stop | None = None
+    deadline: float | None = None
+    metered: bool = False
 
 
 @dataclass(slots=True)

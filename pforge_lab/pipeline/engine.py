@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from .calls import Execution
 from .loops import Block, Loop
 from .models import Faults
 from .names import label_steps
 from .outcome import ChildOutcome, Listener, Outcome
-from .planned import Execution, Planned, Single
+from .planned import Planned, Single
 from .policies import END
 from .steps import Parallel
 from .templates import compile_condition
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from .steps import AnyStep
     from .tools import ToolBox
 
-__all__ = ["ChildOutcome", "Listener", "Outcome", "Plan", "execute", "plan_of"]
+__all__ = ["ChildOutcome", "Listener", "Outcome", "Plan", "Planned", "execute", "plan_of"]
 
 _NOTHING: Final[Mapping[type, object]] = {}
 _PLAIN: Final = Execution()

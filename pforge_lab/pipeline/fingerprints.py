@@ -7,7 +7,6 @@ import hashlib
 import inspect
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,26 +25,6 @@ def code_fingerprint(function: Callable[..., Any]) -> str:
     >>> code_fingerprint(f) == code_fingerprint(f), code_fingerprint(f) == code_fingerprint(g)
     (True, False)
     """
-    if isinstance(function, FunctionType) and function.__closure__ is None:
-        return _of_function(function)
-    return _digest(function)
-
-
-_known: WeakKeyDictionary[FunctionType, tuple[object, object, object, str]] = WeakKeyDictionary()
-
-
-def _of_function(function: FunctionType) -> str:
-    """Return the fingerprint of a plain function; computed once, as long as its code and defaults are the same."""
-    code, defaults, named = function.__code__, function.__defaults__, function.__kwdefaults__
-    known = _known.get(function)
-    if known is not None and known[0] is code and known[1] is defaults and known[2] is named:
-        return known[3]
-    fingerprint = _digest(function)
-    _known[function] = (code, defaults, named, fingerprint)
-    return fingerprint
-
-
-def _digest(function: Callable[..., Any]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for part in _parts(function, set()):
         digest.update(part.encode("utf-8", "surrogatepass"))

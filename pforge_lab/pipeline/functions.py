@@ -6,7 +6,8 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pforge_lab.errors import Fault, SpecError, near_misses
 
@@ -60,9 +61,10 @@ class Named:
 
     def function(self) -> Function:
         """Return what the name means now."""
-        found = attribute(sys.modules.get(self.module), self.path)
+        module, path = sys.modules.get(self.module), self.path
+        found: Any = attribute(module, path) if "." in path else getattr(module, path, None)
         if callable(found):
-            return cast("Function", found)
+            return found  # type: ignore[no-any-return] # any callable is one
         if self.given is not None:
             return self.given
         raise SpecError.of(
@@ -85,7 +87,7 @@ class Referred:
         module = load_module(self.module, self.folder)
         found = attribute(module, self.path)
         if callable(found):
-            return cast("Function", found)
+            return found  # type: ignore[no-any-return] # any callable is one
         known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
         wrong = "is no function" if found is not None else "does not exist"
         raise SpecError.of(
@@ -132,3 +134,19 @@ def attribute(owner: object, path: str) -> Any:
     for name in path.split("."):
         owner = getattr(owner, name, None)
     return owner
+
+
+def main_function(name: str) -> Function | None:
+    """Return the function of that name in the notebook or script, or None."""
+    found = vars(sys.modules["__main__"]).get(name) if "__main__" in sys.modules else None
+    return found if callable(found) and not name.startswith("_") else None
+
+
+def main_functions() -> list[str]:
+    """Return the names of the functions that the notebook or script defines."""
+    main = vars(sys.modules["__main__"]) if "__main__" in sys.modules else {}
+    return [
+        name
+        for name, value in list(main.items())
+        if isinstance(value, FunctionType) and value.__module__ == "__main__" and not name.startswith("_")
+    ]

@@ -22,7 +22,8 @@ from .templates import compile_value
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .planned import Execution, Ways
+    from .calls import Execution
+    from .planned import Ways
     from .steps import Parallel, Step
     from .templates import Scope
     from .tools import ToolBox

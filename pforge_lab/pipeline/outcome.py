@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from pforge_lab.quick import quickly_made
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 Status = Literal["done", "failed", "skipped"]
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ChildOutcome:
     """What one part of a nested, parallel or foreach step came to.
@@ -54,6 +57,7 @@ class ChildOutcome:
         )  # fmt: skip
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What one step came to.
@@ -106,6 +110,8 @@ class Outcome:
 
 def highest_child(outcome: Outcome | ChildOutcome) -> int | None:
     """Return the highest ``child_peak`` of a step and all its parts, or None without any."""
+    if not outcome.children:
+        return outcome.child_peak
     told = [outcome.child_peak, *map(highest_child, outcome.children)]
     return max((peak for peak in told if peak is not None), default=None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic, perf_counter
@@ -20,41 +20,13 @@ from .retrying import with_retries
 from .templates import compile_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .calls import Stop, Tool
-    from .outcome import ChildOutcome, Listener
+    from .calls import Execution, Tool
+    from .outcome import ChildOutcome
     from .steps import AnyStep, Step
     from .templates import Condition, Scope
     from .tools import ToolBox
 
 _NO_INPUT: Final = compile_value({})
-
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """What surrounds one execution of a step.
-
-    Attributes
-    ----------
-    resources
-        Values for parameters annotated with these types.
-    before_retry
-        Gives the scope for a further attempt, its variables as they were before the step.
-    stop
-        Stops the step from another thread, or None when nothing runs beside it.
-    deadline
-        Moment (of the monotonic clock) at which an enclosing step's time is over.
-    metered
-        Whether the memory of parts is measured, for 10 µs each.
-    """
-
-    resources: Mapping[type, object] = field(default_factory=dict)
-    listener: Listener | None = None
-    before_retry: Callable[[], Scope] | None = None
-    stop: Stop | None = None
-    deadline: float | None = None
-    metered: bool = False
 
 
 Ways = tuple[tuple["Condition | None", int], ...]
@@ -67,6 +39,7 @@ class Planned:
     def __init__(self, step: AnyStep, label: str, ways: Ways) -> None:
         self.label = label
         self.tool = step.tool_name
+        self.output_var: str | None = getattr(step, "output_var", None)  # blocks have none of their own
         self.condition = step.compiled_condition
         self.tolerant = step.error_policy == "continue"
         self.ways = ways
@@ -151,7 +124,6 @@ class Single(Planned):
     def __init__(self, step: Step, label: str, ways: Ways, box: ToolBox) -> None:
         super().__init__(step, label, ways)
         self.template = _NO_INPUT if step.input is None else step.compiled_input
-        self.output_var = step.output_var
         self.retry = step.retry
         self.timeout = None if step.timeout_ms is None else step.timeout_ms / 1000
         self.box = box
@@ -163,7 +135,7 @@ class Single(Planned):
 
     def act(self, scope: Scope, around: Execution, started: float) -> Outcome:
         """Call the tool, again if it may be."""
-        tool = self.box.find(self.tool)
+        tool = self.box.fixed.get(self.tool) or self.box.find(self.tool)
         retry = self.retry or tool.retry
         state = _Attempts()
         try:
@@ -194,7 +166,7 @@ class Single(Planned):
 
     def _attempt(self, tool: Tool, scope: Scope, around: Execution, state: _Attempts, number: int) -> Any:
         arguments = self.template.render(scope)
-        if not isinstance(arguments, Mapping):
+        if type(arguments) is not dict and not isinstance(arguments, Mapping):
             raise ParamError.of(
                 [Fault(f"the input must be a mapping of arguments, not {describe(arguments)}")]
             )

@@ -150,15 +150,24 @@ class Sequence:
 class Fields:
     """A mapping of templates; each rendering makes a new dict."""
 
-    __slots__ = ("fields", "pairs", "reads")
+    __slots__ = ("_names", "fields", "pairs", "reads")
 
     def __init__(self, fields: dict[str, Template]) -> None:
         self.fields = fields
         self.pairs = tuple(fields.items())
         self.reads = _union(fields.values())
+        plain = [(name, field.name) for name, field in self.pairs if isinstance(field, Name)]
+        self._names = (
+            plain if len(plain) == len(fields) else None
+        )  # most inputs are variables and nothing else
 
     def render(self, scope: Scope) -> Any:
         """Return the mapping."""
+        if self._names is not None:
+            try:
+                return {name: scope[variable] for name, variable in self._names}
+            except KeyError:
+                pass  # told below, by the field that lacks it
         return {name: template.render(scope) for name, template in self.pairs}
 
 
@@ -181,7 +190,8 @@ class Condition:
             The condition cannot be evaluated, such as text compared with a number.
         """
         try:
-            return truth(self._evaluate(scope))
+            value = self._evaluate(scope)
+            return value if value is True or value is False else truth(value)
         except (MissingValue, UndefinedError):
             return False
         except Exception as error:

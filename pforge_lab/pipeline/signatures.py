@@ -93,7 +93,7 @@ class Signature:
             if name in arguments:
                 value = arguments[name]
                 if type(value) not in kind.exact and not kind.accepts(value):
-                    move = f"give {owner} another value, or change the annotation"
+                    move = f"give {owner!r} another value, or change the annotation"
                     faults.append(Fault(f"must be {kind.name}, not {describe(value)}; {move}", field=name))
         if faults:
             raise ParamError.of(faults)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pforge_lab.errors import Fault, SpecError, near_misses
 
 from .fingerprints import code_fingerprint
-from .functions import Function, Given, Named, Source, refer, source_of
+from .functions import Function, Given, Named, Source, main_function, main_functions, refer, source_of
 from .kinds.native import NativeTool
 from .models import read
 from .names import name_of
@@ -145,6 +143,11 @@ class ToolBox:
         Functions given as Python objects, by tool name.
     folder
         Where ``module:function`` looks first.
+
+    Attributes
+    ----------
+    fixed
+        Tools that were found and stay what they are, by name.
     """
 
     def __init__(
@@ -153,7 +156,8 @@ class ToolBox:
         self.definitions = definitions
         self.functions = functions
         self.folder = folder
-        self._fixed: dict[str, Tool] = {}
+        self.fixed: dict[str, Tool] = {}
+        self._changing: dict[str, tuple[object, Tool]] = {}  # what was registered when it was made
 
     def find(self, name: str) -> Tool:
         """Return the tool of that name, as it is now.
@@ -163,7 +167,7 @@ class ToolBox:
         SpecError
             There is none, with near misses.
         """
-        fixed = self._fixed.get(name)
+        fixed = self.fixed.get(name)
         if fixed is not None:
             return fixed
         if name in self.definitions:
@@ -216,16 +220,17 @@ class ToolBox:
         return _Provided(name, (path, name, leaf), reference, self)
 
     def _keep(self, name: str, found: Tool) -> Tool:
-        self._fixed[name] = found
+        self.fixed[name] = found
         return found
 
     def _dynamic(self, name: str) -> Tool | None:
-        if name in _registry:
-            function, options = _registry[name]
-            return _optioned(name, _registered(function), options)
-        if main_function(name) is not None:
-            return NativeTool(name, Named("__main__", name))
-        return None
+        entry = _registry.get(name)
+        if entry is None and main_function(name) is None:
+            return None
+        known = self._changing.get(name)
+        if known is None or known[0] is not entry:
+            self._changing[name] = known = (entry, _tool_of(name, entry))
+        return known[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,28 +267,18 @@ class _Provided:
         )
 
 
+def _tool_of(name: str, entry: tuple[Function, ToolOptions] | None) -> NativeTool:
+    if entry is None:
+        return NativeTool(name, Named("__main__", name))
+    return _optioned(name, _registered(entry[0]), entry[1])
+
+
 def _registered(function: Function) -> Source:
     """Return where a registered function is looked up: in the notebook by its name, where it is of the notebook."""
     path = getattr(function, "__qualname__", "<>")
     if getattr(function, "__module__", None) == "__main__" and "<" not in path:
         return Named("__main__", path, function)
     return Given(function)
-
-
-def main_function(name: str) -> Function | None:
-    """Return the function of that name in the notebook or script, or None."""
-    found = vars(sys.modules["__main__"]).get(name) if "__main__" in sys.modules else None
-    return found if callable(found) and not name.startswith("_") else None
-
-
-def main_functions() -> list[str]:
-    """Return the names of the functions that the notebook or script defines."""
-    main = vars(sys.modules["__main__"]) if "__main__" in sys.modules else {}
-    return [
-        name
-        for name, value in list(main.items())
-        if isinstance(value, FunctionType) and value.__module__ == "__main__" and not name.startswith("_")
-    ]
 
 
 def native(name: str, function: Function) -> Tool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pforge_lab.quick import quickly_made
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -14,6 +16,7 @@ _SMALL = 100_000  # bytes
 _FEW = 10
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Account:
     """What variables hold, by variable and by the set of variables that keep it alive.
@@ -70,17 +73,17 @@ class Account:
             | {owners: size for owners, size in record.shared if names.issuperset(owners)},
         )
 
-    def shared(self) -> list[tuple[tuple[str, ...], int]]:
+    def shared(self) -> tuple[tuple[tuple[str, ...], int], ...]:
         """Return what several variables keep alive, as records keep it: a little is kept with all that share a little.
 
         What those have in common is thereby said to be freed when all of them are dropped, never too early.
         """
-        several = list(self.together.items())
+        several = tuple(self.together.items())
         small = [(owners, size) for owners, size in several if size < _SMALL]
         if len(small) < _FEW:
             return several
         names = dict.fromkeys(name for owners, _ in small for name in owners)
-        return [
+        return (
             *(pair for pair in several if pair[1] >= _SMALL),
             (tuple(names), sum(size for _, size in small)),
-        ]
+        )

@@ -14,17 +14,19 @@ IMMORTAL = frozenset(
 )
 
 
-def atom(value: object) -> dict[int, float] | None:
-    """Return what a number or a text keeps alive, bytes by identity, as a walk finds it; None for any other value.
+def atom(value: object) -> tuple[int, int] | None:
+    """Return the identity of a number or a text and its bytes, as a walk finds it; None for any other value.
+
+    What never goes away counts no bytes.
 
     Examples
     --------
-    >>> list(atom(1.5).values()), atom(1), atom([])
-    ([32], {}, None)
+    >>> atom(1.5)[1], atom(1)[1], atom([])
+    (32, 0, None)
     """
     if type(value) not in ATOMS:
         return None
     identity = id(value)
     if identity in IMMORTAL:
-        return {}
-    return {identity: (sys.getsizeof(value) + ALIGNMENT) & ~ALIGNMENT}
+        return identity, 0
+    return identity, (sys.getsizeof(value) + ALIGNMENT) & ~ALIGNMENT

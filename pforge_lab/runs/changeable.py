@@ -7,7 +7,7 @@ import types
 import numpy as np
 
 _ATOMS = (int, float, complex, bool, str, bytes, type(None))
-_EXACT = frozenset(_ATOMS)
+EXACT = frozenset(_ATOMS)  # without classes that are derived from these
 _NEVER = (type, types.BuiltinFunctionType, types.ModuleType)
 
 
@@ -20,7 +20,7 @@ def is_atom(value: object) -> bool:
     >>> is_atom(1.5), is_atom("text"), is_atom(np.float64(1)), is_atom(Tagged("text")), is_atom([])
     (True, True, True, False, False)
     """
-    return type(value) in _EXACT or (isinstance(value, _ATOMS) and isinstance(value, np.generic))
+    return type(value) in EXACT or (isinstance(value, _ATOMS) and isinstance(value, np.generic))
 
 
 def is_open(value: object) -> bool:

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import StateConflict, StateCorrupt
+from pforge_lab.quick import quickly_made
 from pforge_lab.runs import coding
 from pforge_lab.runs.coder import Coder, likely
 from pforge_lab.runs.cutting import LARGEST, by_content, fixed
@@ -26,6 +27,7 @@ _TOGETHER = 32  # chunks that are coded before they are queued: 16 MiB at most
 PREFIX = "pforge/chunk/"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Cut:
     """A buffer in chunks.
@@ -73,6 +75,11 @@ class Chunks:
     state
         Where they live.
 
+    Attributes
+    ----------
+    waiting
+        What is queued, by key: for a batch that stores it together with the manifest that names it.
+
     Notes
     -----
     Storing costs about 0.1 s per GB for what is there already (XXH3), and the backend's speed
@@ -92,7 +99,7 @@ class Chunks:
     def __init__(self, state: StateManager) -> None:
         self._state = state
         self._known: dict[str, str | None] = {}  # in the store or queued: what it differs from, if anything
-        self._waiting: dict[str, bytes] = {}
+        self.waiting: dict[str, bytes] = {}
         self._waiting_bytes = 0
 
     def put(self, data: memoryview, before: Cut = NOTHING, *, moving: bool = False) -> Cut:
@@ -144,7 +151,7 @@ class Chunks:
             self._queue(name, different[name] or whole[name])
 
     def _queue(self, name: str, coded: bytes) -> None:
-        self._waiting[PREFIX + name] = coded
+        self.waiting[PREFIX + name] = coded
         self._waiting_bytes += len(coded)
         # Last: an interrupt must not leave it known and neither stored nor queued.
         self._known[name] = coding.base_of(coded)
@@ -156,26 +163,21 @@ class Chunks:
         self._known.clear()
         self.written()
 
-    @property
-    def waiting(self) -> dict[str, bytes]:
-        """What is queued, by key: for a batch that stores it together with the manifest that names it."""
-        return self._waiting
-
     def absent(self) -> dict[str, None]:
         """Return the guard of a batch that stores what is queued.
 
         A difference is stored only where nobody has written the same chunk meanwhile: whole, a chunk suits
         every snapshot that names it; as a difference only those that know what it differs from.
         """
-        return {key: None for key, coded in self._waiting.items() if coding.base_of(coded) is not None}
+        return {key: None for key, coded in self.waiting.items() if coding.base_of(coded) is not None}
 
     def written(self) -> None:
         """Note that what was queued is in the store."""
-        self._waiting, self._waiting_bytes = {}, 0
+        self.waiting, self._waiting_bytes = {}, 0
 
     def drop(self) -> None:
         """Drop what is queued, which the store has not taken: a later `put` queues it again."""
-        for key in self._waiting:
+        for key in self.waiting:
             self._known.pop(key.removeprefix(PREFIX), None)
         self.written()
 
@@ -188,7 +190,7 @@ class Chunks:
             The store cannot take it; the queue is dropped and forgotten, so that a later `put`
             tries again.
         """
-        if not self._waiting:
+        if not self.waiting:
             return
         try:
             self._write()
@@ -202,11 +204,11 @@ class Chunks:
         absent = self.absent()
         try:
             with self._state.batch(absent) as batch:
-                for key, coded in self._waiting.items():
+                for key, coded in self.waiting.items():
                     batch.set(key, coded, ttl=math.inf)  # whatever the store's own expiry is
         except StateConflict:
             pieces = {key: coding.raw(memoryview(self._load(key.removeprefix(PREFIX)))) for key in absent}
-            self._state.set_many(self._waiting | pieces, ttl=math.inf)
+            self._state.set_many(self.waiting | pieces, ttl=math.inf)
 
     def get(self, ids: Sequence[str], size: int) -> bytearray:
         """Return the ``size`` bytes that `put` cut into ``ids``, as memory of their own.
@@ -252,7 +254,7 @@ class Chunks:
         return (near, coded) if base is None else (base, self._coded(base))
 
     def _coded(self, name: str) -> bytes:
-        coded = self._waiting.get(PREFIX + name) or self._state.get(PREFIX + name)
+        coded = self.waiting.get(PREFIX + name) or self._state.get(PREFIX + name)
         if coded is None:
             raise self._corrupt(name, "is missing")
         return coded

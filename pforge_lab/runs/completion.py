@@ -56,7 +56,7 @@ class Completion:
                 continue
             beside = [pair for pair in shared if not set(pair[0]).issubset(names)]
             sizes |= {name: _completed_size(name, account.sizes[name], names, beside) for name in names}
-            shared = beside + account.shared()
+            shared = [*beside, *account.shared()]
         return replace(record, sizes=sizes, shared=tuple(shared))
 
     def _account(self, manifest: Manifest, group: Group, names: list[str]) -> Account | None:

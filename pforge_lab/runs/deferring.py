@@ -96,8 +96,9 @@ class Deferring(Pages):
             return False
         if (chunks is not None and chunks.waiting) or self._owed_names > _MOST:
             return False
-        guard = {self._head: self._seen, self._lease_key: self._lease, GENERATION: self._generation}
-        if not memory.owe(self, added, guard):
-            return False
+        if not (self.items and memory.owe_more(self, added)):
+            guard = {self._head: self._seen, self._lease_key: self._lease, GENERATION: self._generation}
+            if not memory.owe(self, added, guard):
+                return False
         self._owed_names += len(added.manifest.prints)
         return True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pforge_lab import trust
 from pforge_lab.errors import StateCorrupt
+from pforge_lab.quick import quickly_made
 from pforge_lab.runs.encoding import decoded, encoded
 from pforge_lab.runs.manifest import Group, Manifest, signature_of, with_signature
 
@@ -21,6 +22,7 @@ _KEPT = 4  # manifests that are remembered
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Difference:
     """What differs between two manifests that follow one another.

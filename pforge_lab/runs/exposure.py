@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pforge_lab.runs.wholeness import is_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from pforge_lab.runs.live import Live
     from pforge_lab.runs.manifest import Manifest
@@ -31,7 +31,12 @@ class Exposure:
     def __init__(self) -> None:
         self._names: set[str] = set()
 
-    def add(self, names: Iterable[str], manifest: Manifest) -> None:
+    @property
+    def any(self) -> bool:
+        """Whether there are any."""
+        return bool(self._names)
+
+    def add(self, names: Collection[str], manifest: Manifest) -> None:
         """Note that variables were handed out or came from outside; with them what shares objects with them in ``manifest``."""
         self._names = manifest.sharing({*self._names, *names})
 

@@ -11,6 +11,7 @@ from pforge_lab.runs.encoding import decoded, encoded
 from pforge_lab.runs.guarded import Guarded
 from pforge_lab.runs.lease import new_lease, renewer
 from pforge_lab.runs.manifest import Manifest
+from pforge_lab.runs.owner import Owner
 from pforge_lab.runs.retention import slim
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Journal(Guarded):
         RunBusy
             A live process holds the lease, or has moved the run on meanwhile.
         """
-        self._lease, mine = self._free(), new_lease()
+        self._lease, mine = self._free(), new_lease(head.owner or Owner.me())
         try:
             self._write(head, {}, lease=mine, durable=False)
         except BaseException:

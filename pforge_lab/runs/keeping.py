@@ -67,7 +67,7 @@ class Keeper:
         last
             The caller advances no further after it.
         examine
-            The variables that may have changed.
+            The variables that may have changed, are new or are gone.
         seconds
             What the step took.
         """
@@ -76,8 +76,13 @@ class Keeper:
             manifest = self._scope.snapshot(values, output, examine)
             changed = self._scope.changes(manifest)
             account = self._account(values, changed, examine, max(0.001, seconds / 10))
-            lost = {name: reason for name, reason in manifest.not_kept.items() if name}
-            full = record(changed=changed, sizes=account.sizes, shared=tuple(account.shared()), not_kept=lost)
+            lost = {name: why for name, why in manifest.not_kept.items() if name} if manifest.not_kept else {}
+            full = record(
+                changed=changed,
+                sizes=account.sizes,
+                shared=(account.together and account.shared()) or (),
+                not_kept=lost,
+            )
             self._timeline.accept(full, manifest, self._scope.chunks, last=last)
             return full, manifest
 
@@ -87,7 +92,8 @@ class Keeper:
             self._recover()
             raise
         self._scope.adopt(manifest, values, examine)
-        self._watchers("kept", kept.label, kept)
+        if self._watchers.present:
+            self._watchers("kept", kept.label, kept)
         return kept
 
     def _account(
@@ -104,6 +110,9 @@ class Keeper:
         if self._loads != self._scope.loads:
             self._loads, self._ledger, among = self._scope.loads, Ledger(), None
         present = self._scope.present(values)
+        counted = None if self.exact or among is None else self._ledger.counted(present, among)
+        if counted is not None:
+            return counted
         limit = None if self.exact else budget
         account = self._ledger.examine(present, changed=changed, among=among, budget=limit, exact=self.exact)
         position = self._timeline.position

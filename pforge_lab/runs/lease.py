@@ -22,9 +22,9 @@ SECONDS = 60.0  # a holder on another host that is gone blocks for as long
 _RENEW = SECONDS / 3
 
 
-def new_lease() -> bytes:
-    """Return the value of a lease of this process, unlike any other."""
-    return encoded(Owner.me().to_json() | {"lease": secrets.token_hex(8)})
+def new_lease(owner: Owner) -> bytes:
+    """Return the value of a lease of a process, unlike any other."""
+    return encoded(owner.to_json() | {"lease": secrets.token_hex(8)})
 
 
 def holder(lease: bytes) -> Owner:

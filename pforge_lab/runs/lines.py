@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pforge_lab.quick import quickly_made
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of history.
@@ -31,6 +34,7 @@ class Line:
     end: int
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Lines:
     """All lines of a run, with the current one and the position on it.
@@ -71,7 +75,7 @@ class Lines:
 
     def advanced(self) -> Lines:
         """Return the lines after one more accepted record, on a new line when it was not at the end."""
-        current, position = self.current, self.position + 1
+        current, position = self.all[self.number], self.position + 1
         if self.position == current.end:
             longer = Line(current.number, current.parent, current.base, position)
             everything = (*self.all[: self.number], longer, *self.all[self.number + 1 :])

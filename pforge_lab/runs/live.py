@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.runs import changeable
+from pforge_lab.runs.changeable import EXACT
 from pforge_lab.runs.variables import Missing, Pending, Stored
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Live:
     marks
         Fingerprints of loaded objects as they were then: pickled again they may differ from their
         snapshot though nobody changed them (equal strings that were one object come back as two).
+    open
+        Names of what is loaded and can be changed in place; None before that was looked at.
     loads
         Times that variables were loaded, or left: the objects are other ones since.
 
@@ -56,7 +59,7 @@ class Live:
     def __init__(self, snapshots: Snapshots, manifest: Manifest, maker: Maker) -> None:
         self._snapshots = snapshots
         self._lock = threading.RLock()
-        self._open: set[str] | None = None
+        self.open: set[str] | None = None
         self.loads = 0
         self.stand(manifest, maker)
 
@@ -73,28 +76,30 @@ class Live:
             self.manifest, self.maker = manifest, maker
             self.objects: dict[str, Any] = lost | dict(objects or {})
             self.absent = {name for name in manifest.prints if name}.difference(self.objects)
-            self.marks, self._open = dict(marks or {}), None
+            self.marks, self.open, self._ordered = dict(marks or {}), None, False
             self.loads += 1
 
     def adopt(self, manifest: Manifest, objects: dict[str, Any], examined: Collection[str] | None) -> None:
-        """Be in step with a new snapshot of ``objects``, all of them; those ``examined`` may be other ones than before."""
+        """Be in step with a new snapshot of ``objects``, all of them; those ``examined`` may be other ones than before, or gone."""
         before = self.manifest
         if examined is None:
-            self._open = None
+            self.open = None
         else:
-            known = self.opened()
-            for name in {*examined, *(self.objects.keys() - objects.keys())}:
-                if name in objects and is_open(objects[name]):
+            known = self.opened() if self.open is None else self.open
+            for name in examined:
+                if name in objects and type(objects[name]) not in EXACT and is_open(objects[name]):
                     known.add(name)
                 else:
                     known.discard(name)
-        self.marks = {
-            name: mark
-            for name, mark in self.marks.items()
-            if name in objects
-            and objects[name] is self.objects.get(name)
-            and manifest.prints.get(name) == before.prints.get(name)
-        }
+        if self.marks:
+            self.marks = {
+                name: mark
+                for name, mark in self.marks.items()
+                if name in objects
+                and objects[name] is self.objects.get(name)
+                and manifest.prints.get(name) == before.prints.get(name)
+            }
+        self._ordered = examined is not None and not manifest.not_kept  # as the snapshot was taken of them
         self.manifest, self.objects, self.absent = manifest, objects, set()
 
     @property
@@ -104,9 +109,9 @@ class Live:
 
     def opened(self) -> set[str]:
         """Return the names of what is loaded and can be changed in place."""
-        if self._open is None:
-            self._open = {name for name in self.objects if is_open(self.objects[name])}
-        return self._open
+        if self.open is None:
+            self.open = {name for name in self.objects if is_open(self.objects[name])}
+        return self.open
 
     def fetch(self, names: Collection[str] | None = None) -> None:
         """Load what is not loaded of these variables, of all without; with what shares objects with them."""
@@ -119,19 +124,24 @@ class Live:
             found, marks = self._snapshots.restore(self.manifest, wanted)
             found.pop("", None)  # the output of a step, which is no variable
             self.objects |= found
+            self._ordered = False
             self.marks |= {name: mark for name, mark in marks.items() if is_open(found.get(name))}
             self.absent = self.absent - found.keys()
-            if self._open is not None:
-                self._open |= {name for name in found if is_open(found[name])}
+            if self.open is not None:
+                self.open |= {name for name in found if is_open(found[name])}
             self.loads += 1
 
     def all(self) -> dict[str, Any]:
         """Return a new dict of all objects, in the order of the snapshot."""
-        self.fetch()
-        names = [name for name in self.manifest.names if name]
-        if list(self.objects) != names:
-            self.objects = {name: self.objects[name] for name in names}
-        return dict(self.objects)
+        return self.ordered().copy()
+
+    def ordered(self) -> dict[str, Any]:
+        """Return all objects in the order of the snapshot, in a dict that is not to be changed."""
+        if self.absent or not self._ordered:
+            self.fetch()
+            self.objects = {name: self.objects[name] for name in self.manifest.names if name}
+            self._ordered = True
+        return self.objects
 
     def mapping(self) -> Mapping[str, Any]:
         """Return the objects as of now by name; those that are not loaded yet are when they are looked at."""

@@ -6,6 +6,7 @@ import sys
 import threading
 import warnings
 from collections import deque
+from functools import cached_property
 from typing import Any, TextIO
 
 from pforge_lab.runs.records import LogLine
@@ -25,13 +26,19 @@ class Log:
     ['one', 'two']
     """
 
-    def __init__(self) -> None:
+    _tail_room = _room = LIMIT
+    _left_out = 0
+
+    def __init__(
+        self,
+    ) -> None:  # one is made for every step: what most of them do not need comes when they do
         self._head: list[LogLine] = []
-        self._tail: deque[LogLine] = deque()
-        self._room = self._tail_room = LIMIT
-        self._left_out = 0
         self._open: dict[str, _OpenLine] = {}
         self._lock = threading.Lock()
+
+    @cached_property
+    def _tail(self) -> deque[LogLine]:
+        return deque()
 
     def write(self, stream: str, text: str) -> None:
         """Add text as it was written; lines are kept once they are complete."""
@@ -58,6 +65,8 @@ class Log:
 
     def lines(self) -> tuple[LogLine, ...]:
         """Return what was kept, unfinished lines included; a line says how many were left out."""
+        if not self._open:  # nothing was ever written
+            return ()
         with self._lock:
             for stream, line in self._open.items():
                 if rest := line.end():
@@ -93,6 +102,8 @@ class _OpenLine:
 
 class _Tee:
     """A text stream that also writes to the log, for the threads that belong to the step."""
+
+    __slots__ = ("_log", "_name", "_stream")
 
     def __init__(self, stream: TextIO, name: str, log: Log) -> None:
         self._stream, self._name, self._log = stream, name, log

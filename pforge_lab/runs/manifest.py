@@ -7,15 +7,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab import trust
+from pforge_lab.quick import quickly_made
 from pforge_lab.runs.chunks import NOTHING, Cut
 from pforge_lab.runs.encoding import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
 Buffers = tuple[Cut, ...]
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Group:
     """Variables that are kept and loaded together.
@@ -68,6 +70,7 @@ class Group:
         return cls(tuple(names), digest, Cut.from_json(stream), base64.b64decode(inline), cuts)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """One snapshot: which groups of chunks hold which variables.
@@ -132,18 +135,12 @@ class Manifest:
             The names to look at, all that are kept in both being the same but for these; None looks at
             all.
         """
-        here, there = (
-            (self.prints | self.not_kept, other.prints | other.not_kept)
-            if self.not_kept or other.not_kept
-            else (self.prints, other.prints)
-        )
-        doubtful = {*here, *there} if among is None else {*among, *self.not_kept, *other.not_kept}
+        here, there = self.prints, other.prints
+        if self.not_kept or other.not_kept:
+            here, there = here | self.not_kept, there | other.not_kept
+            among = None if among is None else {*among, *self.not_kept, *other.not_kept}
+        doubtful = {*here, *there} if among is None else among
         return {name for name in doubtful if here.get(name) != there.get(name)}
-
-    def doubtful(self, variables: Mapping[str, object], examine: Collection[str]) -> set[str]:
-        """Return what may not be as it is here: examined, new or gone, or in a group with one of these."""
-        known = self.prints.keys() | self.not_kept.keys() if self.not_kept else self.prints.keys()
-        return self.sharing({*examine, *(variables.keys() ^ known)})
 
     def sharing(self, names: Iterable[str]) -> set[str]:
         """Return names, and those of the variables that share objects with one of them."""

@@ -175,7 +175,7 @@ class Moving(Costs):
     def _advancing(self) -> Iterator[None]:
         with self.holding():
             self.timeline.begin()
-            self._steps.stop.asked = False
+            self._steps.stop.ready()
             try:
                 yield
             except BaseException:

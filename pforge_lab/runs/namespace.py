@@ -234,7 +234,10 @@ class NamespaceRecorder:
         if not self._takes:
             lost = dict.fromkeys(variables, "snapshots are off") | lost
         kept = {name: value for name, value in variables.items() if name not in lost}
-        manifest = self._snapshots.take(kept, self._manifest, examine, flush=False)
+        before = self._manifest
+        if examine is not None:
+            examine |= kept.keys() ^ (before.prints.keys() | before.not_kept.keys())
+        manifest = self._snapshots.take(kept, before, examine, flush=False)
         told = {name: told_of(variables[name]) for name in lost}
         return (
             replace(manifest, not_kept=manifest.not_kept | lost, told=manifest.told | told)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pforge_lab.quick import quickly_made
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class StepResult:
     """What one step gave.

@@ -6,6 +6,7 @@ import os
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from pforge_lab.runs.encoding import moment
@@ -41,7 +42,7 @@ class Owner:
     def me(cls) -> Owner:
         """Return this process."""
         pid = os.getpid()
-        return cls(pid, platform.node(), _started(pid), datetime.now(UTC), notebook_name())
+        return cls(pid, platform.node(), _started_here(pid), datetime.now(UTC), notebook_name())
 
     def is_me(self) -> bool:
         """Return whether this is the process that asks."""
@@ -67,6 +68,11 @@ class Owner:
     def from_json(cls, data: dict[str, Any]) -> Owner:
         """Make an owner from what `to_json` returned."""
         return cls(**data | {"since": moment(data["since"])})
+
+
+@lru_cache(maxsize=1)  # a fork has another pid
+def _started_here(pid: int) -> float | None:
+    return _started(pid)
 
 
 def _started(pid: int) -> float | None:

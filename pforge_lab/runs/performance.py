@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import sysconfig
 import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab import meter
-from pforge_lab.errors import PforgeError, SpecError, StepError, StepTimeout, one_line
+from pforge_lab.errors import PforgeError, SpecError, one_line
+from pforge_lab.pipeline.calls import Execution
 from pforge_lab.pipeline.outcome import highest_child
+from pforge_lab.quick import quickly_made
 from pforge_lab.runs.logs import Log, captured
 from pforge_lab.runs.records import StepRecord
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pforge_lab.pipeline.calls import Stop
-    from pforge_lab.pipeline.engine import ChildOutcome, Outcome
+    from pforge_lab.pipeline.engine import ChildOutcome, Outcome, Planned
     from pforge_lab.pipeline.spec import Pipeline
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
-_LIBRARY = sysconfig.get_path("stdlib") + os.sep
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Performance:
     """What happened when a step was called."""
@@ -52,71 +52,69 @@ class Shown:
         print(text, file=sys.stderr if stream == "stderr" else sys.stdout)
 
 
-class _Announcements(Shown):
-    """Shows the lines of child processes, and keeps why attempts failed in the log."""
-
-    def __init__(self, log: Log) -> None:
-        self._log = log
+class _Announced(Log, Shown):
+    """The log of a step: shows the lines of child processes, and keeps why attempts failed."""
 
     def attempt_failed(self, label: str, number: int, error: BaseException) -> None:
         """Keep why an attempt failed that was followed by another one."""
-        self._log.write("stderr", f"attempt {number} of {label} failed: {one_line(error)}\n")
+        self.write("stderr", f"attempt {number} of {label} failed: {one_line(error)}\n")
 
 
 def perform(
-    pipeline: Pipeline,
-    index: int,
+    step: Planned,
     scope: Mapping[str, Any],
     *,
     resources: Mapping[type, object],
     before_retry: Callable[[], Mapping[str, Any]],
     stop: Stop | None = None,
 ) -> Performance:
-    """Execute one step in the calling thread, metered and logged.
+    """Execute one compiled step in the calling thread, metered and logged.
 
     KeyboardInterrupt and its like pass through; anything a tool raises is in the outcome.
     """
-    from pforge_lab.pipeline.engine import execute  # noqa: PLC0415 - a kernel that records cells executes no step
-
-    log = Log()
+    log = _Announced()
+    around = Execution(resources, log, before_retry, stop, metered=True)
     started = datetime.now(UTC)
     scope_of_memory = meter.enter()
     try:
         with captured(log):
-            outcome = execute(
-                pipeline,
-                index,
-                scope,
-                resources=resources,
-                listener=_Announcements(log),
-                before_retry=before_retry,
-                metered=True,
-                stop=stop,
-            )
+            outcome = step.execute(scope, around)
     finally:
         reading = meter.exit(scope_of_memory)
     return Performance(outcome, started, reading, log)
 
 
-def record_of(pipeline: Pipeline, index: int, done: Performance, position: int, **known: Any) -> StepRecord:
-    """Return the record of a performance, with what the snapshot after it has made known."""
-    step, outcome = pipeline.steps[index], done.outcome
+def record_of(
+    planned: Planned, number: int, done: Performance, position: int, code: str | None, **known: Any
+) -> StepRecord:
+    """Return the record of a performance, with what the snapshot after it has made known.
+
+    Parameters
+    ----------
+    planned, number, done
+        The step, its place in the pipeline from 1, and what happened when it was called.
+    position
+        The position on the line that it reaches.
+    code
+        The `fingerprint` of the code behind it.
+    """
+    outcome = done.outcome
     return StepRecord(
         index=position,
-        step=index + 1,
-        label=pipeline.labels[index],
-        tool=step.tool_name,
+        step=number,
+        label=planned.label,
+        tool=planned.tool,
         status=outcome.status,
         started=done.started,
         seconds=outcome.seconds,
         attempts=outcome.attempts,
         error=one_line(outcome.error) if outcome.error else None,
         traceback=_traceback(outcome.error) if outcome.error else None,
-        output_var=getattr(step, "output_var", None),  # blocks have none of their own
+        output_var=planned.output_var,
         memory=done.memory,
         logs=done.log.lines(),
-        children=tuple(_child(child, done.started, position) for child in outcome.children),
-        code=fingerprint(pipeline, index),
+        children=_children(outcome, done.started, position) if outcome.children else (),
+        code=code,
         goes_to=None if outcome.next_step is None else outcome.next_step + 1,
         **known,
     )
@@ -128,6 +126,10 @@ def fingerprint(pipeline: Pipeline, index: int) -> str | None:
         return pipeline.fingerprint(index)
     except SpecError:
         return None
+
+
+def _children(outcome: Outcome | ChildOutcome, within: datetime, position: int) -> tuple[StepRecord, ...]:
+    return tuple(_child(part, within, position) for part in outcome.children)
 
 
 def _child(child: ChildOutcome, within: datetime, position: int) -> StepRecord:
@@ -143,38 +145,13 @@ def _child(child: ChildOutcome, within: datetime, position: int) -> StepRecord:
         attempts=child.attempts,
         error=one_line(child.error) if child.error else None,
         memory=_memory(child),
-        children=tuple(_child(part, started, position) for part in child.children),
+        children=_children(child, started, position),
     )
 
 
 def _memory(child: ChildOutcome) -> meter.Reading | None:
     peak = highest_child(child)
     return child.memory if child.memory is None or peak is None else child.memory._replace(child_peak=peak)
-
-
-def culprit(error: BaseException) -> str | None:
-    """Return ``function, file:line`` of the last frame that is neither ours nor a library's, Python's own included."""
-    frames = traceback.extract_tb(error.__traceback__)
-    foreign = (_PACKAGE, _LIBRARY, "<frozen")
-    own = [
-        frame
-        for frame in frames
-        if not frame.filename.startswith(foreign) and "site-packages" not in frame.filename
-    ]
-    if not own:
-        return None
-    last = own[-1]
-    path = Path(last.filename)
-    if path.parent.name.startswith("ipykernel_"):  # where kernels say that cells are
-        return f"{last.name}, line {last.lineno} of its cell"
-    return f"{last.name}, {path.name}:{last.lineno}"
-
-
-def step_error(message: str, error: BaseException, **facts: Any) -> StepError:
-    """Return the error that a failed step raises, of the kind that tells a timeout apart."""
-    if isinstance(error, StepTimeout):
-        return StepTimeout(message, seconds=error.seconds, **facts)
-    return StepError(message, **facts)
 
 
 def _traceback(error: BaseException) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import TYPE_CHECKING
 
 import numpy as np
 import xxhash
 
 from pforge_lab.runs.chunks import NOTHING, cut_like
-from pforge_lab.serialization import Packed
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from pforge_lab.runs.manifest import Buffers, Group
+    from pforge_lab.serialization import Packed
 
 
 def cuts_before(before: Group | None, packed: Packed) -> Buffers:
@@ -34,11 +33,6 @@ def place(buffer: memoryview | bytearray) -> tuple[int, int]:
     """Return where in memory a buffer is, and how large it is."""
     held = np.frombuffer(buffer, np.uint8)
     return held.__array_interface__["data"][0], held.nbytes
-
-
-def packed_atom(value: object) -> Packed:
-    """Return what `pack` returns for a number or a text, twenty times faster."""
-    return Packed(pickle.dumps(value, protocol=5), (), {})
 
 
 def fingerprint(stream: bytes, buffers: Buffers) -> str:

@@ -244,14 +244,14 @@ class Readable(Standing):
         6
         """
         with self.still():
-            results = tuple(
+            results = [
                 StepResult(
                     record.tool, record.status == "done", record.error, partial(self._output_of, record)
                 )
                 for record in self.timeline.history
                 if record.status in ("done", "failed")
-            )
-            return PipelineOutput(results, self.variables)
+            ]
+            return PipelineOutput(tuple(results), self.variables)
 
     @property
     def results(self) -> tuple[StepResult, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pforge_lab.meter import Reading
+from pforge_lab.quick import quickly_made
 from pforge_lab.runs.encoding import moment
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ StepStatus = Literal["done", "failed", "skipped", "edited"]
 RunStatus = Literal["ready", "running", "paused", "done", "failed", "interrupted"]
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class LogLine:
     """One line a step wrote: ``stream`` is ``stdout``, ``stderr`` or ``warning``."""
@@ -26,6 +28,7 @@ class LogLine:
     text: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class VariableSize:
     """Bytes of one variable after a step.
@@ -50,6 +53,7 @@ class VariableSize:
     hurried: bool = False
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, repr=False)
 class StepRecord:
     """What one step did.

@@ -65,6 +65,12 @@ class Scope:
         return self._live.manifest
 
     @property
+    def is_closed(self) -> bool:
+        """Whether all variables are loaded and none of them can be changed in place."""
+        live = self._live
+        return not live.absent and not (live.opened() if live.open is None else live.open)
+
+    @property
     def loads(self) -> int:
         """Times that variables were loaded, or left: the objects are other ones since."""
         return self._live.loads
@@ -112,8 +118,8 @@ class Scope:
 
     def readable(self, where: str) -> Mapping[str, Any]:
         """Return the values for a step to read: looking at a missing one raises `NotKept`."""
-        values = self.values()
-        return Variables(values, where) if self._lacks(values) else values
+        values = self._live.ordered()
+        return Variables(values, where) if self._live.manifest.not_kept and self._lacks(values) else values
 
     def _lacks(self, values: Mapping[str, Any]) -> bool:
         """Return whether some of the live variables are `Missing`: their snapshot could not keep them."""
@@ -121,7 +127,7 @@ class Scope:
 
     def present(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return those of the variables whose snapshot could keep them."""
-        if not self._lacks(values):
+        if not self._live.manifest.not_kept or not self._lacks(values):
             return values
         return {name: value for name, value in values.items() if not isinstance(value, Missing)}
 
@@ -160,18 +166,24 @@ class Scope:
             What the step returned that no variable takes.
         examine
             Names of variables that may have changed since the last snapshot, such as those ``held``,
-            or are other objects now. None examines all.
+            are other objects now, are new or are gone. None examines all.
         """
-        lost = self._exclusion.reasons(values)
-        if self._lacks(values):
+        lost = self._exclusion.reasons(values) if self._exclusion.patterns else {}
+        if self._live.manifest.not_kept and self._lacks(values):
             lost |= {name: value.reason for name, value in values.items() if isinstance(value, Missing)}
         kept = {name: value for name, value in values.items() if name not in lost} if lost else values
         if output is not None:
             kept = {**kept, OUTPUT: output}
-        manifest = self._snapshots.take(
-            kept, self.manifest, None if examine is None else {*examine, OUTPUT}, flush=False
-        )
-        manifest = self._recognised(manifest, kept)
+        before = self._live.manifest
+        if examine is not None and (
+            output is not None or OUTPUT in before.prints or OUTPUT in before.not_kept
+        ):
+            examine = {*examine, OUTPUT}
+        manifest = None if examine is None else self._snapshots.take_atoms(kept, before, examine)
+        if manifest is None:
+            manifest = self._snapshots.take(kept, before, examine, flush=False)
+        if self._live.marks:
+            manifest = self._recognised(manifest, kept)
         return self._with_lost(manifest, lost, values) if lost else manifest
 
     def _with_lost(self, manifest: Manifest, lost: dict[str, str], values: Mapping[str, Any]) -> Manifest:
@@ -205,7 +217,9 @@ class Scope:
 
     def changes(self, manifest: Manifest) -> tuple[str, ...]:
         """Return the names of variables that differ from the snapshot they were in step with, sorted."""
-        return tuple(sorted(manifest.changed_since(self.manifest, manifest.looked) - {OUTPUT}))
+        found = manifest.changed_since(self._live.manifest, manifest.looked)
+        found.discard(OUTPUT)
+        return tuple(sorted(found))
 
     def adopt(
         self, manifest: Manifest, values: dict[str, Any], examined: Collection[str] | None = None
@@ -217,9 +231,12 @@ class Scope:
         examined
             Names of what may be other objects than before, or hold others; None: all.
         """
-        self._exposure.follow(self._live.objects, values, examined)
+        exposed = self._exposure
+        if exposed.any:
+            exposed.follow(self._live.objects, values, examined)
         self._live.adopt(manifest, values, examined)
-        self._exposure.add((), manifest)
+        if exposed.any:
+            exposed.add((), manifest)
 
     def as_before(self, names: Collection[str]) -> dict[str, Any]:
         """Return values from the snapshot the variables are in step with, of those that share nothing with others."""

@@ -67,6 +67,22 @@ class Sharing:
         for identity in found:
             self._owners.setdefault(identity, bit)
 
+    def put_one(self, name: str, identity: int, size: int) -> None:
+        """Take up the one object that a variable keeps alive, none of ``size`` 0: `put` of a number or a text, faster."""
+        bit, owners = self._bits.get(name), self._owners
+        before: dict[int, float] = {} if bit is None else self._found[bit]
+        known = owners.get(identity)
+        if len(before) > 1 or self._shared or (known is not None and known != bit):
+            self.put(name, {identity: size} if size else {}, size)
+            return
+        if bit is None:
+            bit = self._bits[name] = self._free.pop() if self._free else 1 << len(self._found)
+        for gone in before:
+            del owners[gone]
+        if size:
+            owners[identity] = bit
+        self._found[bit], self._alone[bit] = {identity: size} if size else {}, size
+
     def remove(self, name: str) -> None:
         """Forget a variable, if it is known."""
         if name not in self._bits:
@@ -108,6 +124,11 @@ class Sharing:
     def alone(self, name: str) -> int:
         """Return the bytes that a variable alone keeps alive."""
         return round(self._alone[self._bits[name]])
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether any memory has several owners."""
+        return bool(self._together)
 
     def together(self, order: Iterable[str]) -> dict[tuple[str, ...], int]:
         """Return what several variables keep alive: bytes by these, in an order."""

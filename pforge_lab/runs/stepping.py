@@ -8,13 +8,14 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab import meter
-from pforge_lab.errors import RunError, SpecError, one_line
+from pforge_lab.errors import RunError, SpecError
 from pforge_lab.pipeline.outcome import highest_child
 from pforge_lab.pipeline.spoilt import spoilt
 from pforge_lab.runs.dropping import carried_on, dead_after_steps
+from pforge_lab.runs.failing import failure
 from pforge_lab.runs.keeping import Keeper
 from pforge_lab.runs.looks import Looks, settled
-from pforge_lab.runs.performance import culprit, perform, record_of, step_error
+from pforge_lab.runs.performance import fingerprint, perform, record_of
 from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.stopping import Stopper
 from pforge_lab.runs.tracing import trace_file, tracing
@@ -25,6 +26,9 @@ from pforge_lab.state import StateManager
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from pforge_lab.errors import StepError
+    from pforge_lab.pipeline.engine import Planned
+    from pforge_lab.pipeline.outcome import Outcome
     from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.runs.performance import Performance
     from pforge_lab.runs.records import VariableSize
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from pforge_lab.runs.timeline import Timeline
 
 _NO_LOOKS = Looks()
+_NOBODY: frozenset[str] = frozenset()
 
 
 class Stepping:
@@ -78,7 +83,7 @@ class Stepping:
     def adopt(self, pipeline: Pipeline) -> None:
         """Execute another pipeline's steps from now on; what is known of the one before is forgotten."""
         self._pipeline = pipeline
-        for known in ("kept", "_dead"):
+        for known in ("kept", "_dead", "_bound", "_planned"):
             self.__dict__.pop(known, None)
 
     @cached_property
@@ -91,6 +96,16 @@ class Stepping:
     @cached_property
     def _dead(self) -> tuple[frozenset[str], ...]:
         return dead_after_steps(self._pipeline, self.kept)
+
+    @cached_property
+    def _planned(self) -> tuple[Planned, ...]:
+        from pforge_lab.pipeline.engine import plan_of  # noqa: PLC0415 - a kernel that records cells executes no step
+
+        return plan_of(self._pipeline).steps
+
+    @cached_property
+    def _bound(self) -> int:
+        return self._pipeline.most_steps
 
     @cached_property
     def _looks(self) -> Looks:
@@ -124,13 +139,16 @@ class Stepping:
             raise RunError(
                 f"run {self._run} is done; go back with run.back(), or start another run", run=self._run
             )
-        self._check_bound()
-        looks, verify = looks | self._looks, verify or self._verify
-        self.note_edits(verify=verify)
+        if self._timeline.position >= self._bound:
+            self._check_bound()
+        looks, verify = self._looks if looks is _NO_LOOKS else looks | self._looks, verify or self._verify
+        if not self._scope.is_closed:
+            self.note_edits(verify=verify)
         self._keeper.exact = looks.exact
-        self.watchers("started", self._pipeline.labels[index])
+        if self.watchers.present:
+            self.watchers("started", self._pipeline.labels[index])
         try:
-            done = self._perform(index, looks)
+            done = self._looking(index, looks) if looks.trace or looks.settle else self._perform(index)
         except BaseException:  # an interrupt: the step did not happen
             self._scope.reload()
             self._timeline.interrupt()
@@ -139,7 +157,9 @@ class Stepping:
         if error is not None:
             self._scope.reload()
             if self._pipeline.steps[index].error_policy != "continue":
-                self._fail(record_of(self._pipeline, index, done, self._timeline.position + 1), error)
+                record = self._maker(done, index)()
+                self._timeline.log_failure(record)
+                raise self._failure(record, error) from error
         return self._keep(done, index, last=last, verify=verify)
 
     def live_sizes(self) -> dict[str, VariableSize]:
@@ -154,9 +174,7 @@ class Stepping:
 
     def _check_bound(self) -> None:
         """Refuse a step beyond ``max_steps``; a pipeline without a loop may always end."""
-        bound = self._pipeline.most_steps
-        if self._timeline.position < bound:
-            return
+        bound = self._bound
         taken = sum(record.status != "edited" for record in self._timeline.history)
         if taken >= bound:
             raise RunError(
@@ -165,21 +183,24 @@ class Stepping:
                 run=self._run,
             )
 
-    def _perform(self, index: int, looks: Looks) -> Performance:
-        if not looks.trace:
-            return self._measured(index, looks)
-        trace = trace_file(self._run, self._timeline.position + 1)
-        with tracing(trace):
-            done = self._measured(index, looks)
-        return replace(done, memory=done.memory._replace(trace=str(trace)))
+    def _looking(self, index: int, looks: Looks) -> Performance:
+        """Perform a step with deeper looks at memory."""
+        if looks.trace:
+            trace = trace_file(self._run, self._timeline.position + 1)
+            with tracing(trace):
+                done = self._looking(index, replace(looks, trace=False))
+            return replace(done, memory=done.memory._replace(trace=str(trace)))
+        if not looks.settle:
+            return self._perform(index)
+        meter.return_freed_memory()
+        done = self._perform(index)
+        return replace(done, memory=settled(done.memory))
 
-    def _measured(self, index: int, looks: Looks) -> Performance:
-        if looks.settle:
-            meter.return_freed_memory()
-        with self.stop.executing() as stop:
+    def _perform(self, index: int) -> Performance:
+        stop = None if self.stop.by_signal else self.stop.begin()
+        try:
             done = perform(
-                self._pipeline,
-                index,
+                self._planned[index],
                 self._readable(index),
                 resources=self._resources,
                 before_retry=partial(self._as_before, index),
@@ -187,20 +208,25 @@ class Stepping:
             )
             if stop is not None and stop.event.is_set() and done.outcome.error is not None:
                 raise KeyboardInterrupt  # the error is that of being stopped
-        if looks.settle:
-            done = replace(done, memory=settled(done.memory))
-        child_peak = highest_child(done.outcome)
+        finally:
+            if stop is not None:
+                self.stop.end()
+        outcome = done.outcome
+        child_peak = highest_child(outcome) if outcome.children else outcome.child_peak
         return (
             done if child_peak is None else replace(done, memory=done.memory._replace(child_peak=child_peak))
         )
 
+    def _maker(self, done: Performance, index: int) -> Callable[..., StepRecord]:
+        """Return what makes the record of a performance."""
+        code, position = fingerprint(self._pipeline, index), self._timeline.position + 1
+        return partial(record_of, self._planned[index], index + 1, done, position, code)
+
     def _keep(self, done: Performance, index: int, *, last: bool, verify: bool) -> StepRecord:
         """Accept a step's record with what it wrote, without what it leaves dead."""
         outcome = done.outcome
-        dead = self._dead[index] if self._drop_unused else frozenset()
-        touched = self._touches(index) if outcome.status == "done" else frozenset()
-        reach = self._scope.within_reach(touched)
-        examine = self._scope.suspects(everywhere=verify).union(reach, outcome.variables)
+        dead = self._dead[index] if self._drop_unused else _NOBODY
+        touched, reach, examine = self._may_change(index, outcome, verify=verify)
         values = self._scope.values()
         dropped = not dead.isdisjoint(values)
         if outcome.children and (lost := spoilt(self._pipeline.steps[index], outcome)):
@@ -208,11 +234,9 @@ class Stepping:
             values |= self._scope.as_before(lost)
         values |= outcome.variables
         if dead:
+            examine.update(dead.intersection(values))
             values = {name: value for name, value in values.items() if name not in dead}
-        writes = getattr(self._pipeline.steps[index], "output_var", None)
-        make: Callable[..., StepRecord] = partial(
-            record_of, self._pipeline, index, done, self._timeline.position + 1
-        )
+        make = self._maker(done, index)
         if verify:
             make = noting(make, touched.union(reach, outcome.variables, dead), self._scope.manifest)
         record = self._keeper.accept(
@@ -220,15 +244,26 @@ class Stepping:
             values,
             last=last,
             examine=examine,
-            output=outcome.output if writes is None else None,
+            output=outcome.output if self._planned[index].output_var is None else None,
             seconds=outcome.seconds,
         )
         if outcome.abandoned and outcome.children:
             self._scope.reload()  # what a thread that goes on holds is no variable's any more
         if dropped:
             meter.return_freed_memory()
-        tell(self._run, record)
+        if record.undeclared:
+            tell(self._run, record)
         return record
+
+    def _may_change(
+        self, index: int, outcome: Outcome, *, verify: bool
+    ) -> tuple[frozenset[str], set[str], set[str]]:
+        """Return what a step names, what of it can be changed in place, and all that may be other than before."""
+        if self._scope.is_closed and not verify:
+            return _NOBODY, set(), set(outcome.variables)
+        touched = self._touches(index) if outcome.status == "done" else _NOBODY
+        reach = self._scope.within_reach(touched)
+        return touched, reach, self._scope.suspects(everywhere=verify).union(reach, outcome.variables)
 
     def _touches(self, index: int) -> frozenset[str]:
         """Return the variables that a step may change: its inputs in place, and what it writes."""
@@ -275,26 +310,9 @@ class Stepping:
         self._scope.reload()
         return self._readable(index)
 
-    def _fail(self, record: StepRecord, error: BaseException) -> None:
-        self._timeline.log_failure(record)
-        where = culprit(error)
-        lost = self._left_out.get(record.tool) if isinstance(error, SpecError) else None
-        message = (
-            f"step {record.step} {record.label!r} failed: {one_line(error)}"
-            + (f" (in {where})" if where else "")
-            + (f"; it could not be kept with the run ({lost}): define it here" if lost else "")
-            + f"; the run is at position {self._timeline.position} with the variables as before the step"
-            + self._but(record)
-            + ": mend it and step again"
-        )
-        raise step_error(
-            message, error, run=self._run, step=record.step, label=record.label, tool=record.tool
-        ) from error
-
-    def _but(self, record: StepRecord) -> str:
-        """Return which variables may not be as before a step: those it reads that no snapshot could keep."""
+    def _failure(self, record: StepRecord, error: BaseException) -> StepError:
+        """Return the error that says why a step failed, where, and what is as before: all but what no snapshot could keep."""
         read = self._pipeline.reads((record.step or 1) - 1)
-        stay = sorted(read & self._scope.manifest.not_kept.keys() & self._scope.loaded().keys())
-        if not stay:
-            return ""
-        return f" (but for {', '.join(map(repr, stay))}, not kept and so as the step has left it)"
+        stay = read & self._scope.manifest.not_kept.keys() & self._scope.loaded().keys()
+        lost = self._left_out.get(record.tool) if isinstance(error, SpecError) else None
+        return failure(record, error, run=self._run, position=self._timeline.position, lost=lost, stay=stay)

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from pforge_lab.pipeline.calls import Stop
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Stopper:
@@ -17,27 +12,35 @@ class Stopper:
 
     Commands end with their children, requests and coroutines are cancelled, a Python function gets a
     ``KeyboardInterrupt`` at its next bytecode. What is inside a C call finishes that first.
+
+    Attributes
+    ----------
+    asked
+        Whether somebody asked to stop.
+    by_signal
+        Whether the main thread executes, which signals stop.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._under_way: Stop | None = None
-        self.asked = False
+        self.asked = self.by_signal = False
 
-    @contextmanager
-    def executing(self) -> Iterator[Stop | None]:
-        """Let what is done inside be stopped; the main thread has signals for that, and gets None."""
-        if threading.current_thread() is threading.main_thread():
-            yield None
-            return
+    def ready(self) -> None:
+        """Begin anew, in the thread that is going to execute; the main thread has signals for what this is for."""
+        self.asked, self.by_signal = False, threading.current_thread() is threading.main_thread()
+
+    def begin(self) -> Stop:
+        """Let what is done until `end` be stopped."""
         stop = Stop()
         with self._lock:
             self._under_way = stop
-        try:
-            yield stop
-        finally:
-            with self._lock:
-                self._under_way = None
+        return stop
+
+    def end(self) -> None:
+        """Take note that nothing is under way any more that could be stopped."""
+        with self._lock:
+            self._under_way = None
 
     @property
     def ends_at_once(self) -> bool | None:

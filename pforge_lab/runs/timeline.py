@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pforge_lab.runs.retention import Keep, Place
 
 
+_NONE: Sequence[Place] = ()
+
+
 class Timeline(Addresses):
     """The current line of a run and the position on it.
 
@@ -45,13 +48,19 @@ class Timeline(Addresses):
         self.head = journal.read_head()
         self.records: list[StepRecord] = journal.records(self.head.lines.path())
         self.freed = False  # whether snapshots were removed whose chunks are still there
+        self._there: tuple[object, object, object, int | None] = (None, None, None, None)  # and what follows
         self._rule: tuple[Keep, Retention] | None = None
         self._steps: set[int | None] = set()  # of the history, as it was counted at ...
-        self._counted: tuple[int, int] | None = None  # ... this line and position
+        self._counted: Lines | None = None  # ... this place
 
     def next_step(self) -> int | None:
         """Return the index of the step that follows here, or None at the end."""
-        return self._following(self.records, self.position)
+        there = self._there
+        if there[0] is self.records and there[1] is self.head.lines and there[2] is self.labels:
+            return there[3]
+        found = self._following(self.records, self.position)
+        self._there = self.records, self.head.lines, self.labels, found
+        return found
 
     def _following(self, records: Sequence[StepRecord], end: int) -> int | None:
         """Return the index of the step that follows the first ``end`` of some records, or None at the end."""
@@ -68,13 +77,13 @@ class Timeline(Addresses):
             return "done"
         return "paused" if records else "ready"
 
-    def _retained(self, head: Head) -> tuple[Head, list[Place]]:
+    def _retained(self, head: Head) -> tuple[Head, Sequence[Place]]:
         """Return the head that knows which snapshots stay, and the places of those that go."""
         if self._rule is None or self._rule[0] is not head.keep:
             self._rule = (head.keep, Retention.of(head.keep))
         amount = self._rule[1].amount(head.status)
         if amount is None and head.kept is None:
-            return head, []
+            return head, _NONE
         lines = head.lines
         here = (lines.holder(lines.position), lines.position)
         there = lines.places() if head.kept is None else dict.fromkeys((*head.kept, here))
@@ -170,25 +179,30 @@ class Timeline(Addresses):
         last
             The caller advances no further: the run's status settles in the same transaction.
         """
-        records = [*self.records[: self.position], record]
-        if self._counted != (self.head.lines.number, self.position):
-            self._steps = {known.step for known in self.history}
+        head = self.head
+        records = self.records[: head.lines.position]
+        before = records[-1] if records else None
+        if self._counted is not head.lines:
+            self._steps = {known.step for known in records}
+        self._counted = None  # until the store has taken it
         self._steps.add(record.step)
-        lines = self.head.lines.advanced()
-        settles = last or self._following(records, len(records)) is None
-        head = touched(
-            self.head,
+        records.append(record)
+        lines, memory = head.lines.advanced(), record.memory
+        following = self._following(records, len(records))
+        head = head.changed(
+            updated=datetime.now(UTC),
             lines=lines,
             steps_done=len(self._steps) - (None in self._steps),
-            seconds=self.head.seconds + record.seconds,
-            peak=_higher(self.head.peak, record),
-            status=self._settled(records) if settles else self.head.status,
+            seconds=head.seconds + record.seconds,
+            peak=head.peak if memory is None else max(memory.peak, head.peak or 0),
+            status=self._settled(records) if last or following is None else head.status,
         )
-        head, removed = self._retained(head)
-        self.journal.add(
-            head, record, manifest, records[-2] if self.position else None, removed=removed, chunks=chunks
-        )
-        self.head, self.records, self._counted = head, records, (lines.number, lines.position)
+        removed = _NONE
+        if head.keep != "all" or head.kept is not None:
+            head, removed = self._retained(head)
+        self.journal.add(head, record, manifest, before, removed=removed, chunks=chunks)
+        self.head, self.records, self._counted = head, records, lines
+        self._there = records, lines, self.labels, following
 
     def log_failure(self, record: StepRecord, status: RunStatus = "failed") -> None:
         """Log an attempt that failed under fail_fast, or was interrupted; it takes no position."""
@@ -201,12 +215,6 @@ class Timeline(Addresses):
         head = touched(self.head, **changes)
         self.journal.write_head(head, durable=durable)
         self.head = head
-
-
-def _higher(peak: int | None, record: StepRecord) -> int | None:
-    if record.memory is None:
-        return peak
-    return record.memory.peak if peak is None else max(peak, record.memory.peak)
 
 
 def _totals(records: Sequence[StepRecord]) -> dict[str, Any]:

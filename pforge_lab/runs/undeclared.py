@@ -70,8 +70,6 @@ def noting(
 
 def tell(run: str, record: StepRecord) -> None:
     """Warn, in one line, of what a step changed that it does not name."""
-    if not record.undeclared:
-        return
     names = ", ".join(record.undeclared)
     warnings.warn(
         f"run {run}: step {record.step} {record.label!r} changed {names}, which it does not name; "

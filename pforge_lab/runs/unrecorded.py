@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from pforge_lab import meter
 from pforge_lab.errors import RunError, one_line
 from pforge_lab.pipeline.before import Before
+from pforge_lab.pipeline.calls import Execution
 from pforge_lab.pipeline.engine import plan_of
-from pforge_lab.pipeline.planned import Execution
 from pforge_lab.pipeline.spoilt import spoilt
 from pforge_lab.runs.dropping import dead_after_steps
+from pforge_lab.runs.failing import culprit, step_error
 from pforge_lab.runs.output import PipelineOutput, StepResult
-from pforge_lab.runs.performance import Shown, culprit, step_error
+from pforge_lab.runs.performance import Shown
 from pforge_lab.runs.variables import Variables
 from pforge_lab.state import StateManager
 from pforge_lab.state.memory import MemoryStateManager

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from pforge_lab.quick import quickly_made
+
 if TYPE_CHECKING:
     from pforge_lab.runs.records import StepRecord
 
@@ -16,6 +18,7 @@ logger = logging.getLogger(__name__)
 Kind = Literal["started", "kept", "ended", "moved", "forked"]
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Event:
     """One move of a run.
@@ -48,20 +51,25 @@ class Watchers:
     """Those who look on. They are called in the thread that moves the run, so they should be quick.
 
     One that raises is logged and not called again: a view that is broken must not cost a step.
+
+    Attributes
+    ----------
+    present
+        Those there are.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._watchers: tuple[Watcher, ...] = ()
+        self.present: tuple[Watcher, ...] = ()
 
     def add(self, watcher: Watcher) -> Callable[[], None]:
         """Call ``watcher`` from now on; returns what takes it away again."""
         with self._lock:
-            self._watchers = (*self._watchers, watcher)
+            self.present = (*self.present, watcher)
 
         def remove() -> None:
             with self._lock:
-                self._watchers = tuple(each for each in self._watchers if each is not watcher)
+                self.present = tuple(each for each in self.present if each is not watcher)
 
         return remove
 
@@ -75,13 +83,13 @@ class Watchers:
         position: int | None = None,
     ) -> None:
         """Tell all of them."""
-        if not self._watchers:
+        if not self.present:
             return
         event = Event(kind, label, record, fork, position)
-        for watcher in self._watchers:
+        for watcher in self.present:
             try:
                 watcher(event)
             except Exception:
                 logger.exception("%r looked on at a run and raised; it is not told of it any more", watcher)
                 with self._lock:
-                    self._watchers = tuple(each for each in self._watchers if each is not watcher)
+                    self.present = tuple(each for each in self.present if each is not watcher)

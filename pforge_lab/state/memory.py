@@ -111,7 +111,7 @@ class MemoryStateManager(StateManager):
 
         It is not where the store has a limit of bytes, or a guard does not match: a batch then says why.
         Nobody but its debtor owes changes of the keys of a guard. Whatever reads or changes the store,
-        any key of it, finds all that is owed paid.
+        any key of it, finds all that is owed paid: so `owe_more` needs no guard.
 
         Examples
         --------
@@ -135,6 +135,27 @@ class MemoryStateManager(StateManager):
             debt.items.append(item)
             if debt not in self._debts:
                 self._debts.append(debt)
+            return True
+
+    def owe_more(self, debt: Debt, item: Any) -> bool:
+        """Accept a further change behind those that are owed already; return whether it was: not where none is.
+
+        Examples
+        --------
+        >>> class Words:
+        ...     items = []
+        ...     def changes(self):
+        ...         return {"words": (" ".join(self.items).encode(), None)}
+        >>> state, words = MemoryStateManager(), Words()
+        >>> state.owe_more(words, "hello"), state.owe(words, "hello", {}), state.owe_more(words, "again")
+        (False, True, True)
+        >>> state.get("words")
+        b'hello again'
+        """
+        with self._lock:
+            if debt not in self._debts:
+                return False
+            debt.items.append(item)
             return True
 
     def settle(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
+from types import CoroutineType, FunctionType
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, StrictStr
@@ -65,7 +66,7 @@ class NativeTool:
         Declared params; without them the function's signature decides: names, and the types of annotations.
     """
 
-    __slots__ = ("_last", "name", "params", "retry", "source", "timeout")
+    __slots__ = ("_last", "_told", "name", "params", "retry", "source", "timeout")
 
     def __init__(
         self, name: str, source: Source, *, params: Mapping[str, Param] | None = None, retry: Retry | None = None,
@@ -77,6 +78,7 @@ class NativeTool:
         self.retry = retry
         self.timeout = timeout
         self._last: tuple[Function, Signature] | None = None
+        self._told: tuple[object, object, object, str] | None = None  # code, defaults, and their fingerprint
 
     def call(self, arguments: Mapping[str, Any], call: Call) -> Any:
         """Return what the function returns, a coroutine's result included."""
@@ -92,13 +94,21 @@ class NativeTool:
         ):
             signature.check(given, repr(self.name))
         if self.params is None and signature.kinds:
-            signature.check_kinds(given, repr(self.name))
+            signature.check_kinds(given, self.name)
         if signature.resources:
             self._hand_out(signature, given, call)
-        positional = [given.pop(name) for name in signature.positional if name in given]
-        if signature.is_async:
-            return awaited(function(*positional, **given), call, self.name)
-        bound = partial(function, *positional, **given)
+        positional = signature.positional and [
+            given.pop(name) for name in signature.positional if name in given
+        ]
+        if call.timeout is not None or call.stop is not None or signature.is_async:
+            return self._stoppable(partial(function, *positional, **given), call, is_async=signature.is_async)
+        result = function(*positional, **given)
+        return self._finished(result, call) if type(result) is CoroutineType else result
+
+    def _stoppable(self, bound: Function, call: Call, *, is_async: bool) -> Any:
+        """Call a function that may be stopped, may take too long, or returns a coroutine."""
+        if is_async:
+            return awaited(bound(), call, self.name)
         if call.timeout is None:
             return self._finished(interruptible(bound, call.stop), call)
         ended, result = within(call.timeout, bound, call.stop, self.name)
@@ -107,12 +117,19 @@ class NativeTool:
         return self._finished(result, call)
 
     def fingerprint(self) -> str | None:
-        """Return the hash of the function's code as it is now."""
-        return code_fingerprint(self.source.function())
+        """Return the hash of the function's code as it is now; computed once while that is the same."""
+        function = self.source.function()
+        if type(function) is not FunctionType or function.__closure__ is not None:
+            return code_fingerprint(function)
+        code, defaults, named = function.__code__, function.__defaults__, function.__kwdefaults__
+        known = self._told
+        if known is None or known[0] is not code or known[1] is not defaults or known[2] is not named:
+            self._told = known = (code, defaults, named, code_fingerprint(function))
+        return known[3]
 
     def _finished(self, result: Any, call: Call) -> Any:
         """Wait for a coroutine that a plain function (a partial, a decorated one) returned."""
-        return awaited(result, call, self.name) if inspect.iscoroutine(result) else result
+        return awaited(result, call, self.name) if isinstance(result, CoroutineType) else result
 
     def _hand_out(self, signature: Signature, given: dict[str, Any], call: Call) -> None:
         for name, annotation, optional in signature.resources:

@@ -11,11 +11,10 @@ from pydantic import Field, StrictBool, StrictInt, StrictStr, field_validator
 
 from pforge_lab.errors import SpecError
 from pforge_lab.pipeline.before import Before
-from pforge_lab.pipeline.calls import Box, Call, Cancelled
+from pforge_lab.pipeline.calls import Box, Call, Cancelled, Execution
 from pforge_lab.pipeline.digests import hash_of
 from pforge_lab.pipeline.models import Faults, inside_validator
 from pforge_lab.pipeline.outcome import ChildOutcome
-from pforge_lab.pipeline.planned import Execution
 from pforge_lab.pipeline.spoilt import spoilt
 from pforge_lab.pipeline.steps import AnyStep, read_steps
 
