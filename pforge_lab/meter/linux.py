@@ -41,6 +41,7 @@ class KernelMark:
         self._status_file = _open("status", os.O_RDONLY)
         self._statm_file = _open("statm", os.O_RDONLY)
         self._clear_file = _open("clear_refs", os.O_WRONLY)
+        self._flat = False
         fcntl(self._clear_file, F_SETSIG, _OURS)
 
     def look(self) -> tuple[int, int, bool]:
@@ -51,7 +52,9 @@ class KernelMark:
         resident = int(fields[1]) * _PAGE
         mark = getrusage(RUSAGE_SELF).ru_maxrss << 10
         if mark <= resident:
+            self._flat = True  # to reset the mark would leave it what it is
             return resident, resident, True
+        self._flat = False
         if mark <= self._floor and mark - resident > _CLOSE:
             mark = self._status()
         return mark, resident, True
@@ -61,8 +64,11 @@ class KernelMark:
 
         The descriptor is checked first: a step may have closed it, and its number may since
         belong to a file of the user's, which must not be written to. The mark on the open file is
-        asked for three times faster than its inode.
+        asked for three times faster than its inode. Where the last `look` has found the mark at what is
+        resident, there is nothing to be done.
         """
+        if self._flat:
+            return
         if fcntl(self._clear_file, F_GETSIG) != _OURS:
             raise OSError("the descriptor of /proc/self/clear_refs is another file now")
         os.pwrite(self._clear_file, b"5", 0)

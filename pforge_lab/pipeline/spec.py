@@ -16,7 +16,7 @@ from .models import Faults
 from .names import check_goto, label_steps
 from .params import Param, read_params
 from .startable import Startable
-from .steps import AnyStep, Parallel
+from .steps import AnyStep, Parallel, Step
 from .tools import ToolBox
 from .written import Written
 
@@ -275,10 +275,10 @@ class Pipeline(Startable, Inputs, Written):
         False
         """
         step = self.steps[index]
-        if isinstance(step, Parallel):
-            parts = [self._box.find(part.tool_name).fingerprint() for part in step.parallel]
-            return hash_of(parts) if any(parts) else None
-        return self._box.find(step.tool_name).fingerprint()
+        if isinstance(step, Step):
+            return (self._box.fixed.get(step.tool) or self._box.find(step.tool_name)).fingerprint()
+        parts = [self._box.find(part.tool_name).fingerprint() for part in step.parallel]
+        return hash_of(parts) if any(parts) else None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pipeline) and self.digest == other.digest

@@ -82,8 +82,8 @@ class Deferring(Pages):
         line, position = head.lines.number, head.lines.position
         text, since = self._manifests.text(line, position, manifest, whole=head.keep != "all")
         values = {
-            self.key(line, position, "record"): encoded(record.to_json(before)),
-            self.key(line, position, "manifest"): text,
+            self.place_key(line, position, "record"): encoded(record.to_json(before)),
+            self.place_key(line, position, "manifest"): text,
         }
         if head.carry is not None and head.status == "done":
             values[CARRIED + head.carry] = manifest.to_bytes()
@@ -96,9 +96,11 @@ class Deferring(Pages):
             return False
         if (chunks is not None and chunks.waiting) or self._owed_names > _MOST:
             return False
-        if not (self.items and memory.owe_more(self, added)):
-            guard = {self._head: self._seen, self._lease_key: self._lease, GENERATION: self._generation}
-            if not memory.owe(self, added, guard):
-                return False
+        if not memory.owe(self, added, self._guard):
+            return False
         self._owed_names += len(added.manifest.prints)
         return True
+
+    def _guard(self) -> dict[str, bytes | None]:
+        """Return what the store must have for a step to be accepted: nobody has moved the run or collected chunks."""
+        return {self._head: self._seen, self._lease_key: self._lease, GENERATION: self._generation}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from pforge_lab import trust
@@ -40,7 +41,7 @@ class Difference:
     not_kept
         Of the manifest, in full.
     signature
-        HMAC over all of this and the signature of what was written before it, by the key of whoever wrote
+        MAC over all of this and the signature of what was written before it, by the key of whoever wrote
         it; empty before it is written.
     """
 
@@ -87,16 +88,18 @@ class Difference:
                 told.pop(name, None)
         return Manifest(tuple(leaders.values()), prints | self.prints, self.not_kept, None, told | self.told)
 
-    def to_bytes(self, after: str) -> bytes:
+    def to_bytes(self, after: str, key: bytes | None = None) -> bytes:
         """Return the difference as JSON, which tells the chunks it needs as a manifest does.
 
         Parameters
         ----------
         after
             The signature of what was written before it.
+        key
+            To sign with; the user's by default.
         """
         body = self._body()
-        return with_signature(trust.sign([after, trust.digest(body)]), body)
+        return with_signature(trust.sign([after, trust.digest(body)], key), body)
 
     def is_ours(self, after: str) -> bool:
         """Return whether it is signed as it is with the user's key, behind what has that signature."""
@@ -170,8 +173,13 @@ class Manifests:
             _, _, since, before, signature = self._last
             difference = Difference.of(manifest, before, since) if position - since <= MOST else None
             if difference is not None:
-                return difference.to_bytes(signature), since
-        return manifest.to_bytes(), position
+                return difference.to_bytes(signature, self._signing), since
+        return manifest.to_bytes(self._signing), position
+
+    @cached_property
+    def _signing(self) -> bytes:
+        """The user's key as it was when the first manifest of the run was written here."""
+        return trust.signing_key()
 
     def wrote(self, line: int, position: int, since: int, manifest: Manifest, text: bytes) -> None:
         """Note what is in the store now, and how it is written."""
@@ -179,7 +187,7 @@ class Manifests:
         before = self._kept.get((line, position - 1))
         # Else it may not be ours as a whole.
         if since == position or (before is not None and before[1].is_ours):
-            self._keep(line, position, text, replace(manifest, looked=None))
+            self._keep(line, position, text, manifest.alone())
 
     def forget(self) -> None:
         """Forget what was written last: the next manifest is written in full."""

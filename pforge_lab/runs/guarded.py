@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pforge_lab.errors import PforgeError
     from pforge_lab.runs.chunks import Chunks
     from pforge_lab.runs.head import Head
+    from pforge_lab.state.batch import BatchChanges
 
 
 class Guarded(Deferring):
@@ -82,7 +83,8 @@ class Guarded(Deferring):
         durable
             As for a batch of the store.
         """
-        self.settle()
+        if self._memory is not None:
+            self.settle()
         release = self._lease is not None and head.status != "running"
         text = head.to_bytes()
         guard = {self._head: self._seen}
@@ -90,18 +92,21 @@ class Guarded(Deferring):
             guard[self._lease_key] = self._lease
         if keeps:
             guard[GENERATION] = self._generation
-        absent = chunks.absent() if chunks is not None else {}
+        absent: dict[str, bytes | None] = {}
+        if chunks is not None and chunks.waiting:
+            absent |= chunks.absent()
+        written = chunks.waiting | values if chunks is not None and chunks.waiting else values.copy()
+        if self._seen is None:
+            written[CREATED] = token()
+        written[self._head] = text
+        # Whatever the store's own expiry is.
+        changes: BatchChanges = {key: (value, math.inf) for key, value in written.items()}
+        if lease is not None:
+            changes[self._lease_key] = (lease, SECONDS)
+        elif release:
+            changes[self._lease_key] = None
         try:
-            with self.state.batch(guard=guard | absent, durable=durable) as batch:
-                for key, value in ((chunks.waiting | values) if chunks is not None else values).items():
-                    batch.set(key, value, ttl=math.inf)  # whatever the store's own expiry is
-                if self._seen is None:
-                    batch.set(CREATED, token(), ttl=math.inf)
-                batch.set(self._head, text, ttl=math.inf)
-                if lease is not None:
-                    batch.set(self._lease_key, lease, ttl=SECONDS)
-                elif release:
-                    batch.delete(self._lease_key)
+            self.state.store(guard | absent, changes, durable=durable)
         except StateConflict as error:
             raise self._refused(error, absent) from None
         self._seen = text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any
 
 from pforge_lab.errors import StateCorrupt
@@ -66,13 +67,12 @@ class Head:
 
     def to_bytes(self) -> bytes:
         """Return the head as JSON; what stays the same while a run goes on is encoded once."""
-        facts = self.__dict__
-        if not self._text or any(facts[name] is not known for name, known in self._text[1]):
-            fixed = {name: facts[name] for name in _FIXED}
+        fixed = _fixed_of(self)
+        if not self._text or not all(map(is_, fixed, self._text[1])):
             owner = self.owner and self.owner.to_json()
-            text = encoded(fixed | {"format": FORMAT, "owner": owner})
-            object.__setattr__(self, "_text", (text[:-1], tuple(fixed.items())))
-        moving = {name: facts[name] for name in _MOVING}
+            text = encoded(dict(zip(_FIXED, fixed, strict=True)) | {"format": FORMAT, "owner": owner})
+            object.__setattr__(self, "_text", (text[:-1], fixed))
+        moving = dict(zip(_MOVING, _moving_of(self), strict=True))
         moving["lines"] = self.lines.to_json()
         start: bytes = self._text[0]
         return start + b"," + encoded(moving)[1:]
@@ -106,6 +106,7 @@ class Head:
 
 _FIXED = ("pipeline", "steps_total", "created", "carry", "params", "owner", "keep", "exclude")
 _MOVING = ("status", "steps_done", "updated", "seconds", "peak", "attempts", "error", "kept")
+_fixed_of, _moving_of = attrgetter(*_FIXED), attrgetter(*_MOVING)
 
 
 def heads(state: StateManager) -> dict[str, Head]:

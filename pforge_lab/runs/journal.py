@@ -135,28 +135,30 @@ class Journal(Guarded):
             As `create`.
         """
         added = Added(head, record, manifest, before)
-        if not removed and self._put_off(added, chunks):
-            if head.status != "running":
-                self.drop_lease()
-            return
-        self.settle()
+        if self._memory is not None:
+            if not removed and self._put_off(added, chunks):
+                if head.status != "running":
+                    self.drop_lease()
+                return
+            self.settle()
         line, position = head.lines.number, head.lines.position
         text, since, values = self._texts(added)
-        values |= self._slimmed(removed, head, values)
+        if removed:
+            values |= self._slimmed(removed, head, values)
         self._keep(head, values, chunks)
         self._manifests.wrote(line, position, since, manifest, text)
 
     def add_attempt(self, head: Head, record: StepRecord, removed: Collection[Place] = ()) -> None:
         """Log a fail-fast attempt, which takes no position; snapshots are removed with it."""
         values = {self.key("attempt", head.attempts): encoded(record.to_json())}
-        self._write(head, values | self._slimmed(removed, head, values))
+        if removed:
+            values |= self._slimmed(removed, head, values)
+        self._write(head, values)
 
     def _slimmed(
         self, places: Collection[Place], head: Head, values: Mapping[str, bytes]
     ) -> dict[str, bytes]:
         """Return the manifests at places without what they need chunks for."""
-        if not places:
-            return {}
         keys = [self.key(line, position, "manifest") for line, position in places]
         found = self.state.get_many([key for key in keys if key not in values])
         found |= {key: values[key] for key in keys if key in values}

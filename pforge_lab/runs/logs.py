@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections import deque
 from functools import cached_property
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 from pforge_lab.runs.records import LogLine
 
@@ -120,46 +120,42 @@ class _Tee:
         return getattr(self._stream, name)
 
 
-class captured:  # noqa: N801 - used as a function is, and faster than a generator
-    """Write stdout, stderr and warnings to ``log`` as well as to where they go anyway.
+class Captured(Log):
+    """A log that stdout, stderr and warnings are written to within its block, as well as to where they go anyway.
 
     Examples
     --------
-    >>> with captured(Log()) as log:
+    >>> with Captured() as log:
     ...     print("hello")
     hello
     >>> log.lines()
     (LogLine(stream='stdout', text='hello'),)
     """
 
-    __slots__ = ("_before", "_log")
+    _before: tuple[TextIO, TextIO, Any]
 
-    def __init__(self, log: Log) -> None:
-        self._log = log
-
-    def __enter__(self) -> Log:
-        log = self._log
-        out, err, show = self._before = sys.stdout, sys.stderr, warnings.showwarning
-        tee_err = _Tee(err, "stderr", log)
-
-        def showwarning(  # noqa: PLR0917 - the signature of warnings.showwarning
-            message: Warning | str,
-            category: type[Warning],
-            filename: str,
-            lineno: int,
-            file: TextIO | None = None,
-            line: str | None = None,
-        ) -> None:
-            log.write("warning", f"{category.__name__}: {message} ({filename}:{lineno})\n")
-            sys.stderr = err  # shown below, and already in the log
-            try:
-                show(message, category, filename, lineno, file, line)
-            finally:
-                sys.stderr = tee_err
-
-        sys.stdout, sys.stderr = _Tee(out, "stdout", log), tee_err
-        warnings.showwarning = showwarning
-        return log
+    def __enter__(self) -> Self:
+        out, err, _ = self._before = sys.stdout, sys.stderr, warnings.showwarning
+        sys.stdout, sys.stderr = _Tee(out, "stdout", self), _Tee(err, "stderr", self)
+        warnings.showwarning = self._showwarning
+        return self
 
     def __exit__(self, *_raised: object) -> None:
         sys.stdout, sys.stderr, warnings.showwarning = self._before
+
+    def _showwarning(  # noqa: PLR0917 - the signature of warnings.showwarning
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        self.write("warning", f"{category.__name__}: {message} ({filename}:{lineno})\n")
+        _, err, show = self._before
+        tee, sys.stderr = sys.stderr, err  # shown below, and already in the log
+        try:
+            show(message, category, filename, lineno, file, line)
+        finally:
+            sys.stderr = tee

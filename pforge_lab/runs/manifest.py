@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -47,14 +48,9 @@ class Group:
 
     def to_json(self) -> list[Any]:
         """Return the group as JSON values, short: a manifest may list hundreds."""
-        inline = base64.b64encode(self.inline).decode()
-        return [
-            self.names,
-            self.digest,
-            self.stream.to_json(),
-            inline,
-            [cut.to_json() for cut in self.buffers],
-        ]
+        inline = binascii.b2a_base64(self.inline, newline=False).decode()
+        buffers = [cut.to_json() for cut in self.buffers] if self.buffers else []
+        return [self.names, self.digest, self.stream.to_json(), inline, buffers]
 
     def to_bytes(self) -> bytes:
         """Return what `to_json` returns as JSON, encoded once: most groups are in one snapshot after the other."""
@@ -84,7 +80,7 @@ class Manifest:
     not_kept
         Variables that could not be serialised, with the reason.
     signature
-        HMAC over all of the above and ``told`` by the key of whoever wrote it; None for one that was made
+        MAC over all of the above and ``told`` by the key of whoever wrote it; None for one that was made
         here, or whose parts are all signed with the user's key.
     told
         Type, shape and a one-line preview of each variable, so that tables need to load nothing.
@@ -195,10 +191,26 @@ class Manifest:
             return signed
         return self._ours
 
-    def to_bytes(self) -> bytes:
-        """Return the manifest as JSON, signed if it was made in this process."""
+    def alone(self) -> Manifest:
+        """Return the same manifest, which tells no more what was looked at since the one before."""
+        return Manifest(
+            self.groups,
+            self.prints,
+            self.not_kept,
+            self.signature,
+            self.told,
+            None,
+            self._leaders,
+            self._followers,
+            self._ours,
+        )
+
+    def to_bytes(self, key: bytes | None = None) -> bytes:
+        """Return the manifest as JSON, signed with ``key``, or the user's, if it was made in this process."""
         body = self._body()
-        signature = trust.sign([trust.digest(body)]) if self.signature is None else self.signature
+        signature = self.signature
+        if signature is None:
+            signature = trust.sign([trust.digest(body)], key)
         return with_signature(signature, body)
 
     def _body(self) -> bytes:
@@ -222,7 +234,7 @@ Mark = tuple[str | None, str | None]
 
 def with_signature(signature: str, body: bytes) -> bytes:
     """Return JSON with its signature in front."""
-    return b'{"signature":' + encoded(signature) + b"," + body[1:]
+    return b'{"signature":"%b",%b' % (signature.encode(), body[1:])
 
 
 def signature_of(text: bytes) -> str:

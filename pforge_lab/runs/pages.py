@@ -54,13 +54,17 @@ class Pages:
         self._prefix = f"{PREFIX}{run}/"
         self._head = HEADS + run
         self._seen: bytes | None = None  # the head as last read or written: the guard of the next change
-        self._manifests = Manifests(state, lambda line, position: self.key(line, position, "manifest"))
+        self._manifests = Manifests(state, lambda line, position: self.place_key(line, position, "manifest"))
 
     def key(self, *parts: object) -> str:
         """Return the key of a part of the run."""
         return self._prefix + "/".join(
             f"{part:08d}" if isinstance(part, int) else str(part) for part in parts
         )
+
+    def place_key(self, line: int, position: int, kind: str) -> str:
+        """Return the key of what stands at a position of a line: its ``record`` or its ``manifest``."""
+        return f"{self._prefix}{line:08d}/{position:08d}/{kind}"
 
     def read_head(self) -> Head:
         """Return where the run stands.

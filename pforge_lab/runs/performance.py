@@ -14,7 +14,7 @@ from pforge_lab.errors import PforgeError, SpecError, one_line
 from pforge_lab.pipeline.calls import Execution
 from pforge_lab.pipeline.outcome import highest_child
 from pforge_lab.quick import quickly_made
-from pforge_lab.runs.logs import Log, captured
+from pforge_lab.runs.logs import Captured
 from pforge_lab.runs.records import StepRecord
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Performance:
     outcome: Outcome
     started: datetime
     memory: meter.Reading
-    log: Log
+    log: Captured
 
 
 class Shown:
@@ -52,7 +52,7 @@ class Shown:
         print(text, file=sys.stderr if stream == "stderr" else sys.stdout)
 
 
-class _Announced(Log, Shown):
+class _Announced(Captured, Shown):
     """The log of a step: shows the lines of child processes, and keeps why attempts failed."""
 
     def attempt_failed(self, label: str, number: int, error: BaseException) -> None:
@@ -77,7 +77,7 @@ def perform(
     started = datetime.now(UTC)
     scope_of_memory = meter.enter()
     try:
-        with captured(log):
+        with log:
             outcome = step.execute(scope, around)
     finally:
         reading = meter.exit(scope_of_memory)

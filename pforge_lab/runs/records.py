@@ -6,6 +6,7 @@ Nothing here computes; every door (API, magics, shell, papermill) reads the same
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from pforge_lab.meter import Reading
@@ -191,9 +192,9 @@ class StepRecord:
             "seconds": self.seconds,
             "attempts": self.attempts,
         }
-        data |= {name: value for name in _OPTIONAL if (value := getattr(self, name))}
+        data |= {name: value for name, value in zip(_OPTIONAL, _optional_of(self), strict=True) if value}
         if self.memory is not None:
-            data["memory"] = self.memory._asdict()
+            data["memory"] = dict(zip(Reading._fields, self.memory, strict=True))
         if self.logs:
             data["logs"] = [(line.stream, line.text) for line in self.logs]
         if self.children:
@@ -247,6 +248,7 @@ _OPTIONAL = (
     "around",
     "undeclared",
 )
+_optional_of = attrgetter(*_OPTIONAL)
 
 
 def _sizes_to_json(sizes: dict[str, VariableSize], before: dict[str, VariableSize] | None) -> dict[str, Any]:
@@ -256,12 +258,12 @@ def _sizes_to_json(sizes: dict[str, VariableSize], before: dict[str, VariableSiz
         merged = {name: size for name, size in before.items() if name not in gone} if gone else before
         if list(merged | sizes) == list(sizes):
             known = before.get
-            new = {
-                name: size for name, size in sizes.items() if size is not known(name) and size != known(name)
+            resized: dict[str, Any] = {
+                name: _plain(size)
+                for name, size in sizes.items()
+                if size is not known(name) and size != known(name)
             }
-            return {
-                "resized": {name: _plain(size) for name, size in new.items()} | dict.fromkeys(sorted(gone))
-            }
+            return {"resized": resized | dict.fromkeys(sorted(gone)) if gone else resized}
     return {"sizes": {name: _plain(size) for name, size in sizes.items()}}
 
 

@@ -106,7 +106,7 @@ class Scope:
 
     def values(self) -> dict[str, Any]:
         """Return a new dict of the live objects, `Missing` for those that could not be kept."""
-        return self._live.all()
+        return self._live.ordered().copy()
 
     def seen(self) -> dict[str, Any]:
         """Return a dict of all names with the live objects, as far as they are loaded; nothing tells of the others."""
@@ -116,10 +116,12 @@ class Scope:
         """Return the live objects without loading any; empty before they were first looked at."""
         return {name: value for name, value in self._live.objects.items() if not isinstance(value, Missing)}
 
-    def readable(self, where: str) -> Mapping[str, Any]:
-        """Return the values for a step to read: looking at a missing one raises `NotKept`."""
+    def readable(self, label: str) -> Mapping[str, Any]:
+        """Return the values for the step of that label to read: looking at a missing one raises `NotKept`."""
         values = self._live.ordered()
-        return Variables(values, where) if self._live.manifest.not_kept and self._lacks(values) else values
+        if self._live.manifest.not_kept and self._lacks(values):
+            return Variables(values, f"before step {label!r}")
+        return values
 
     def _lacks(self, values: Mapping[str, Any]) -> bool:
         """Return whether some of the live variables are `Missing`: their snapshot could not keep them."""

@@ -184,7 +184,7 @@ class Snapshots(Loading):
         else:
             packed = pack(value, here=self._here)
             stream = packed.stream
-        if len(stream) <= INLINE and not (packed and packed.buffers):
+        if packed is None and len(stream) <= INLINE:
             group = Group((name,), trust.digest(stream), NOTHING, stream)
         else:
             group = self._group((name,), packed or Packed(stream, (), {}), None)

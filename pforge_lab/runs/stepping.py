@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,11 @@ from pforge_lab.errors import RunError, SpecError
 from pforge_lab.pipeline.outcome import highest_child
 from pforge_lab.pipeline.spoilt import spoilt
 from pforge_lab.runs.dropping import carried_on, dead_after_steps
+from pforge_lab.runs.editing import Editing
 from pforge_lab.runs.failing import failure
 from pforge_lab.runs.keeping import Keeper
 from pforge_lab.runs.looks import Looks, settled
 from pforge_lab.runs.performance import fingerprint, perform, record_of
-from pforge_lab.runs.records import StepRecord
 from pforge_lab.runs.stopping import Stopper
 from pforge_lab.runs.tracing import trace_file, tracing
 from pforge_lab.runs.undeclared import noting, tell
@@ -24,14 +23,14 @@ from pforge_lab.runs.watching import Watchers
 from pforge_lab.state import StateManager
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from pforge_lab.errors import StepError
     from pforge_lab.pipeline.engine import Planned
     from pforge_lab.pipeline.outcome import Outcome
     from pforge_lab.pipeline.spec import Pipeline
     from pforge_lab.runs.performance import Performance
-    from pforge_lab.runs.records import VariableSize
+    from pforge_lab.runs.records import StepRecord, VariableSize
     from pforge_lab.runs.scope import Scope
     from pforge_lab.runs.timeline import Timeline
 
@@ -39,7 +38,7 @@ _NO_LOOKS = Looks()
 _NOBODY: frozenset[str] = frozenset()
 
 
-class Stepping:
+class Stepping(Editing):
     """Executes steps of a run and keeps what they did.
 
     Parameters
@@ -111,10 +110,6 @@ class Stepping:
     def _looks(self) -> Looks:
         return Looks.of(self._timeline.journal.definition()["memory"])
 
-    @cached_property
-    def _verify(self) -> bool:
-        return bool(self._timeline.journal.definition()["verify"])
-
     def one(self, *, last: bool, looks: Looks = _NO_LOOKS, verify: bool = False) -> StepRecord:
         """Execute the next step.
 
@@ -142,7 +137,8 @@ class Stepping:
         if self._timeline.position >= self._bound:
             self._check_bound()
         looks, verify = self._looks if looks is _NO_LOOKS else looks | self._looks, verify or self._verify
-        if not self._scope.is_closed:
+        closed = self._scope.is_closed
+        if not closed:
             self.note_edits(verify=verify)
         self._keeper.exact = looks.exact
         if self.watchers.present:
@@ -160,7 +156,8 @@ class Stepping:
                 record = self._maker(done, index)()
                 self._timeline.log_failure(record)
                 raise self._failure(record, error) from error
-        return self._keep(done, index, last=last, verify=verify)
+            closed = False
+        return self._keep(done, index, last=last, verify=verify, closed=closed)
 
     def live_sizes(self) -> dict[str, VariableSize]:
         """Return sizes of the live variables, as far as they are loaded."""
@@ -201,7 +198,7 @@ class Stepping:
         try:
             done = perform(
                 self._planned[index],
-                self._readable(index),
+                self._scope.readable(self._pipeline.labels[index]),
                 resources=self._resources,
                 before_retry=partial(self._as_before, index),
                 stop=stop,
@@ -222,11 +219,16 @@ class Stepping:
         code, position = fingerprint(self._pipeline, index), self._timeline.position + 1
         return partial(record_of, self._planned[index], index + 1, done, position, code)
 
-    def _keep(self, done: Performance, index: int, *, last: bool, verify: bool) -> StepRecord:
-        """Accept a step's record with what it wrote, without what it leaves dead."""
+    def _keep(self, done: Performance, index: int, *, last: bool, verify: bool, closed: bool) -> StepRecord:
+        """Accept a step's record with what it wrote, without what it leaves dead.
+
+        ``closed`` tells that no variable can be changed in place.
+        """
         outcome = done.outcome
         dead = self._dead[index] if self._drop_unused else _NOBODY
-        touched, reach, examine = self._may_change(index, outcome, verify=verify)
+        touched, reach, examine = _NOBODY, set[str](), set(outcome.variables)
+        if verify or not closed:
+            touched, reach, examine = self._may_change(index, outcome, verify=verify)
         values = self._scope.values()
         dropped = not dead.isdisjoint(values)
         if outcome.children and (lost := spoilt(self._pipeline.steps[index], outcome)):
@@ -259,8 +261,6 @@ class Stepping:
         self, index: int, outcome: Outcome, *, verify: bool
     ) -> tuple[frozenset[str], set[str], set[str]]:
         """Return what a step names, what of it can be changed in place, and all that may be other than before."""
-        if self._scope.is_closed and not verify:
-            return _NOBODY, set(), set(outcome.variables)
         touched = self._touches(index) if outcome.status == "done" else _NOBODY
         reach = self._scope.within_reach(touched)
         return touched, reach, self._scope.suspects(everywhere=verify).union(reach, outcome.variables)
@@ -269,46 +269,10 @@ class Stepping:
         """Return the variables that a step may change: its inputs in place, and what it writes."""
         return self._pipeline.reads(index) | self._pipeline.writes(index)
 
-    def edit(self, values: Mapping[str, Any]) -> StepRecord:
-        """Give variables other values, as an ``edited`` record."""
-        self.note_edits()
-        held = self._scope.held()  # what the new values hold of the run's objects is held by them too
-        examine = held.union(values)
-        record = self._keeper.accept(
-            self._edited(), {**self._scope.values(), **values}, last=True, examine=examine
-        )
-        self._scope.expose(*values)  # the caller may hold what it passed
-        return record
-
-    def is_edited(self) -> bool:
-        """Return whether something was changed in place since the last record."""
-        held = self._scope.suspects(everywhere=self._verify) if self._timeline.is_kept() else ()
-        return bool(held and self._changed(held))
-
-    def note_edits(self, *, verify: bool | None = None) -> None:
-        """Turn what was changed in place since the last record into an ``edited`` record."""
-        held = self._scope.suspects(everywhere=self._verify if verify is None else verify)
-        if held and self._changed(held):
-            self._keeper.accept(self._edited(), self._scope.values(), last=False, examine=held)
-        self._scope.examined()
-
-    def _changed(self, held: Collection[str]) -> bool:
-        """Return whether what somebody may hold differs from its snapshot; what is not loaded does not."""
-        return bool(self._scope.changes(self._scope.snapshot(self._scope.seen(), examine=held)))
-
-    def _edited(self) -> Callable[..., StepRecord]:
-        """Return what makes the record of an edit."""
-        now, reading = datetime.now(UTC), meter.exit(meter.enter())
-        position = self._timeline.position + 1
-        return partial(StepRecord, position, None, "edit", "", "edited", now, 0.0, attempts=0, memory=reading)
-
-    def _readable(self, index: int) -> Mapping[str, Any]:
-        return self._scope.readable(f"before step {self._pipeline.labels[index]!r}")
-
     def _as_before(self, index: int) -> Mapping[str, Any]:
         """Return the variables as they were before the step, for another attempt."""
         self._scope.reload()
-        return self._readable(index)
+        return self._scope.readable(self._pipeline.labels[index])
 
     def _failure(self, record: StepRecord, error: BaseException) -> StepError:
         """Return the error that says why a step failed, where, and what is as before: all but what no snapshot could keep."""

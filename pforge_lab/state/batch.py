@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Self
 
 from pforge_lab.errors import UsageError
 from pforge_lab.state.checks import check_key, check_seconds, check_value
 
 if TYPE_CHECKING:
     from datetime import timedelta
+
+    from pforge_lab.state.writes import Writes
 
 
 #: For each key, the value and its lifetime in seconds, or None to remove it.
@@ -43,8 +46,9 @@ class Batch:
 
     def set(self, key: str, value: bytes, ttl: float | timedelta | None = None) -> None:
         """Store ``value`` under ``key`` when the batch ends, for ``ttl`` seconds (or a timedelta) from then on."""
-        self._check_running()
-        seconds = None if ttl is None else check_seconds(ttl, endless=True)
+        if self._ended:
+            self._check_running()
+        seconds = ttl if ttl is None or ttl is math.inf else check_seconds(ttl, endless=True)
         self.changes[check_key(key)] = (check_value(value, key), seconds)
 
     def delete(self, key: str) -> None:
@@ -75,3 +79,29 @@ class Batch:
     def _check_running(self) -> None:
         if self._ended:
             raise UsageError("this batch has ended; begin another: with state.batch() as batch: ...")
+
+
+class StoredBatch(Batch):
+    """What ``with state.batch()`` gives: a batch that is stored when its block ends, and not if it raises.
+
+    Parameters
+    ----------
+    store
+        Where.
+    expected
+        What its keys must have at that moment.
+    durable
+        As for ``state.batch``.
+    """
+
+    def __init__(self, store: Writes, expected: dict[str, bytes | None], *, durable: bool) -> None:
+        super().__init__()
+        self._store, self._expected, self._durable = store, expected, durable
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_raised: object) -> None:
+        self._ended = True
+        if kind is None:
+            self._store.store(self._expected, self.changes, durable=self._durable)

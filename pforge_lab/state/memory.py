@@ -106,57 +106,37 @@ class MemoryStateManager(StateManager):
         self.check_open()
         return self._get(check_key(key))
 
-    def owe(self, debt: Debt, item: Any, guard: Mapping[str, bytes | None]) -> bool:
+    def owe(self, debt: Debt, item: Any, guard: Callable[[], Mapping[str, bytes | None]]) -> bool:
         """Accept a change that is put into bytes when somebody looks at the store; return whether it was.
 
         It is not where the store has a limit of bytes, or a guard does not match: a batch then says why.
         Nobody but its debtor owes changes of the keys of a guard. Whatever reads or changes the store,
-        any key of it, finds all that is owed paid: so `owe_more` needs no guard.
-
-        Examples
-        --------
-        >>> class Word:
-        ...     items = []
-        ...     def changes(self):
-        ...         return {"word": (" ".join(self.items).encode(), None)}
-        >>> state = MemoryStateManager()
-        >>> state.owe(Word(), "hello", {"word": None}), state.keys()
-        (True, ['word'])
-        >>> state.owe(Word(), "again", {"word": None}), state.get("word")
-        (False, b'hello')
-        """
-        with self._lock:
-            if self.max_bytes is not None or self.closed:
-                return False
-            for key, value in guard.items():
-                entry = self._live(key)
-                if (None if entry is None else entry[0]) != value:
-                    return False
-            debt.items.append(item)
-            if debt not in self._debts:
-                self._debts.append(debt)
-            return True
-
-    def owe_more(self, debt: Debt, item: Any) -> bool:
-        """Accept a further change behind those that are owed already; return whether it was: not where none is.
+        any key of it, finds all that is owed paid: so there is no need of a guard behind what is owed still.
 
         Examples
         --------
         >>> class Words:
         ...     items = []
         ...     def changes(self):
-        ...         return {"words": (" ".join(self.items).encode(), None)}
+        ...         text, self.items = " ".join(self.items).encode(), []
+        ...         return {"words": (text, None)}
         >>> state, words = MemoryStateManager(), Words()
-        >>> state.owe_more(words, "hello"), state.owe(words, "hello", {}), state.owe_more(words, "again")
-        (False, True, True)
-        >>> state.get("words")
-        b'hello again'
+        >>> state.owe(words, "hello", lambda: {"words": None}), state.owe(words, "again", dict)
+        (True, True)
+        >>> state.get("words"), state.owe(words, "again", lambda: {"words": None})
+        (b'hello again', False)
         """
         with self._lock:
             if debt not in self._debts:
-                return False
+                if self.max_bytes is not None or self.closed or not self._matches(guard()):
+                    return False
+                self._debts.append(debt)
             debt.items.append(item)
             return True
+
+    def _matches(self, guard: Mapping[str, bytes | None]) -> bool:
+        entries = {key: self._live(key) for key in guard}
+        return all((entry and entry[0]) == guard[key] for key, entry in entries.items())
 
     def settle(self) -> None:
         """Store what is owed.

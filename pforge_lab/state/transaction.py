@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pforge_lab.errors import StateError
+from pforge_lab.quick import quickly_made
 from pforge_lab.state.checks import check_integer
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Transaction(Protocol):
 
 def misfits(transaction: Transaction, expected: dict[str, bytes | None]) -> tuple[str, ...]:
     """Return the keys whose value is not the expected one, sorted."""
-    return tuple(sorted(key for key, value in expected.items() if transaction.get(key) != value))
+    found = [key for key, value in expected.items() if transaction.get(key) != value]
+    return tuple(sorted(found)) if found else ()
 
 
 def plus(transaction: Transaction, key: str, by: int, expiry: Callable[[], float | None]) -> int:
@@ -76,6 +78,7 @@ def _finite(expires: float | None) -> float | None:
     return None if expires == math.inf else expires
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Put:
     """A value to store."""

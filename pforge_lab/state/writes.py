@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import math
 from typing import TYPE_CHECKING
 
 from pforge_lab.errors import StateConflict, WrongValue
 from pforge_lab.state import transaction as transactions
-from pforge_lab.state.batch import Batch, BatchChanges
+from pforge_lab.state.batch import StoredBatch
 from pforge_lab.state.checks import check_integer, check_key, check_seconds, check_value
 from pforge_lab.state.primitives import Primitives
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import timedelta
 
+    from pforge_lab.state.batch import BatchChanges
     from pforge_lab.state.transaction import Transaction
 
 
@@ -153,10 +154,7 @@ class Writes(Primitives):
         seconds = self.default_ttl if ttl is None else check_seconds(ttl)
         return self._increment(key, by, seconds)
 
-    @contextmanager
-    def batch(
-        self, guard: Mapping[str, bytes | None] | None = None, *, durable: bool = True
-    ) -> Iterator[Batch]:
+    def batch(self, guard: Mapping[str, bytes | None] | None = None, *, durable: bool = True) -> StoredBatch:
         """Collect changes and store them together when the block ends, or none if it raises.
 
         Parameters
@@ -189,14 +187,7 @@ class Writes(Primitives):
         ...
         pforge_lab.errors.StateConflict: 'head' in memory: has changed meanwhile; nothing was stored, read it again
         """
-        expected = self.check_guard(guard)
-        batch = Batch()
-        try:
-            yield batch
-        finally:
-            batch.end()
-        self.check_writable()
-        self._store(expected, batch.changes, durable=durable)
+        return StoredBatch(self, self.check_guard(guard), durable=durable)
 
     def check_guard(self, guard: Mapping[str, bytes | None] | None) -> dict[str, bytes | None]:
         """Return what a guard expects, once its keys and values are such and the store can be written."""
@@ -206,10 +197,16 @@ class Writes(Primitives):
             for key, value in (guard or {}).items()
         }
 
+    def store(
+        self, expected: dict[str, bytes | None], changes: BatchChanges, *, durable: bool = True
+    ) -> None:
+        """Store the changes of a batch if the guard that `check_guard` returned matches."""
+        self.check_writable()
+        self._store(expected, changes, durable=durable)
+
     def _store(
         self, expected: dict[str, bytes | None], changes: BatchChanges, *, durable: bool = True
     ) -> None:
-        """Store the changes of a batch if its guard matches."""
         if expected or changes:
             self._transact(self.storing(expected, changes), durable=durable)
 
@@ -225,7 +222,8 @@ class Writes(Primitives):
         WrongValue
             A value is larger than the backend can hold.
         """
-        self._check_sizes(changes)
+        if self.max_value_bytes is not None:
+            self._check_sizes(changes)
 
         def work(transaction: Transaction) -> None:
             differing = transactions.misfits(transaction, expected)
@@ -240,7 +238,12 @@ class Writes(Primitives):
                     transaction.delete(key)
                 else:
                     value, seconds = change
-                    transaction.put(key, value, self._until(self.default_ttl if seconds is None else seconds))
+                    expires = (
+                        None
+                        if seconds == math.inf
+                        else self._until(self.default_ttl if seconds is None else seconds)
+                    )
+                    transaction.put(key, value, expires)
 
         return work
 

@@ -17,7 +17,7 @@ from pforge_lab.state.zodb.storage import CheckedStorage, side_file
 from pforge_lab.state.zodb.values import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 _PART = 1 << 20  # bytes that are worth a word to the disk
@@ -28,23 +28,27 @@ class Pieces:
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
-        self._size = 0
+        self.size = 0
+
+    def extend(self, pieces: Sequence[bytes]) -> None:
+        """Add pieces."""
+        self.pieces += pieces
+        self.size += sum(map(len, pieces))
 
     def write(self, piece: bytes) -> None:
         """Add a piece."""
-        self.pieces.append(piece)
-        self._size += len(piece)
+        self.extend((piece,))
 
     def tell(self) -> int:
         """Return the bytes so far."""
-        return self._size
+        return self.size
 
     def seek(self, start: int) -> None:
         """Begin anew, which is all that FileStorage goes back for but to undo."""
         if start:
             raise UnsupportedOperation("transactions are not undone")
         self.pieces.clear()
-        self._size = 0
+        self.size = 0
 
     close = flush = lambda self: self.seek(0)
 
@@ -63,6 +67,8 @@ class AppendingStorage(CheckedStorage):
 
     Attributes
     ----------
+    shared
+        As it was given.
     makes_room
         Whether small transactions make room for those that follow.
     """
@@ -80,7 +86,7 @@ class AppendingStorage(CheckedStorage):
 
     def __init__(self, path: Path, url: str, *, shared: bool, **options: Any) -> None:
         super().__init__(path, url, **options)
-        self._shared = shared
+        self.shared = shared
         self.makes_room = False
         self._nextpos = 0  # where a transaction that is written and not finished ends
         self._there = self._pos  # where the file ends, with its room
@@ -97,29 +103,30 @@ class AppendingStorage(CheckedStorage):
         transaction: Any,
     ) -> None:
         """Note the record of ``oid`` for the transaction, sealed."""
-        self._check_current(transaction)
+        if transaction is not self._transaction:
+            raise StorageTransactionError(self, transaction)
         with self._lock:
-            if self._shared and oid in self._index and self.getTid(oid) != oldserial:
+            if self.shared and oid in self._index and self.getTid(oid) != oldserial:
                 raise ConflictError(oid=oid, serials=(self.getTid(oid), oldserial))
             if oid > self._oid:
                 self.set_max_oid(oid)
-            self._tindex[oid] = self._pos + self._tfile.tell() + self._thl
+            self._tindex[oid] = self._pos + self._tfile.size + self._thl
             before = self._index.get(oid, 0)
             pieces = data.pieces if isinstance(data, Record) else (data,)
             head = DataHeader(oid, self._tid, before, self._pos, 0, len(data) + SEAL_BYTES)
-            for piece in (head.asString(), *pieces, seal_of(oid, self._tid, *pieces)):
-                self._tfile.write(piece)
+            self._tfile.extend((head.asString(), *pieces, seal_of(oid, self._tid, *pieces)))
 
     def checkCurrentSerialInTransaction(self, oid: bytes, serial: bytes, transaction: Any) -> None:  # noqa: N802 - ZODB's
         """Refuse the transaction if ``oid``, on which it rests, has changed since it was read."""
-        if self._shared:
+        if self.shared:
             super().checkCurrentSerialInTransaction(oid, serial, transaction)
 
     def tpc_vote(self, transaction: Any) -> list[bytes]:
         """Write the transaction; if that fails, the file is as it was before."""
-        self._check_current(transaction)
+        if transaction is not self._transaction:
+            raise StorageTransactionError(self, transaction)
         with self._lock:
-            length = self._thl + self._tfile.tell()
+            length = self._thl + self._tfile.size
             user, description, extension = self._ude
             head = TxnHeader(self._tid, length, "c", len(user), len(description), len(extension))
             head.user, head.descr, head.ext = user, description, extension
@@ -194,7 +201,3 @@ class AppendingStorage(CheckedStorage):
         super()._abort()
         if written:
             self._there = self._pos
-
-    def _check_current(self, transaction: Any) -> None:
-        if transaction is not self._transaction:
-            raise StorageTransactionError(self, transaction)

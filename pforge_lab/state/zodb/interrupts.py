@@ -6,15 +6,10 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found] # typeshed leaves it out
 import signal
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any
 
 
-@contextmanager
-def uninterrupted() -> Iterator[None]:
+class uninterrupted:  # noqa: N801 - used as a function is, and faster than a generator
     """Let an interrupt wait for the end of the block; only the main thread ever receives one.
 
     Examples
@@ -28,15 +23,22 @@ def uninterrupted() -> Iterator[None]:
     the block ends
     then it is interrupted
     """
-    handler = _signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(handler):
-        yield
-        return
-    waiting: list[tuple[int, Any]] = []
-    _signal.signal(signal.SIGINT, lambda number, frame: waiting.append((number, frame)))
-    try:
-        yield
-    finally:
-        _signal.signal(signal.SIGINT, handler)
-        if waiting:
-            handler(*waiting[0])
+
+    __slots__ = ("_handler", "_waiting")
+
+    def __enter__(self) -> None:
+        self._waiting: list[tuple[int, Any]] = []
+        self._handler = None
+        if threading.get_ident() != threading.main_thread().ident:
+            return
+        handler = _signal.getsignal(signal.SIGINT)
+        if callable(handler):
+            waiting = self._waiting
+            _signal.signal(signal.SIGINT, lambda number, frame: waiting.append((number, frame)))
+            self._handler = handler
+
+    def __exit__(self, *_raised: object) -> None:
+        if self._handler is not None:
+            _signal.signal(signal.SIGINT, self._handler)
+            if self._waiting:
+                self._handler(*self._waiting[0])

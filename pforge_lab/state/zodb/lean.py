@@ -8,7 +8,9 @@ from BTrees.OOBTree import OOBucket
 from ZODB import DB
 from ZODB.Connection import Connection
 from ZODB.serialize import ObjectReader
+from ZODB.utils import z64
 
+from pforge_lab.state.zodb.appending import AppendingStorage
 from pforge_lab.state.zodb.layout import KeyTree, Value
 from pforge_lab.state.zodb.leaves import TreePickler
 from pforge_lab.state.zodb.storage import CheckedStorage
@@ -76,14 +78,39 @@ class LeanConnection(Connection):  # type: ignore[misc] # ZODB has no types
         super().__init__(*args, **options)
         self._tree = TreePickler()
         self._reader = LeanReader(self, self._cache, self._db.classFactory)
+        if self._db.alone:
+            # Nodes on the way to a leaf are noted, to see at the end whether somebody has changed them.
+            self.readCurrent = id
 
     def _store_objects(self, writer: Any, transaction: Any) -> None:
         try:
-            lean = LeanWriter(writer, self._tree, in_pieces=self._db.in_pieces)
-            super()._store_objects(lean, transaction)
+            if not self._store_part(writer, transaction) or writer._stack:  # noqa: SLF001 - there is no public way
+                lean = LeanWriter(writer, self._tree, in_pieces=self._db.in_pieces)
+                super()._store_objects(lean, transaction)
         finally:
             writer._file.seek(0)  # noqa: SLF001 - there is no public way
             writer._file.truncate()  # noqa: SLF001
+
+    def _store_part(self, writer: Any, transaction: Any) -> bool:
+        """Store a changed leaf or node of the tree, as ZODB does with any object; return whether it was one.
+
+        New objects that it leads to are left to the writer.
+        """
+        part = writer._stack[-1]  # noqa: SLF001 - as above
+        oid, serial = part._p_oid, part._p_serial  # noqa: SLF001 - persistent's public protocol
+        if type(part) not in _TREE or serial == z64 or self._savepoint_storage is not None:
+            return False
+        writer._stack.pop()  # noqa: SLF001 - as above
+        record = self._tree.dump(part, writer.persistent_id)
+        if record is None:
+            record = writer.serialize(part)
+        self._modified.append(oid)
+        self._storage.store(oid, serial, record, "", transaction)
+        self._store_count += 1
+        self._cache.update_object_size_estimation(oid, len(record))
+        part._p_estimated_size = len(record)  # noqa: SLF001 - the same
+        self._readCurrent.pop(oid, None)
+        return True
 
 
 class LeanDB(DB):  # type: ignore[misc] # ZODB has no types
@@ -92,6 +119,7 @@ class LeanDB(DB):  # type: ignore[misc] # ZODB has no types
     klass = LeanConnection
 
     def __init__(self, storage: Any, **options: Any) -> None:
+        self.alone = isinstance(storage, AppendingStorage) and not storage.shared
         self.in_pieces = isinstance(storage, CheckedStorage)
         if self.in_pieces:
             storage.in_pieces = True

@@ -12,7 +12,15 @@ from ZODB.blob import Blob
 
 from pforge_lab.errors import StateCorrupt
 from pforge_lab.state.zodb.expiry import ExpiryIndex
-from pforge_lab.state.zodb.layout import CACHED_BYTES, VERSION, digest_of, expiry_of, head_of, inline_value
+from pforge_lab.state.zodb.layout import (
+    CACHED_BYTES,
+    PLAIN,
+    VERSION,
+    digest_of,
+    expiry_of,
+    head_of,
+    inline_value,
+)
 from pforge_lab.state.zodb.solo import SoloManager
 
 if TYPE_CHECKING:
@@ -87,8 +95,13 @@ class View:
 
     def get(self, key: str) -> bytes | None:
         """Return the live value of ``key``, verified."""
-        entry = self.entry(key)
+        entry = self.tree.get(key)
         if entry is None:
+            return None
+        if type(entry) is bytes and entry[0] == PLAIN:
+            return entry[1:]
+        expires = expiry_of(entry)
+        if expires is not None and expires <= self._clock():
             return None
         if isinstance(entry, bytes):
             return inline_value(entry)

@@ -20,6 +20,8 @@ from pforge_lab.state.zodb.faults import fault
 from pforge_lab.state.zodb.interrupts import uninterrupted
 from pforge_lab.state.zodb.layout import (
     CACHED_BYTES,
+    INLINE_BYTES,
+    PLAIN,
     RECORD_BYTES,
     entry_of,
     entry_until,
@@ -208,7 +210,7 @@ class Writer:
                 if self._shared and overlay is not None and overlay.changes:
                     for key in sorted(overlay.looked_at - overlay.changes.keys()):
                         self._pin(key)
-            self._patient(any(job.durable for job in jobs))
+            self._patient(jobs[0].durable or any(job.durable for job in jobs))
             self._finish()
         finally:
             for file in files:
@@ -249,6 +251,10 @@ class Writer:
     def _apply(self, key: str, change: Change, files: list[Path], dead: list[int]) -> None:
         tree, expiry = self._view.tree, self._view.expiry
         old = tree.get(key)
+        plain = old is None or (type(old) is bytes and old[0] == PLAIN)
+        if plain and type(change) is Put and change.expires is None and len(change.value) <= INLINE_BYTES:
+            tree[key] = entry_of(change.value, None)  # small before and after, as most are
+            return
         old_expires = None if old is None else expiry_of(old)
         if old_expires is not None:
             expiry.discard(key, old_expires)
