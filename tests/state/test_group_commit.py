@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 
@@ -57,3 +58,42 @@ def test_a_thread_alone_waits_for_nobody():
     queue._expected, queue._patience = 16, 0.05
     queue.run(lambda overlay: None)
     assert queue._expected == 1
+
+
+def test_who_is_handed_the_lead_before_it_has_begun_to_wait_leads_once():
+    """A thread that is held up between joining and waiting is handed the lead meanwhile: nobody stays behind."""
+    under_way, joined, handed_over = threading.Event(), threading.Event(), threading.Event()
+
+    def commit(jobs):
+        under_way.set()
+        assert joined.wait(20)
+        for job in jobs:
+            job.result, job.done = job.work(None), True
+
+    queue = CommitQueue(commit)
+
+    def hold_up(frame, event, _argument):
+        if event == "return" and frame.f_code is CommitQueue._join.__code__:
+            joined.set()
+            assert handed_over.wait(20)
+
+    def second():
+        sys.setprofile(hold_up)  # of this thread
+        try:
+            results.append(queue.run(lambda overlay: "second"))
+        finally:
+            sys.setprofile(None)
+
+    def first():
+        results.append(queue.run(lambda overlay: "first"))
+        handed_over.set()
+
+    results = []
+    leader, follower = threading.Thread(target=first), threading.Thread(target=second, daemon=True)
+    leader.start()
+    assert under_way.wait(20)
+    follower.start()
+    leader.join()
+    follower.join(20)
+    assert results == ["first", "second"]
+    assert queue.run(lambda overlay: "third") == "third"

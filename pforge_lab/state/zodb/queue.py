@@ -79,9 +79,8 @@ class CommitQueue:
         """Return what ``work`` returned once it is committed, or raise what it raised."""
         job = Job(work, durable=durable)
         try:
-            self._join(job)
-            if not job.leads:
-                job.turn.acquire()
+            if not self._join(job):
+                job.turn.acquire()  # also when the lead was handed over meanwhile: that lets go of it once
             if job.leads:
                 with uninterrupted():
                     self._lead(job)
@@ -106,11 +105,13 @@ class CommitQueue:
         with self._committing:
             last()
 
-    def _join(self, job: Job) -> None:
+    def _join(self, job: Job) -> bool:
+        """Have a job wait for the next commit; return whether its thread leads at once."""
         with self._mutex:
             self._waiting.append(job)
-            job.leads = not self._led
+            leads = job.leads = not self._led
             self._led = True
+        return leads
 
     def _lead(self, leader: Job) -> None:
         self._gather()
