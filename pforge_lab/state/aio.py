@@ -183,8 +183,7 @@ class AsyncState:
         self._threads.shutdown(wait=False)
 
     def _store(self, guard: Mapping[str, bytes | None] | None, collected: Batch, *, durable: bool) -> None:
-        with self.state.batch(guard, durable=durable) as batch:
-            batch.changes.update(collected.changes)
+        self.state.store(self.state.check_guard(guard), collected.changes, durable=durable)
 
     async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self.state.closed:

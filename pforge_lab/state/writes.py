@@ -200,7 +200,31 @@ class Writes(Primitives):
     def store(
         self, expected: dict[str, bytes | None], changes: BatchChanges, *, durable: bool = True
     ) -> None:
-        """Store the changes of a batch if the guard that `check_guard` returned matches."""
+        """Store changes together, or none: what a batch does when it ends, with what needs no check any more.
+
+        Parameters
+        ----------
+        expected
+            Values that keys must have, as `check_guard` returned them.
+        changes
+            For each key, the value and its lifetime in seconds (None for the store's own, ``inf`` for
+            ever), or None to remove it.
+        durable
+            As for `batch`.
+
+        Raises
+        ------
+        StateConflict, WrongValue
+            As by `batch`.
+
+        Examples
+        --------
+        >>> from pforge_lab.state import MemoryStateManager
+        >>> state = MemoryStateManager()
+        >>> state.store({"a": None}, {"a": (b"1", None)})
+        >>> state.get("a")
+        b'1'
+        """
         self.check_writable()
         self._store(expected, changes, durable=durable)
 
