@@ -115,6 +115,8 @@ def sign(digests: list[str], key: bytes | None = None) -> str:
 
 @lru_cache(maxsize=8)
 def _mac(key: bytes) -> hashlib.blake2b:
+    if len(key) > hashlib.blake2b.MAX_KEY_SIZE:
+        key = hashlib.blake2b(key).digest()  # as an HMAC does with keys that are longer than it takes
     return hashlib.blake2b(key=key, digest_size=32)
 
 

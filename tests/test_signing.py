@@ -47,6 +47,16 @@ def test_a_signature_holds_for_what_was_signed_under_the_same_key(key):
     assert not trust.verify(digests, signature)
 
 
+def test_a_key_of_any_length_signs(key, tmp_path):
+    """A team may point at a file with more than is needed; all of it counts."""
+    signatures = set()
+    for name, content in {"long": b"k" * 100, "longer": b"k" * 101, "exact": b"k" * 64}.items():
+        (tmp_path / name).write_bytes(content)
+        key(name)
+        signatures.add(trust.sign([trust.digest(b"one")]))
+    assert len(signatures) == 3
+
+
 def test_a_stream_that_was_changed_is_not_loaded(numbers_run):
     run, state = numbers_run
     journal = Journal(state, run.id)
