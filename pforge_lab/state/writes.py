@@ -13,9 +13,10 @@ from pforge_lab.state.primitives import Primitives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
     from datetime import timedelta
 
-    from pforge_lab.state.batch import BatchChanges
+    from pforge_lab.state.batch import Batch, BatchChanges
     from pforge_lab.state.transaction import Transaction
 
 
@@ -154,7 +155,9 @@ class Writes(Primitives):
         seconds = self.default_ttl if ttl is None else check_seconds(ttl)
         return self._increment(key, by, seconds)
 
-    def batch(self, guard: Mapping[str, bytes | None] | None = None, *, durable: bool = True) -> StoredBatch:
+    def batch(
+        self, guard: Mapping[str, bytes | None] | None = None, *, durable: bool = True
+    ) -> AbstractContextManager[Batch]:
         """Collect changes and store them together when the block ends, or none if it raises.
 
         Parameters
