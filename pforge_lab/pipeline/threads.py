@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextvars
-import ctypes
 import threading
 from typing import TYPE_CHECKING, TypeVar
+
+from pforge_lab.interrupts import interrupt
 
 from .calls import GRACE, Cancelled
 
@@ -15,13 +16,6 @@ if TYPE_CHECKING:
     from .calls import Stop
 
 T = TypeVar("T")
-
-
-def interrupt(thread: int | None) -> None:
-    """Raise ``KeyboardInterrupt`` in another thread, at its next bytecode."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread or 0), ctypes.py_object(KeyboardInterrupt)
-    )
 
 
 def interruptible(function: Callable[[], T], stop: Stop | None) -> T:

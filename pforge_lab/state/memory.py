@@ -6,9 +6,11 @@ import math
 import threading
 import time
 from collections import OrderedDict
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from pforge_lab.errors import StateFull, UsageError, WrongValue
+from pforge_lab.interrupts import uninterrupted
 from pforge_lab.state.base import StateManager
 from pforge_lab.state.checks import check_key
 from pforge_lab.state.stats import StateStats, StatsCounter
@@ -145,7 +147,9 @@ class MemoryStateManager(StateManager):
         --------
         >>> MemoryStateManager().settle()
         """
-        with self._lock:
+        if not self._debts:
+            return
+        with self._lock, uninterrupted():
             while self._debts:
                 changes = self._debts[0].changes()
                 for key, change in changes.items():
@@ -153,8 +157,7 @@ class MemoryStateManager(StateManager):
                 del self._debts[0]  # last: who looks meanwhile waits for the lock
 
     def _get(self, key: str) -> bytes | None:
-        if self._debts:
-            self.settle()
+        self.settle()
         entry = self._live(key)
         return None if entry is None else entry[0]
 
@@ -171,9 +174,7 @@ class MemoryStateManager(StateManager):
     def _expiry(self, key: str) -> float | None:
         self.settle()
         entry = self._live(key)
-        if entry is None:
-            return None
-        return math.inf if entry[1] is None else entry[1]
+        return entry and (math.inf if entry[1] is None else entry[1])
 
     def _transact(self, work: Callable[[Transaction], T], *, durable: bool = True) -> T:
         del durable  # it survives nothing anyway
@@ -182,9 +183,10 @@ class MemoryStateManager(StateManager):
             overlay = Overlay(self._get, self._expiry)
             result = work(overlay)
             self.check_open()
-            self._make_room(overlay.changes)
-            for key, change in overlay.changes.items():
-                self._apply(key, change)
+            with uninterrupted():
+                self._make_room(overlay.changes)
+                for key, change in overlay.changes.items():
+                    self._apply(key, change)
             return result
 
     def _store(
@@ -197,9 +199,9 @@ class MemoryStateManager(StateManager):
             if self.max_bytes is not None or not all(self._get(key) == expected[key] for key in expected):
                 super()._store(expected, changes, durable=durable)
                 return
-            entries = [(key, self._change(change)) for key, change in changes.items()]
-            for key, entry in entries:
-                self._apply(key, entry)
+            with uninterrupted() if len(changes) > 1 else nullcontext():
+                for key, entry in [(key, self._change(change)) for key, change in changes.items()]:
+                    self._apply(key, entry)
 
     def _change(self, change: tuple[bytes, float | None] | None) -> Put | Drop:
         return Drop() if change is None else Put(change[0], self._expires(change[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -145,3 +146,32 @@ def test_a_watcher_that_raises_is_logged_once_and_costs_no_step(memory, caplog):
     with caplog.at_level(logging.ERROR):
         assert run.finish().variables["first"] == [1]
     assert [record.exc_info[0] for record in caplog.records] == [ZeroDivisionError]
+
+
+@pytest.mark.parametrize("place", ["memory:", "a.fs", "sqlite:///a.db"])
+def test_a_step_that_writes_to_its_store_is_stopped_and_the_store_goes_on(place, tmp_path, monkeypatch):
+    """Whatever of a write the interrupt meets: it is stored as a whole or not at all, and nobody waits for it for ever."""
+    monkeypatch.chdir(tmp_path)
+    with pf.open_state(place) as state:
+        for number in range(12):
+            written = threading.Event()
+
+            def write(store: pf.StateManager, number=number, written=written):
+                for turn in itertools.count():
+                    store.set_many({f"{side}/{turn % 5}": b"%d" % turn for side in ("left", "right")})
+                    if turn > number:
+                        written.set()
+
+            steps = [pf.Step(first, output_var="one"), pf.Step(write)]
+            run, thread, raised = wait_for(pf.Pipeline("writes", steps=steps), state)
+            assert written.wait(30)
+            assert run.stop()
+            thread.join(30)
+            assert [type(error) for error in raised] == [KeyboardInterrupt]
+            assert (run.position, run.status) == (1, "interrupted")
+            left, right = (
+                list(state.get_many(state.keys(f"{side}/")).values()) for side in ("left", "right")
+            )
+            assert left == right != []
+            state.set("after", b"%d" % number)
+            assert state.get("after") == b"%d" % number

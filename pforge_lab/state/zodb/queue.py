@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pforge_lab.state.zodb.interrupts import uninterrupted
+from pforge_lab.interrupts import uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

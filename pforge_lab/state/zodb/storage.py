@@ -13,6 +13,7 @@ from ZODB.POSException import ConflictError
 from ZODB.utils import z64
 
 from pforge_lab.errors import StateClosed, StateCorrupt
+from pforge_lab.interrupts import uninterrupted
 from pforge_lab.state.zodb.blobs import PrivateBlobFiles
 from pforge_lab.state.zodb.ending import check_magic
 from pforge_lab.state.zodb.index import read_index_tid
@@ -147,7 +148,8 @@ class CheckedStorage(FileStorage):  # type: ignore[misc] # ZODB has no types
 
     def _read(self, oid: bytes, method: Any, *args: Any) -> Any:
         try:
-            return method(*args)
+            with uninterrupted():  # a reader that is torn leaves its file out, and writers wait for that
+                return method(*args)
         except _DAMAGE as error:
             raise self._damaged(oid) from error
 

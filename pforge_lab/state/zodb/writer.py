@@ -15,9 +15,9 @@ from ZODB.blob import Blob
 from ZODB.POSException import ConflictError, POSKeyError
 
 from pforge_lab.errors import OutcomeUnknown, StateError
+from pforge_lab.interrupts import uninterrupted
 from pforge_lab.state.transaction import Drop, Overlay, Put, Touch
 from pforge_lab.state.zodb.faults import fault
-from pforge_lab.state.zodb.interrupts import uninterrupted
 from pforge_lab.state.zodb.layout import (
     CACHED_BYTES,
     INLINE_BYTES,
