@@ -68,3 +68,12 @@ def numbers_run(tmp_path):
 def memory_url(request):
     """Return the URL of a store in memory that is this test's own."""
     return f"memory:bad-input-{request.node.name}"
+
+
+@pytest.fixture
+def restless():
+    """Let threads take turns far more often than usual, so that a race shows."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)

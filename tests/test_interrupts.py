@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 
 import pytest
 
 from pforge_lab.interrupts import interrupt, shielded
-
-
-@pytest.fixture
-def restless():
-    """Let threads take turns far more often than usual, so that a race shows."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
 
 
 def in_thread(work):

@@ -37,7 +37,6 @@ class Loop(Planned):
         self.values = compile_value(step.foreach)
         self.variable = step.as_
         self.at_once = step.max_parallel or 1
-        self.output_var = step.output_var
         self.single = Single(step.model_copy(update={"condition": None, "output_var": None}), label, (), box)
 
     def act(self, scope: Scope, around: Execution, started: float) -> Outcome:

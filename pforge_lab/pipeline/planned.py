@@ -135,7 +135,7 @@ class Single(Planned):
 
     def act(self, scope: Scope, around: Execution, started: float) -> Outcome:
         """Call the tool, again if it may be."""
-        tool = self.box.fixed.get(self.tool) or self.box.find(self.tool)
+        tool = self.box.find(self.tool)
         retry = self.retry or tool.retry
         state = _Attempts()
         try:

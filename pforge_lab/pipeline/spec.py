@@ -276,7 +276,7 @@ class Pipeline(Startable, Inputs, Written):
         """
         step = self.steps[index]
         if isinstance(step, Step):
-            return (self._box.fixed.get(step.tool) or self._box.find(step.tool_name)).fingerprint()
+            return self._box.find(step.tool_name).fingerprint()
         parts = [self._box.find(part.tool_name).fingerprint() for part in step.parallel]
         return hash_of(parts) if any(parts) else None
 

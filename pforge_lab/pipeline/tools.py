@@ -143,11 +143,6 @@ class ToolBox:
         Functions given as Python objects, by tool name.
     folder
         Where ``module:function`` looks first.
-
-    Attributes
-    ----------
-    fixed
-        Tools that were found and stay what they are, by name.
     """
 
     def __init__(
@@ -156,7 +151,7 @@ class ToolBox:
         self.definitions = definitions
         self.functions = functions
         self.folder = folder
-        self.fixed: dict[str, Tool] = {}
+        self._fixed: dict[str, Tool] = {}
         self._changing: dict[str, tuple[object, Tool]] = {}  # what was registered when it was made
 
     def find(self, name: str) -> Tool:
@@ -167,7 +162,7 @@ class ToolBox:
         SpecError
             There is none, with near misses.
         """
-        fixed = self.fixed.get(name)
+        fixed = self._fixed.get(name)
         if fixed is not None:
             return fixed
         if name in self.definitions:
@@ -220,7 +215,7 @@ class ToolBox:
         return _Provided(name, (path, name, leaf), reference, self)
 
     def _keep(self, name: str, found: Tool) -> Tool:
-        self.fixed[name] = found
+        self._fixed[name] = found
         return found
 
     def _dynamic(self, name: str) -> Tool | None:

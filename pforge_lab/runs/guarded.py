@@ -92,10 +92,9 @@ class Guarded(Deferring):
             guard[self._lease_key] = self._lease
         if keeps:
             guard[GENERATION] = self._generation
-        absent: dict[str, bytes | None] = {}
+        absent, written = dict[str, bytes | None](), values.copy()
         if chunks is not None and chunks.waiting:
-            absent |= chunks.absent()
-        written = chunks.waiting | values if chunks is not None and chunks.waiting else values.copy()
+            absent, written = {**chunks.absent()}, chunks.waiting | values
         if self._seen is None:
             written[CREATED] = token()
         written[self._head] = text

@@ -76,7 +76,7 @@ class Keeper:
         def keep() -> tuple[StepRecord, Manifest]:
             manifest = scope.snapshot(values, output, examine)
             changed = scope.changes(manifest)
-            account = self._account(values, changed, examine, seconds)
+            account = self._account(values, changed, examine, max(0.001, seconds / 10))
             lost = {name: why for name, why in manifest.not_kept.items() if name} if manifest.not_kept else {}
             shared = account.shared() if account.together else ()
             full = record(changed=changed, sizes=account.sizes, shared=shared, not_kept=lost)
@@ -98,12 +98,11 @@ class Keeper:
         values: Mapping[str, Any],
         changed: Collection[str],
         among: Collection[str] | None,
-        seconds: float,
+        budget: float,
     ) -> Account:
         """Return bytes per variable and who shares them, walking only what changed while the objects stay the same.
 
-        ``among`` has the names that may be other objects than at the last account; None: any. It takes a tenth
-        of the seconds that the step took, at most, or a millisecond.
+        ``among`` has the names that may be other objects than at the last account; None: any.
         """
         if self._loads != self._scope.loads:
             self._loads, self._ledger, among = self._scope.loads, Ledger(), None
@@ -111,7 +110,7 @@ class Keeper:
         counted = None if self.exact or among is None else self._ledger.counted(present, among)
         if counted is not None:
             return counted
-        limit = None if self.exact else max(0.001, seconds / 10)
+        limit = None if self.exact else budget
         account = self._ledger.examine(present, changed=changed, among=among, budget=limit, exact=self.exact)
         position = self._timeline.position
         if not position or not self._ledger.hurried:
@@ -120,7 +119,7 @@ class Keeper:
 
     def live_sizes(self) -> dict[str, VariableSize]:
         """Return sizes of the live variables, as far as they are loaded; those there was no time for are looked at now."""
-        return self._account(self._scope.loaded(), (), None, 10 * _LOOKING).sizes
+        return self._account(self._scope.loaded(), (), None, _LOOKING).sizes
 
     def _recover(self) -> None:
         """Stand where the store says: an interrupt may have come after the record had landed."""

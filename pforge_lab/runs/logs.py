@@ -29,9 +29,8 @@ class Log:
     _tail_room = _room = LIMIT
     _left_out = 0
 
-    def __init__(
-        self,
-    ) -> None:  # one is made for every step: what most of them do not need comes when they do
+    def __init__(self) -> None:
+        # One is made for every step: what most of them do not need comes when they do.
         self._head: list[LogLine] = []
         self._open: dict[str, _OpenLine] = {}
         self._lock = threading.Lock()

@@ -113,7 +113,7 @@ def record_of(
         output_var=planned.output_var,
         memory=done.memory,
         logs=done.log.lines(),
-        children=_children(outcome, done.started, position) if outcome.children else (),
+        children=_children(outcome, done.started, position),
         code=code,
         goes_to=None if outcome.next_step is None else outcome.next_step + 1,
         **known,

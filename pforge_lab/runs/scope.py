@@ -106,7 +106,7 @@ class Scope:
 
     def values(self) -> dict[str, Any]:
         """Return a new dict of the live objects, `Missing` for those that could not be kept."""
-        return self._live.ordered().copy()
+        return self._live.all()
 
     def seen(self) -> dict[str, Any]:
         """Return a dict of all names with the live objects, as far as they are loaded; nothing tells of the others."""
@@ -119,17 +119,17 @@ class Scope:
     def readable(self, label: str) -> Mapping[str, Any]:
         """Return the values for the step of that label to read: looking at a missing one raises `NotKept`."""
         values = self._live.ordered()
-        if self._live.manifest.not_kept and self._lacks(values):
-            return Variables(values, f"before step {label!r}")
-        return values
+        return Variables(values, f"before step {label!r}") if self._lacks(values) else values
 
     def _lacks(self, values: Mapping[str, Any]) -> bool:
         """Return whether some of the live variables are `Missing`: their snapshot could not keep them."""
-        return bool(self.manifest.not_kept) and any(isinstance(value, Missing) for value in values.values())
+        return bool(self._live.manifest.not_kept) and any(
+            isinstance(value, Missing) for value in values.values()
+        )
 
     def present(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return those of the variables whose snapshot could keep them."""
-        if not self._live.manifest.not_kept or not self._lacks(values):
+        if not self._lacks(values):
             return values
         return {name: value for name, value in values.items() if not isinstance(value, Missing)}
 
@@ -170,8 +170,8 @@ class Scope:
             Names of variables that may have changed since the last snapshot, such as those ``held``,
             are other objects now, are new or are gone. None examines all.
         """
-        lost = self._exclusion.reasons(values) if self._exclusion.patterns else {}
-        if self._live.manifest.not_kept and self._lacks(values):
+        lost = self._exclusion.reasons(values)
+        if self._lacks(values):
             lost |= {name: value.reason for name, value in values.items() if isinstance(value, Missing)}
         kept = {name: value for name, value in values.items() if name not in lost} if lost else values
         if output is not None:

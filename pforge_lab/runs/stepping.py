@@ -208,8 +208,7 @@ class Stepping(Editing):
         finally:
             if stop is not None:
                 self.stop.end()
-        outcome = done.outcome
-        child_peak = highest_child(outcome) if outcome.children else outcome.child_peak
+        child_peak = highest_child(done.outcome)
         return (
             done if child_peak is None else replace(done, memory=done.memory._replace(child_peak=child_peak))
         )

@@ -11,7 +11,8 @@ class Stopper:
     """Stops what a thread other than the main one executes.
 
     Commands end with their children, requests and coroutines are cancelled, a Python function gets a
-    ``KeyboardInterrupt`` at its next bytecode. What is inside a C call finishes that first.
+    ``KeyboardInterrupt`` at its next bytecode. What is inside a C call, or
+    a write to a store, finishes that first.
 
     Attributes
     ----------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Self
 
 from pforge_lab.errors import UsageError
@@ -46,9 +45,8 @@ class Batch:
 
     def set(self, key: str, value: bytes, ttl: float | timedelta | None = None) -> None:
         """Store ``value`` under ``key`` when the batch ends, for ``ttl`` seconds (or a timedelta) from then on."""
-        if self._ended:
-            self._check_running()
-        seconds = ttl if ttl is None or ttl is math.inf else check_seconds(ttl, endless=True)
+        self._check_running()
+        seconds = None if ttl is None else check_seconds(ttl, endless=True)
         self.changes[check_key(key)] = (check_value(value, key), seconds)
 
     def delete(self, key: str) -> None:

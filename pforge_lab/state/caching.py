@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from pforge_lab.errors import WrongValue
+from pforge_lab.interrupts import uninterrupted
 from pforge_lab.state.base import StateManager
 from pforge_lab.state.checks import check_seconds
 
@@ -145,15 +146,16 @@ class CachedStateManager(StateManager):
 
     def _transact(self, work: Callable[[Transaction], T], *, durable: bool = True) -> T:
         touched: set[str] = set()
-        try:
-            return self.backend._transact(  # noqa: SLF001 - a backend's protocol
-                lambda transaction: work(_Noted(transaction, touched)), durable=durable
-            )
-        finally:
-            with self._lock:
-                self._changes += 1
-                for key in touched:
-                    self._drop(key)
+        with uninterrupted():  # else what was written could stay here as it was before
+            try:
+                return self.backend._transact(  # noqa: SLF001 - a backend's protocol
+                    lambda transaction: work(_Noted(transaction, touched)), durable=durable
+                )
+            finally:
+                with self._lock:
+                    self._changes += 1
+                    for key in touched:
+                        self._drop(key)
 
     def _cleanup(self) -> int:
         return self.backend.cleanup()

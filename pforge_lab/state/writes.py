@@ -249,8 +249,7 @@ class Writes(Primitives):
         WrongValue
             A value is larger than the backend can hold.
         """
-        if self.max_value_bytes is not None:
-            self._check_sizes(changes)
+        self._check_sizes(changes)
 
         def work(transaction: Transaction) -> None:
             differing = transactions.misfits(transaction, expected)

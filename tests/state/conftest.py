@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -54,15 +53,6 @@ def state(backend):
 def clock(backend):
     """Return the clock of the store."""
     return backend.clock
-
-
-@pytest.fixture
-def restless():
-    """Let threads take turns far more often than usual, so that a race shows."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
 
 
 @pytest.fixture

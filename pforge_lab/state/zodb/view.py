@@ -96,12 +96,10 @@ class View:
     def get(self, key: str) -> bytes | None:
         """Return the live value of ``key``, verified."""
         entry = self.tree.get(key)
-        if entry is None:
-            return None
-        if type(entry) is bytes and entry[0] == PLAIN:
+        if type(entry) is bytes and entry[0] == PLAIN:  # small and for ever, as most are
             return entry[1:]
-        expires = expiry_of(entry)
-        if expires is not None and expires <= self._clock():
+        entry = self.entry(key)
+        if entry is None:
             return None
         if isinstance(entry, bytes):
             return inline_value(entry)

@@ -210,7 +210,7 @@ class Writer:
                 if self._shared and overlay is not None and overlay.changes:
                     for key in sorted(overlay.looked_at - overlay.changes.keys()):
                         self._pin(key)
-            self._patient(jobs[0].durable or any(job.durable for job in jobs))
+            self._patient(any(job.durable for job in jobs))
             self._finish()
         finally:
             for file in files:
