@@ -151,7 +151,7 @@ def test_a_long_step_is_stopped(server, open_notebook):
     page = open_notebook("stop.ipynb")
     page.get_by_role("button", name="Step", exact=True).click()
     page.get_by_text("running spin").wait_for()
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop", exact=True).click()
     page.get_by_text("Stopped; what was complete is kept").wait_for()
 
 
@@ -163,7 +163,7 @@ def test_stop_ends_a_command_a_request_and_a_coroutine_at_once_and_says_so(kind,
     page.evaluate(KEEP_NOTICES)
     page.get_by_role("button", name="Step", exact=True).click()
     page.get_by_text(f"running {kind}").wait_for()
-    stop = page.get_by_role("button", name="Stop")
+    stop = page.get_by_role("button", name="Stop", exact=True)
     assert "a C call finishes first" in stop.get_attribute("title")
     stop.click()
     page.get_by_text("Stopped; what was complete is kept").wait_for()
